@@ -1,0 +1,44 @@
+"""The tables of names: what each stands for, without importing it.
+
+To add a loss, an optimiser, a layout or a preset, write its module or function and add one line
+here (and one in its test table). An unknown name's error lists these. The architectures' table
+is `trainer.models.MODELS`, because it travels with every registered model.
+"""
+
+LOSSES = {
+    "bce": "trainer.losses:BinaryCrossEntropy",
+    "cross-entropy": "trainer.losses:CrossEntropy",
+}
+
+OPTIMIZERS = {
+    "adam": "trainer.optimizers:adam",
+    "adamw": "trainer.optimizers:adamw",
+    "sgd": "trainer.optimizers:sgd",
+    "rmsprop": "trainer.optimizers:rmsprop",
+}
+
+SCHEDULES = {
+    "constant": "trainer.optimizers:constant",
+    "cosine": "trainer.optimizers:cosine",
+    "plateau": "trainer.optimizers:plateau",
+}
+
+# Tried in this order, from the most particular to the general.
+LAYOUTS = {
+    "turntable": "trainer.data.layouts.turntable:LAYOUT",
+    "carvana": "trainer.data.layouts.carvana:LAYOUT",
+    "camvid": "trainer.data.layouts.camvid:LAYOUT",
+}
+
+GEOMETRIES = {
+    "resize": "the whole image, scaled to image_size",
+    "pad": "the image at its own scale, padded",
+    "random-crop": "crops of image_size at the image's own scale; tiles when validating",
+    "five-crop": "the four corners and the centre, each image_size; tiles when validating",
+}
+
+NORMALISATIONS = ("dataset", "imagenet", "none")
+AUGMENTATIONS = ("none", "flips", "light", "report-4", "report-2", "strong")
+CLASS_WEIGHTS = ("none", "inverse", "median-frequency", "effective-number")
+PRECISIONS = ("auto", "float32", "bfloat16")
+MONITORS = ("val/dice", "val/miou")
