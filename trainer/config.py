@@ -163,7 +163,7 @@ def from_mapping(values: dict[str, Any], base: TrainConfig | None = None) -> Tra
 
 
 def from_yaml(path: Path, base: TrainConfig | None = None) -> TrainConfig:
-    """Read a config file; ``ValueError`` when it is missing, no YAML mapping, or has a bad field."""
+    """Read a config file; ``ValueError`` when it is missing, not YAML, or has a bad field."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -265,7 +265,7 @@ def _check_ranges(config: TrainConfig) -> None:
     require("momentum", 0 <= config.momentum < 1, "must be at least 0 and below 1")
     require("weight_decay", 0 <= config.weight_decay < float("inf"), "must be at least 0")
     clip = config.gradient_clip
-    require("gradient_clip", clip is None or 0 < clip, "must be above 0, or left out")
+    require("gradient_clip", clip is None or clip > 0, "must be above 0, or left out")
     require("batch_size", config.batch_size >= 1, "must be at least 1")
     require("epochs", config.epochs >= 1, "must be at least 1")
     require("patience", config.patience is None or config.patience >= 1, "must be at least 1")

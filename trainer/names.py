@@ -12,7 +12,7 @@ from typing import Any
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
-    """Return the error for a name that is not in ``known``, with the nearest and all known names."""
+    """Return the error for a name that is not in ``known``: the nearest one and all of them."""
     names = sorted(known)
     close = get_close_matches(name, names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,90 @@
+"""What a folder of images and masks holds, whatever its layout.
+
+Inside the program a target is a ``uint8`` map of class indices from 0, with `VOID` where a pixel
+does not count. How a mask file codes that is a `MaskCoding`; only `reading` looks at it.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+VOID = 255
+MAX_CLASSES = 255
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassInfo:
+    """A class by its name and the colour (red, green, blue; 0 to 255) it is drawn in."""
+
+    name: str
+    colour: Colour
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskCoding:
+    """How the values of a mask file become class indices.
+
+    Exactly one of the three is used: ``values`` maps stored values (palette indices or grey
+    levels) to class indices or `VOID`; ``threshold`` makes everything above it class 1, for
+    lossy or smoothed masks; ``colours`` maps RGB colours to class indices or `VOID`. A value
+    that ``values`` or ``colours`` does not list is a fault of the file.
+    """
+
+    values: dict[int, int] | None = None
+    threshold: int | None = None
+    colours: dict[Colour, int] | None = None
+
+    def __post_init__(self) -> None:
+        given = [x for x in (self.values, self.threshold, self.colours) if x is not None]
+        if len(given) != 1:
+            raise ValueError("MaskCoding: give exactly one of values, threshold and colours")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """One image with its mask.
+
+    ``name`` is unique within the collection and stays the same when the folder moves. ``group``
+    names what must not be divided between splits (a car, a patient); it is the name itself where
+    every image stands alone. ``split`` is the official one (train, val or test), if any.
+    ``valid`` is a file that is 0 where pixels do not count (a field of view), if any.
+    """
+
+    name: str
+    image: Path
+    mask: Path
+    group: str
+    split: str | None = None
+    valid: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Something wrong with a file, in words that a user can act on."""
+
+    path: Path
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """All pairs under ``root``, their classes, and what was found wrong with the file names."""
+
+    root: Path
+    layout: str
+    pairs: tuple[Pair, ...]
+    classes: tuple[ClassInfo, ...]
+    coding: MaskCoding
+    faults: tuple[Fault, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        repeated = [name for name, n in Counter(p.name for p in self.pairs).items() if n > 1]
+        if repeated:
+            raise ValueError(f"{self.root}: two pairs are named {repeated[0]!r}")
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes, background included, void excluded."""
+        return len(self.classes)
