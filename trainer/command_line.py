@@ -1,0 +1,140 @@
+"""What the three commands share: flags from dataclasses, one-line errors, exit codes.
+
+Exit codes: 0 done, 2 the user's mistake (one line, no traceback), 1 our failure (with its
+traceback), 130 interrupted.
+"""
+
+import contextlib
+import io
+import json
+import logging
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import tyro
+
+from trainer.names import check, unknown
+
+T = TypeVar("T")
+
+DONE, FAILURE, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+_BOX = "╭╮╰╯│─ "
+
+
+def parse(kind: type[T], *, prog: str, args: Sequence[str], default: T | None = None) -> T:
+    """Return ``kind``, a dataclass, filled from the flags.
+
+    Prints the help and exits when asked to. Raises ``ValueError`` with one line for a flag that
+    is unknown (listing the known ones), lacks its value, or has a bad one.
+    """
+    printed = io.StringIO()
+    given: dict[str, Any] = {} if default is None else {"default": default}
+    try:
+        with contextlib.redirect_stderr(printed):
+            parsed, rest = tyro.cli(kind, prog=prog, args=args, return_unknown_args=True, **given)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise ValueError(_one_line(printed.getvalue())) from None
+    if rest:
+        flags = [word.split("=")[0] for word in rest if word.startswith("-")]
+        if not flags:
+            raise ValueError(f"unexpected argument {rest[0]!r}; see {prog} --help")
+        raise unknown("option", flags[0], _known_flags(kind, given))
+    return parsed
+
+
+def dispatch(prog: str, description: str, commands: dict[str, Callable[[list[str]], int]]) -> int:
+    """Run the command that the first argument names and return the process's exit code."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_overview(prog, description, commands))
+        return DONE if arguments else USER_MISTAKE
+    return guarded(prog, lambda: _run_named(commands, arguments))
+
+
+def guarded(prog: str, command: Callable[[], int]) -> int:
+    """Run ``command``; a ``ValueError`` becomes one line on stderr and exit code 2.
+
+    ``SEGSCOPE_DEBUG=1`` shows the traceback of such an error too.
+    """
+    try:
+        return command()
+    except ValueError as error:
+        if os.environ.get("SEGSCOPE_DEBUG"):
+            raise
+        print(f"{prog}: {' '.join(str(error).split())}", file=sys.stderr)
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value to stdout; numbers that are not finite become null."""
+    print(json.dumps(finite(value), indent=2, ensure_ascii=False, default=str))
+
+
+def finite(value: Any) -> Any:
+    """Return ``value`` with every number that is not finite replaced by None, for JSON."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def log_to_stderr() -> None:
+    """Send our packages' log lines to stderr, as plain text."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    for name in ("trainer", "sweeps", "dashboard"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.handlers = [handler]
+        logger.propagate = False
+
+
+def _run_named(commands: dict[str, Callable[[list[str]], int]], arguments: list[str]) -> int:
+    check("command", arguments[0], commands)
+    log_to_stderr()
+    return commands[arguments[0]](arguments[1:])
+
+
+def _overview(prog: str, description: str, commands: dict[str, Callable[[list[str]], int]]) -> str:
+    width = max(len(name) for name in commands) + 2
+    lines = [
+        f"  {name:<{width}}{(command.__doc__ or '').strip().splitlines()[0]}"
+        for name, command in commands.items()
+    ]
+    closing = f"{prog} COMMAND --help lists a command's options."
+    return "\n".join([f"usage: {prog} COMMAND …", "", description, "", *lines, "", closing])
+
+
+def _known_flags(kind: type, given: dict[str, Any]) -> list[str]:
+    parser = tyro.extras.get_parser(kind, **given)
+    flags = [flag for action in parser._actions for flag in action.option_strings]
+    return [f for f in flags if f.startswith("--") and not f.startswith("--no-")]
+
+
+def _one_line(box: str) -> str:
+    """Return what a framed error message says, up to its first rule, without the frame."""
+    said: list[str] = []
+    for line in box.splitlines()[1:]:
+        text = line.strip(_BOX)
+        if said and (not text or set(line) <= set(_BOX)):
+            break
+        said.append(text)
+    message = " ".join(said)
+    # Our own validation already names the field: drop "Error parsing TrainConfig: ".
+    before, _, after = message.partition(": ")
+    return after if before.startswith("Error parsing ") and "--" not in before else message
