@@ -32,6 +32,7 @@ def parse(kind: type[T], *, prog: str, args: Sequence[str], default: T | None = 
     """
     printed = io.StringIO()
     given: dict[str, Any] = {} if default is None else {"default": default}
+    parsed: T
     try:
         with contextlib.redirect_stderr(printed):
             parsed, rest = tyro.cli(kind, prog=prog, args=args, return_unknown_args=True, **given)

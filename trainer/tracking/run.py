@@ -1,0 +1,281 @@
+"""Write one run: metrics once an epoch, files first to the local disk."""
+
+import json
+import logging
+import math
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.utils.uri import is_local_uri
+
+from trainer import __version__
+from trainer.config import TrainConfig, from_yaml
+from trainer.store import local_folder
+from trainer.tracking.client import client, experiment_id
+from trainer.tracking.environment import environment, git_commit
+
+logger = logging.getLogger(__name__)
+
+OUTCOMES = {
+    "completed": "FINISHED",
+    "early-stopped": "FINISHED",
+    "pruned": "KILLED",
+    "interrupted": "KILLED",
+    "failed": "FAILED",
+}
+UPLOAD_SECONDS = 180.0
+MAX_TAG = 5000
+
+
+class Run:
+    """A run that is being written.
+
+    ``folder`` holds its files under their artifact paths. On a local store it is the artifact
+    folder itself; otherwise it lies under ``staging/`` and `publish` copies what is new into the
+    store, so that an epoch never waits for an upload.
+    """
+
+    def __init__(self, run_id: str, artifact_uri: str) -> None:
+        self.id = run_id
+        local = _local_path(artifact_uri)
+        self.is_remote = local is None
+        self.folder = local or local_folder() / "staging" / run_id
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._published: dict[Path, tuple[int, int]] = {}
+        self._published_at = time.monotonic()
+
+    def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Write an epoch's metrics in one batch; ``epoch`` counts from 1."""
+        now = int(time.time() * 1000)
+        batch = [
+            Metric(metric_key(key), _storable(value), now, epoch) for key, value in metrics.items()
+        ]
+        for start in range(0, len(batch), 1000):  # MLflow takes 1,000 metrics a batch.
+            client().log_batch(self.id, metrics=batch[start : start + 1000])
+        if self.is_remote and time.monotonic() - self._published_at > UPLOAD_SECONDS:
+            self.publish()
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags in one request; long values are cut to what every backend takes."""
+        client().log_batch(self.id, tags=[RunTag(k, v[:MAX_TAG]) for k, v in tags.items()])
+
+    def write_text(self, path: str, text: str) -> None:
+        """Put a text file into the run's folder, all of it or nothing."""
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(target)
+
+    def write_json(self, path: str, value: Any) -> None:
+        """Put a JSON file into the run's folder, all of it or nothing."""
+        self.write_text(path, json.dumps(value, indent=2, ensure_ascii=False))
+
+    def publish(self) -> None:
+        """Copy what is new or changed in the folder into a remote store; nothing on a local one."""
+        if not self.is_remote:
+            return
+        for path in sorted(p for p in self.folder.rglob("*") if _is_artifact(p)):
+            stat = path.stat()
+            state = (stat.st_mtime_ns, stat.st_size)
+            if self._published.get(path) != state:
+                parent = path.parent.relative_to(self.folder).as_posix()
+                client().log_artifact(self.id, str(path), None if parent == "." else parent)
+                self._published[path] = state
+        self._published_at = time.monotonic()
+
+    def finish(self, outcome: str, reason: str | None = None) -> None:
+        """Close the run with one of `OUTCOMES`; a remote store gets the files first."""
+        self.publish()
+        self.set_tags({"segscope.outcome": outcome, "segscope.reason": reason or ""})
+        client().set_terminated(self.id, status=OUTCOMES[outcome])
+        if self.is_remote:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def start_run(
+    config: TrainConfig,
+    *,
+    parent_run_id: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Run:
+    """Create a run of ``config`` in its experiment, with its parameters, tags and environment.
+
+    Raises ``ValueError`` when the store cannot be reached.
+    """
+    name = config.run_name or f"{config.model} lr {config.lr:.3g}"
+    all_tags = {
+        MLFLOW_RUN_NAME: name,
+        "segscope.version": __version__,
+        "segscope.kind": "run",
+        "segscope.git_commit": git_commit(),
+        "segscope.seed_group": config.seed_group(),
+        "segscope.data": config.data or "turntable",
+        **(tags or {}),
+    }
+    if parent_run_id is not None:
+        all_tags[MLFLOW_PARENT_RUN_ID] = parent_run_id
+    created = client().create_run(experiment_id(config.experiment), tags=all_tags, run_name=name)
+    params = [Param(key, value) for key, value in config.to_params().items()]
+    client().log_batch(created.info.run_id, params=params)
+    run = Run(created.info.run_id, created.info.artifact_uri)
+    run.write_text("config.yaml", config.to_yaml())
+    run.write_json("environment.json", environment())
+    return run
+
+
+def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
+    """Open a run that ended or was killed, to go on writing it, with the config it was made with.
+
+    Raises ``ValueError`` when there is no such run or it was not made by Segscope.
+    """
+    info = get_run(run_id).info
+    run = Run(info.run_id, info.artifact_uri)
+    if run.is_remote:
+        download(run_id, "", run.folder)
+    path = run.folder / "config.yaml"
+    if not path.is_file():
+        raise ValueError(f"run: {run_id} has no config.yaml; it was not written by Segscope")
+    config = from_yaml(path)
+    client().update_run(run_id, status="RUNNING")
+    return run, config
+
+
+def start_parent(
+    name: str,
+    *,
+    experiment: str,
+    tags: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+) -> str:
+    """Create a run that groups others, such as a sweep, and return its id."""
+    all_tags = {MLFLOW_RUN_NAME: name, "segscope.version": __version__, **(tags or {})}
+    created = client().create_run(experiment_id(experiment), tags=all_tags, run_name=name)
+    if params:
+        batch = [Param(key, value) for key, value in params.items()]
+        client().log_batch(created.info.run_id, params=batch)
+    return str(created.info.run_id)
+
+
+def finish(run_id: str, outcome: str, reason: str | None = None) -> None:
+    """Close any run with one of `OUTCOMES`."""
+    set_tags(run_id, {"segscope.outcome": outcome, "segscope.reason": reason or ""})
+    client().set_terminated(run_id, status=OUTCOMES[outcome])
+
+
+def reopen_parent(run_id: str) -> None:
+    """Mark a run that groups others as running again."""
+    client().update_run(run_id, status="RUNNING")
+
+
+def log_summary(run_id: str, metrics: Mapping[str, float], *, step: int = 0) -> None:
+    """Write single values of a run, such as a sweep's best score."""
+    now = int(time.time() * 1000)
+    batch = [Metric(metric_key(k), _storable(v), now, step) for k, v in metrics.items()]
+    client().log_batch(run_id, metrics=batch)
+
+
+def set_tags(run_id: str, tags: Mapping[str, str]) -> None:
+    """Set tags of any run; long values are cut to what every backend takes."""
+    client().log_batch(run_id, tags=[RunTag(k, v[:MAX_TAG]) for k, v in tags.items()])
+
+
+def get_run(run_id: str) -> Any:
+    """Return MLflow's record of a run; ``ValueError`` when there is none of that id."""
+    try:
+        return client().get_run(run_id)
+    except MlflowException as error:
+        raise ValueError(f"run: there is no run {run_id!r} in this store") from error
+
+
+def find_runs(filter_string: str) -> list[Any]:
+    """Return MLflow's records of all runs of all experiments that match its filter syntax.
+
+    Raises ``ValueError`` with MLflow's own words when the filter is malformed.
+    """
+    api = client()
+    experiments = [e.experiment_id for e in api.search_experiments()]
+    found: list[Any] = []
+    token: str | None = None
+    while experiments:
+        try:
+            page = api.search_runs(experiments, filter_string, page_token=token)
+        except MlflowException as error:
+            raise ValueError(f"filter: {error.message}") from error
+        found.extend(page)
+        token = page.token
+        if not token:
+            break
+    return found
+
+
+def log_files(run_id: str, folder: Path) -> None:
+    """Copy every file of ``folder`` into the artifacts of any run."""
+    client().log_artifacts(run_id, str(folder))
+
+
+def download(run_id: str, path: str, into: Path) -> Path:
+    """Copy an artifact file or folder of a run into ``into`` and return the copy's path.
+
+    On a local store MLflow would return the store's own path; this never does. Raises
+    ``ValueError`` when the run has no such artifact.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    local = _local_path(get_run(run_id).info.artifact_uri)
+    if local is None:
+        try:
+            return Path(client().download_artifacts(run_id, path, str(into)))
+        except MlflowException as error:
+            raise ValueError(f"run: {run_id} has no artifact {path!r}") from error
+    source, target = local / path, into / path
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    elif source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)
+    else:
+        raise ValueError(f"run: {run_id} has no artifact {path!r}")
+    return target
+
+
+@contextmanager
+def log_file(run: Run) -> Iterator[None]:
+    """Write the trainer's log lines to the run's ``log.txt`` too, appending after a resume."""
+    handler = logging.FileHandler(run.folder / "log.txt", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    trainer_logger = logging.getLogger("trainer")
+    trainer_logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        trainer_logger.removeHandler(handler)
+        handler.close()
+
+
+def metric_key(key: str) -> str:
+    """Return ``key`` with what MLflow does not take in a metric's name replaced by ``_``."""
+    return re.sub(r"[^\w\-. :/]", "_", key)
+
+
+def _storable(value: float) -> float:
+    # MLflow keeps NaN but turns an infinity into 1.8e308, which every mean would then believe.
+    return value if math.isfinite(value) else math.nan
+
+
+def _local_path(artifact_uri: str) -> Path | None:
+    if not is_local_uri(artifact_uri):  # type: ignore[no-untyped-call]
+        return None
+    return Path(local_file_uri_to_path(artifact_uri))  # type: ignore[no-untyped-call]
+
+
+def _is_artifact(path: Path) -> bool:
+    return path.is_file() and not path.name.endswith(".partial")
