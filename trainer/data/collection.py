@@ -29,12 +29,19 @@ class MaskCoding:
     Exactly one of the three is used: ``values`` maps stored values (palette indices or grey
     levels) to class indices or `VOID`; ``threshold`` makes everything above it class 1, for
     lossy or smoothed masks; ``colours`` maps RGB colours to class indices or `VOID`. A value
-    that ``values`` or ``colours`` does not list is a fault of the file.
+    that ``values`` or ``colours`` does not list is a fault of the file, except that with
+    ``nearest`` a colour takes the class of the listed colour closest to it, for masks that
+    went through lossy compression or scaling.
+
+    Where a pair has several mask files, each object's foreground is laid over the ones before;
+    with ``layered`` the foreground of the n-th file (from 1) is class n.
     """
 
     values: dict[int, int] | None = None
     threshold: int | None = None
     colours: dict[Colour, int] | None = None
+    nearest: bool = False
+    layered: bool = False
 
     def __post_init__(self) -> None:
         given = [x for x in (self.values, self.threshold, self.colours) if x is not None]
@@ -50,6 +57,7 @@ class Pair:
     names what must not be divided between splits (a car, a patient); it is the name itself where
     every image stands alone. ``split`` is the official one (train, val or test), if any.
     ``valid`` is a file that is 0 where pixels do not count (a field of view), if any.
+    ``more_masks`` are further masks of the same image (one object or one class each).
     """
 
     name: str
@@ -58,19 +66,36 @@ class Pair:
     group: str
     split: str | None = None
     valid: Path | None = None
+    more_masks: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that this pair is read from, the image first."""
+        valid = (self.valid,) if self.valid else ()
+        return (self.image, self.mask, *self.more_masks, *valid)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Something wrong with a file, in words that a user can act on."""
+    """Something wrong with a file, in words that a user can act on.
+
+    ``pair`` is the name of the pair it belongs to, None where the file belongs to none (an
+    orphan mask). A fault that ``refuses`` keeps its data from being trained on unless the pair
+    is left out; one that does not is worth knowing and legal, such as an empty mask.
+    """
 
     path: Path
     problem: str
+    pair: str | None = None
+    refuses: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Collection:
-    """All pairs under ``root``, their classes, and what was found wrong with the file names."""
+    """All pairs under ``root``, their classes, and what was found wrong with the file names.
+
+    ``notes`` say in words how the masks are read and what in the folder is not used.
+    """
 
     root: Path
     layout: str
@@ -78,6 +103,7 @@ class Collection:
     classes: tuple[ClassInfo, ...]
     coding: MaskCoding
     faults: tuple[Fault, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         repeated = [name for name, n in Counter(p.name for p in self.pairs).items() if n > 1]

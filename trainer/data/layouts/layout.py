@@ -1,0 +1,32 @@
+"""What every layout is: a name, a test of the folder, and how to list its pairs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer.data.collection import Collection
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a user may say about a folder, whatever its layout.
+
+    ``trimap_border`` is ``void`` or ``class``: what a trimap's border becomes.
+    """
+
+    trimap_border: str = "void"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """One way to lay out a data set.
+
+    ``looks_for`` completes the sentence "the layout looks for …". ``matches(root)`` looks at
+    names only and opens no image, so that it is quick with thousands of files.
+    ``read(root, options)`` raises ``ValueError`` where ``root`` is not laid out so.
+    """
+
+    name: str
+    looks_for: str
+    matches: Callable[[Path], bool]
+    read: Callable[[Path, Options], Collection]
