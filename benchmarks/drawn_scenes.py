@@ -1,0 +1,94 @@
+"""Images, targets and predictions drawn from simple shapes, and the files that describe them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+HEIGHT, WIDTH = 96, 144
+VOID = 255
+BINARY = (("background", (0, 0, 0)), ("object", (230, 159, 0)))
+STREET = (
+    ("background", (90, 90, 90)),
+    ("building", (0, 114, 178)),
+    ("tree", (0, 158, 115)),
+    ("car", (204, 121, 167)),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A validation image: RGB ``(96, 144, 3)``, its target ``(96, 144)``, and how hard it is."""
+
+    name: str
+    image: np.ndarray
+    target: np.ndarray
+    difficulty: float
+
+
+def draw_scenes(count: int, num_classes: int, seed: int) -> list[Scene]:
+    """Return ``count`` scenes; every fourth is dark, which is what a dip falls on."""
+    rng = np.random.default_rng(seed)
+    return [_scene(number, num_classes, rng) for number in range(count)]
+
+
+def _scene(number: int, num_classes: int, rng: np.random.Generator) -> Scene:
+    dark = number % 4 == 3
+    target = Image.new("L", (WIDTH, HEIGHT), 0)
+    draw = ImageDraw.Draw(target)
+    for index in range(1, num_classes):
+        for _ in range(1 if num_classes == 2 else 2):
+            x, y = rng.integers(10, WIDTH - 60), rng.integers(10, HEIGHT - 45)
+            width, height = rng.integers(30, 58), rng.integers(22, 44)
+            box = (int(x), int(y), int(x + width), int(y + height))
+            (draw.rectangle if index == 1 and num_classes > 2 else draw.ellipse)(box, fill=index)
+    labels = np.asarray(target).copy()
+    if num_classes > 2:
+        labels[:3] = VOID
+    shade = rng.integers(60, 230, (num_classes, 3)) // (3 if dark else 1)
+    image = shade[np.where(labels == VOID, 0, labels)] + rng.normal(0, 9, (HEIGHT, WIDTH, 3))
+    pixels = np.clip(image, 0, 255).astype(np.uint8)
+    difficulty = 1.8 if dark else float(rng.uniform(0.5, 1.2))
+    return Scene(name=f"scene_{number:03d}", image=pixels, target=labels, difficulty=difficulty)
+
+
+def predict(scene: Scene, error: float, *, dip: bool, rng: np.random.Generator) -> np.ndarray:
+    """Return the target spoilt by about ``error`` (0 to 1); a dip empties the dark scenes."""
+    labels = np.where(scene.target == VOID, 0, scene.target).astype(np.uint8)
+    if dip and scene.difficulty > 1.5:
+        keep = rng.random(labels.shape) < 0.04
+        return np.where(keep, labels, 0).astype(np.uint8)
+    amount = error * scene.difficulty
+    shift = rng.normal(0, 1 + 14 * amount, 2).round().astype(int)
+    moved = Image.fromarray(np.roll(labels, tuple(shift), (0, 1)))
+    size = 2 * round(4 * amount) + 1
+    if size > 1:
+        moved = moved.filter((ImageFilter.MinFilter, ImageFilter.MaxFilter)[rng.integers(2)](size))
+    return np.asarray(moved)
+
+
+def count_pixels(predicted: np.ndarray, target: np.ndarray, num_classes: int) -> np.ndarray:
+    """Return the confusion matrix ``(num_classes, num_classes)``, rows are targets, void out."""
+    counted = target != VOID
+    flat = target[counted].astype(int) * num_classes + predicted[counted]
+    return np.bincount(flat, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def write_strip(path: Path, maps: list[np.ndarray], colours: list[tuple[int, int, int]]) -> None:
+    """Write maps side by side as one palette PNG."""
+    strip = Image.fromarray(np.concatenate(maps, axis=1), mode="P")
+    palette = [0] * 768
+    for index, colour in enumerate(colours):
+        palette[3 * index : 3 * index + 3] = colour
+    palette[3 * VOID :] = (255, 255, 255)
+    strip.putpalette(palette)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    strip.save(path)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file, creating its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2), encoding="utf-8")
