@@ -2,7 +2,9 @@
 
 from trainer.tracking.run import (
     OUTCOMES,
+    Ending,
     Run,
+    closing,
     download,
     find_runs,
     finish,
@@ -20,7 +22,9 @@ from trainer.tracking.run import (
 
 __all__ = [
     "OUTCOMES",
+    "Ending",
     "Run",
+    "closing",
     "download",
     "find_runs",
     "finish",

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,23 @@ class Run:
         """Put a JSON file into the run's folder, all of it or nothing."""
         self.write_text(path, json.dumps(value, indent=2, ensure_ascii=False))
 
+    def read_json(self, path: str) -> Any:
+        """Return a JSON file of the run's folder; ``ValueError`` when it is not there."""
+        try:
+            return json.loads((self.folder / path).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise ValueError(f"run: {self.id} has no {path}") from error
+
+    def reopen(self) -> None:
+        """Mark the run as running again."""
+        client().update_run(self.id, status="RUNNING")
+        self.set_tags({"segscope.outcome": "", "segscope.reason": ""})
+
     def publish(self) -> None:
         """Copy what is new or changed in the folder into a remote store; nothing on a local one."""
         if not self.is_remote:
             return
-        for path in sorted(p for p in self.folder.rglob("*") if _is_artifact(p)):
+        for path in sorted(p for p in self.folder.rglob("*") if self._is_artifact(p)):
             stat = path.stat()
             state = (stat.st_mtime_ns, stat.st_size)
             if self._published.get(path) != state:
@@ -100,6 +113,11 @@ class Run:
         client().set_terminated(self.id, status=OUTCOMES[outcome])
         if self.is_remote:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _is_artifact(self, path: Path) -> bool:
+        # What is half-written has a name, or lies in a folder, that starts with a dot.
+        inside = path.relative_to(self.folder).parts
+        return path.is_file() and not any(part.startswith(".") for part in inside)
 
 
 def start_run(
@@ -134,7 +152,9 @@ def start_run(
 
 
 def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
-    """Open a run that ended or was killed, to go on writing it, with the config it was made with.
+    """Return a run that ended or was killed, to be written on, with the config it was made with.
+
+    Its status stays as it is until `Run.reopen`.
 
     Raises ``ValueError`` when there is no such run or it was not made by Segscope.
     """
@@ -145,9 +165,30 @@ def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
     path = run.folder / "config.yaml"
     if not path.is_file():
         raise ValueError(f"run: {run_id} has no config.yaml; it was not written by Segscope")
-    config = from_yaml(path)
-    client().update_run(run_id, status="RUNNING")
-    return run, config
+    return run, from_yaml(path)
+
+
+@dataclass
+class Ending:
+    """How a run ends, unless something is raised: see `closing`."""
+
+    outcome: str = "completed"
+    reason: str | None = None
+
+
+@contextmanager
+def closing(run: Run) -> Iterator[Ending]:
+    """Close ``run`` whatever happens: as its `Ending` says, or as interrupted, or as failed."""
+    ending = Ending()
+    try:
+        yield ending
+    except KeyboardInterrupt:
+        run.finish("interrupted", "interrupted; go on with: trainer resume " + run.id)
+        raise
+    except BaseException as error:
+        run.finish("failed", f"{type(error).__name__}: {error}")
+        raise
+    run.finish(ending.outcome, ending.reason)
 
 
 def start_parent(
@@ -275,7 +316,3 @@ def _local_path(artifact_uri: str) -> Path | None:
     if not is_local_uri(artifact_uri):  # type: ignore[no-untyped-call]
         return None
     return Path(local_file_uri_to_path(artifact_uri))  # type: ignore[no-untyped-call]
-
-
-def _is_artifact(path: Path) -> bool:
-    return path.is_file() and not path.name.endswith(".partial")

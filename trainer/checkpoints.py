@@ -1,0 +1,119 @@
+"""Checkpoints: weights, optimiser and JSON state, written whole or not at all.
+
+Weights and the optimiser's tensors are safetensors, the rest is JSON: loading one never executes
+anything that it holds.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+
+
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimizer: Optimizer, state: Mapping[str, Any]
+) -> None:
+    """Write ``folder`` with the weights, the optimiser and ``state``, a JSON mapping.
+
+    A process killed at any moment leaves the earlier checkpoint or the new one.
+    """
+    partial = _beside(folder, "partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    save_file(_on_cpu(model.state_dict()), partial / WEIGHTS)
+    tensors, plain = _split_optimizer(optimizer.state_dict())
+    save_file(tensors, partial / OPTIMIZER)
+    (partial / STATE).write_text(json.dumps({**state, "optimizer": plain}), encoding="utf-8")
+    for path in partial.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    _swap(partial, folder)
+
+
+def copy_checkpoint(source: Path, folder: Path) -> None:
+    """Make ``folder`` the same checkpoint as ``source``, sharing the bytes where links work."""
+    partial = _beside(folder, "partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for path in source.iterdir():
+        try:
+            os.link(path, partial / path.name)
+        except OSError:
+            shutil.copy2(path, partial / path.name)
+    _swap(partial, folder)
+
+
+def find_checkpoint(folder: Path) -> Path | None:
+    """Return the checkpoint at ``folder``, or the one that it was about to replace, or None."""
+    for candidate in (folder, _beside(folder, "old")):
+        if (candidate / STATE).is_file():
+            return candidate
+    return None
+
+
+def load_state(folder: Path) -> dict[str, Any]:
+    """Return the JSON state of a checkpoint."""
+    state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    return state
+
+
+def load_weights(folder: Path, model: nn.Module) -> None:
+    """Load the weights into ``model``; ``ValueError`` when they belong to another architecture."""
+    weights = load_file(folder / WEIGHTS)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"checkpoint: {folder} does not fit the model: {reason}") from error
+
+
+def load_optimizer(folder: Path, optimizer: Optimizer) -> None:
+    """Load the optimiser's tensors and settings into ``optimizer``."""
+    plain = load_state(folder)["optimizer"]
+    state: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in plain["state"].items()}
+    for key, tensor in load_file(folder / OPTIMIZER).items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": plain["param_groups"]})
+
+
+def _split_optimizer(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    tensors: dict[str, Tensor] = {}
+    plain: dict[str, dict[str, Any]] = {}
+    for index, values in state["state"].items():
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                tensors[f"{index}.{name}"] = value.detach().cpu().contiguous()
+            else:
+                plain.setdefault(str(index), {})[name] = value
+    return tensors, {"state": plain, "param_groups": state["param_groups"]}
+
+
+def _on_cpu(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    # safetensors stores plain row-major tensors; channels-last weights are not.
+    return {
+        name: tensor.detach().cpu().contiguous(memory_format=torch.contiguous_format)
+        for name, tensor in state.items()
+    }
+
+
+def _swap(partial: Path, folder: Path) -> None:
+    old = _beside(folder, "old")
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    partial.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(folder: Path, what: str) -> Path:
+    return folder.with_name(f".{folder.name}.{what}")

@@ -1,0 +1,108 @@
+"""The end of a run: its summary, the test split, and what the curves say."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from trainer.analysis.diagnosis import Finding, diagnose
+from trainer.analysis.stability import stability
+from trainer.checkpoints import find_checkpoint, load_weights
+from trainer.config import TrainConfig
+from trainer.data.loading import SegmentationData
+from trainer.evaluation import evaluate
+from trainer.loop import Progression, Training
+from trainer.per_image import write_part
+from trainer.progress import Progress
+from trainer.tracking import Run
+
+logger = logging.getLogger(__name__)
+
+TEST_FOLDER = "evaluation/test"
+
+
+def conclude(
+    run: Run,
+    config: TrainConfig,
+    data: SegmentationData,
+    training: Training,
+    outcome: str,
+    progress: Progress,
+) -> dict[str, float]:
+    """Write the summary metrics, the test results and the diagnoses; return the stability ones.
+
+    The test split is evaluated once, with the best weights, and only when training came to its
+    own end: a pruned or failed run has no result to report on it.
+    """
+    progression = training.progression
+    if progression.epoch == 0:
+        return {}
+    statistics = stability(np.array(progression.history["val/dice"])).to_metrics()
+    summary = {f"best/{key}": value for key, value in best_of(progression).items()} | statistics
+    if outcome in ("completed", "early-stopped") and data.size("test"):
+        summary |= _test(run, config, data, training, progress)
+    run.log_epoch(progression.epoch, summary)
+    findings = _diagnose(config, data, progression, outcome)
+    run.write_json("diagnoses.json", [finding.to_json() for finding in findings])
+    for finding in findings:
+        logger.info("%s: %s", finding.rule, finding.message)
+    return statistics
+
+
+def best_of(progression: Progression) -> dict[str, float]:
+    """Return the best epoch and its ``val_dice`` and ``val_miou``; empty before any epoch."""
+    if progression.best_epoch == 0:
+        return {}
+    metrics = progression.best_metrics
+    return {
+        "epoch": progression.best_epoch,
+        "val_dice": metrics["val/dice"],
+        "val_miou": metrics["val/miou"],
+    }
+
+
+def _test(
+    run: Run,
+    config: TrainConfig,
+    data: SegmentationData,
+    training: Training,
+    progress: Progress,
+) -> dict[str, float]:
+    best = find_checkpoint(run.folder / "checkpoints" / "best")
+    if best is None:
+        return {}
+    load_weights(best, training.forward.model)
+    batches = data.batches("test", batch_size=config.batch_size, workers=config.workers)
+    result = evaluate(
+        training.forward,
+        progress.watch(batches, "test"),
+        images=data.names("test"),
+        classes=data.class_names,
+    )
+    write_part(
+        run.folder / TEST_FOLDER,
+        epoch=training.progression.best_epoch,
+        images=result.images,
+        classes=result.classes,
+        confusion=result.confusion,
+        lr=float("nan"),
+        grad_norm=float("nan"),
+    )
+    metrics = result.metrics("test")
+    logger.info("test: dice %.4f  miou %.4f", metrics["test/dice"], metrics["test/miou"])
+    return metrics
+
+
+def _diagnose(
+    config: TrainConfig, data: SegmentationData, progression: Progression, outcome: str
+) -> list[Finding]:
+    pixels = np.asarray(data.class_pixels, float)
+    curves: Mapping[str, Any] = {key: np.array(c) for key, c in progression.history.items()}
+    return diagnose(
+        curves,
+        num_val_images=data.size("val"),
+        outcome=outcome,
+        patience=config.patience,
+        target_foreground_share=float(pixels[1:].sum() / max(pixels.sum(), 1)),
+    )

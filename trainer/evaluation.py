@@ -1,0 +1,133 @@
+"""Evaluate a model on a split: one confusion matrix an image, and everything from those."""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainer.data.loading import Batch
+from trainer.forward import Forward
+from trainer.metrics import confusion_per_image, predicted_classes
+from trainer.scores import Counts, counts, image_scores, iou, summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The outcome on one split.
+
+    ``confusion`` is ``(images, classes, classes)`` in pixels, in the order of ``images``;
+    ``loss`` the mean over the images. ``predictions`` holds the predicted map ``(height, width)``
+    of the images that were asked for, and of the ``worst``, by their index.
+    """
+
+    images: tuple[str, ...]
+    classes: tuple[str, ...]
+    confusion: Counts
+    loss: float
+    predictions: dict[int, np.ndarray] = field(default_factory=dict)
+    worst: tuple[int, ...] = ()
+
+    def metrics(self, prefix: str) -> dict[str, float]:
+        """Return the metrics as the store names them; a class that never appears has no IoU."""
+        scores = summary(self.confusion)
+        scores.pop("target_foreground_share")
+        named = {f"{prefix}/{key}": value for key, value in scores.items()}
+        per_class = iou(*counts(self.confusion.sum(axis=0)))
+        named |= {
+            f"{prefix}/iou/{name}": float(value)
+            for name, value in zip(self.classes, per_class, strict=True)
+            if not np.isnan(value)
+        }
+        return {f"{prefix}/loss": self.loss, **named}
+
+
+@torch.inference_mode()
+def evaluate(
+    forward: Forward,
+    batches: Iterable[Batch],
+    *,
+    images: Sequence[str],
+    classes: Sequence[str],
+    keep: Collection[int] = (),
+    keep_worst: int = 0,
+) -> Evaluation:
+    """Run the model over ``batches`` and count pixels image by image.
+
+    ``images`` are the names that the batches' indices point into. The predicted maps of the
+    images in ``keep`` and of the ``keep_worst`` with the lowest Dice are returned with the counts.
+    """
+    was_training = forward.model.training
+    forward.model.eval()
+    confusion = np.zeros((len(images), len(classes), len(classes)), np.int64)
+    kept: dict[int, np.ndarray] = {}
+    lowest = _Lowest(keep_worst)
+    losses: list[Tensor] = []
+    for batch in batches:
+        logits, loss = forward(batch)
+        losses.append(loss.float() * len(batch.indices))
+        predicted = predicted_classes(logits)
+        targets = batch.targets.to(predicted.device)
+        counted = confusion_per_image(predicted, targets, len(classes)).cpu().numpy()
+        indices = batch.indices.tolist()
+        confusion[indices] = counted
+        for row, score in enumerate(image_scores(counted)):
+            index = indices[row]
+            if index in keep:
+                kept[index] = predicted[row].cpu().numpy()
+            if lowest.admits(score):
+                lowest.add(score, index, predicted[row].cpu().numpy())
+    forward.model.train(was_training)
+    total = float(torch.stack(losses).sum()) if losses else float("nan")
+    return Evaluation(
+        images=tuple(images),
+        classes=tuple(classes),
+        confusion=confusion,
+        loss=total / max(len(images), 1),
+        predictions=kept | lowest.maps,
+        worst=lowest.indices,
+    )
+
+
+def write_confusion(run_folder: Path, split: str, epoch: int, evaluation: Evaluation) -> None:
+    """Write ``evaluation/confusion.json``: pixels by target (row) and predicted class (column)."""
+    path = run_folder / "evaluation" / "confusion.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    value = {
+        "split": split,
+        "epoch": epoch,
+        "classes": list(evaluation.classes),
+        "matrix": evaluation.confusion.sum(axis=0).tolist(),
+    }
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(value), encoding="utf-8")
+    partial.replace(path)
+
+
+class _Lowest:
+    """The predicted maps of the few images that scored lowest so far."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._found: list[tuple[float, int, np.ndarray]] = []
+
+    def admits(self, score: float) -> bool:
+        if self._number == 0 or np.isnan(score):
+            return False
+        return len(self._found) < self._number or score < self._found[-1][0]
+
+    def add(self, score: float, index: int, predicted: np.ndarray) -> None:
+        self._found.append((float(score), index, predicted))
+        self._found.sort(key=lambda entry: entry[:2])
+        del self._found[self._number :]
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        return tuple(index for _, index, _ in self._found)
+
+    @property
+    def maps(self) -> dict[int, np.ndarray]:
+        return {index: predicted for _, index, predicted in self._found}

@@ -1,0 +1,169 @@
+"""One run from its configuration to its end: data, tracking, training, evaluation, diagnosis."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer.checkpoints import find_checkpoint, load_optimizer, load_state, load_weights
+from trainer.conclusion import best_of, conclude
+from trainer.config import TrainConfig
+from trainer.data.balance import class_weights
+from trainer.data.loading import SegmentationData, open_data
+from trainer.data.splits import Split
+from trainer.forward import Forward, choose_device, choose_dtype
+from trainer.loop import OnEpoch, Progression, StopTraining, Training, TrainingFailure, train
+from trainer.losses import build_loss
+from trainer.models import build_model
+from trainer.optimizers import build_optimizer, build_schedule
+from trainer.progress import Progress
+from trainer.recording import SampleRecorder
+from trainer.tracking import Run, closing, log_file, reopen_run, start_run
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["FitResult", "StopTraining", "fit", "resume"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitResult:
+    """How a run ended. ``best`` has ``epoch``, ``val_dice`` and ``val_miou``."""
+
+    run_id: str
+    outcome: str
+    epochs: int
+    best: dict[str, float]
+    stability: dict[str, float] = field(default_factory=dict)
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``trainer fit --json`` prints."""
+        return {
+            "run_id": self.run_id,
+            "status": self.outcome,
+            "epochs": self.epochs,
+            "best": self.best,
+            "stability": self.stability,
+            "reason": self.reason,
+        }
+
+
+def fit(
+    config: TrainConfig,
+    *,
+    parent_run_id: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    on_epoch: OnEpoch | None = None,
+    progress: bool = True,
+) -> FitResult:
+    """Train one run and keep everything of it in the store, however it ends.
+
+    ``on_epoch`` hears of every epoch once its results are safe, and may raise `StopTraining`. A
+    failure to learn (a loss that is not finite) ends the run as failed and returns; a mistake in
+    the data or the configuration raises ``ValueError`` before there is a run.
+    """
+    shown = Progress(enabled=progress)
+    data = open_data(config, progress=progress)
+    training = _new_training(config, data)
+    run = start_run(config, parent_run_id=parent_run_id, tags=tags)
+    run.set_tags({"segscope.data_digest": data.digest})
+    run.write_json("dataset.json", data.to_json())
+    run.write_json("split.json", data.split.to_json())
+    return _carry_out(run, config, data, training, on_epoch, shown)
+
+
+def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> FitResult:
+    """Go on with a run where its last checkpoint stands, in the same run and on the same split.
+
+    ``epochs`` raises the number of epochs. Raises ``ValueError`` when there is no such run, its
+    data has changed, or it already has all its epochs.
+    """
+    run, config = reopen_run(run_id)
+    if epochs is not None:
+        config = config.replace(epochs=epochs)
+    checkpoint = find_checkpoint(run.folder / "checkpoints" / "last")
+    data = open_data(config, split=Split.from_json(run.read_json("split.json")), progress=progress)
+    if data.digest != run.read_json("dataset.json")["digest"]:
+        raise ValueError(f"data: {config.data} has changed since run {run_id}; start a new run")
+    training = _new_training(config, data)
+    if checkpoint is not None:
+        _restore(training, checkpoint)
+    if training.progression.epoch >= config.epochs:
+        done = training.progression.epoch
+        raise ValueError(f"run: {run_id} already has its {done} epochs; give more with --epochs")
+    run.write_text("config.yaml", config.to_yaml())
+    run.reopen()
+    logger.info("going on with %s after epoch %d", run.id, training.progression.epoch)
+    return _carry_out(run, config, data, training, None, Progress(enabled=progress))
+
+
+def _new_training(config: TrainConfig, data: SegmentationData) -> Training:
+    torch.manual_seed(config.seed)
+    weights = class_weights(config.class_weights, data.class_pixels)
+    as_tensor = None if weights is None else torch.tensor(weights, dtype=torch.float32)
+    loss = build_loss(config.loss, data.num_classes, as_tensor)
+    model = build_model(
+        config.model,
+        out_channels=loss.out_channels,
+        base_channels=config.base_channels,
+        depth=config.depth,
+        kernel_size=config.kernel_size,
+    )
+    device = choose_device(config.device)
+    forward = Forward(
+        model,
+        loss,
+        mean=data.mean,
+        std=data.std,
+        device=device,
+        dtype=choose_dtype(config.precision, device),
+    )
+    optimizer = build_optimizer(model, config)
+    return Training(
+        forward=forward,
+        optimizer=optimizer,
+        schedule=build_schedule(optimizer, config),
+        progression=Progression(),
+    )
+
+
+def _restore(training: Training, checkpoint: Path) -> None:
+    state = load_state(checkpoint)
+    load_weights(checkpoint, training.forward.model)
+    load_optimizer(checkpoint, training.optimizer)
+    training.schedule.load_state_dict(state["schedule"])
+    for name, value in state["progression"].items():
+        setattr(training.progression, name, value)
+
+
+def _carry_out(
+    run: Run,
+    config: TrainConfig,
+    data: SegmentationData,
+    training: Training,
+    on_epoch: OnEpoch | None,
+    progress: Progress,
+) -> FitResult:
+    with closing(run) as ending, log_file(run):
+        samples = SampleRecorder(run.folder, data, count=config.samples, seed=config.split_seed)
+        try:
+            ending.outcome = train(
+                training, data, config, run, samples=samples, on_epoch=on_epoch, progress=progress
+            )
+        except StopTraining as stop:
+            ending.outcome, ending.reason = stop.outcome, stop.reason
+        except TrainingFailure as failure:
+            logger.error("failed: %s", failure)
+            ending.outcome, ending.reason = "failed", str(failure)
+        stability = conclude(run, config, data, training, ending.outcome, progress)
+    return FitResult(
+        run_id=run.id,
+        outcome=ending.outcome,
+        epochs=training.progression.epoch,
+        best=best_of(training.progression),
+        stability=stability,
+        reason=ending.reason,
+    )

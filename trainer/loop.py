@@ -1,0 +1,278 @@
+"""The training loop, from the first epoch to the last."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from trainer.checkpoints import copy_checkpoint, save_checkpoint
+from trainer.config import TrainConfig
+from trainer.data.loading import Batch, SegmentationData
+from trainer.evaluation import evaluate, write_confusion
+from trainer.forward import Forward
+from trainer.memory import peak_memory_mib
+from trainer.metrics import confusion_per_image, predicted_classes
+from trainer.optimizers import advance
+from trainer.per_image import FOLDER as PER_IMAGE
+from trainer.per_image import write_part
+from trainer.progress import Progress
+from trainer.recording import SampleRecorder
+from trainer.scores import summary
+
+logger = logging.getLogger(__name__)
+
+# The curves that the statistics and diagnoses at the end of a run are made from.
+HISTORY = (
+    "train/loss",
+    "train/dice",
+    "train/grad_norm",
+    "val/loss",
+    "val/dice",
+    "val/miou",
+    "val/foreground_share",
+    "lr",
+)
+OnEpoch = Callable[[int, Mapping[str, float]], None]
+
+
+class RunFolder(Protocol):
+    """Where the loop writes: a run of the store, or a stand-in."""
+
+    folder: Path
+
+    def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Keep one epoch's metrics."""
+
+
+class TrainingFailure(Exception):
+    """Training cannot go on, for a reason that lies in the learning; everything so far is kept."""
+
+
+class StopTraining(Exception):
+    """Raised by whoever watches the epochs, to end the run here with everything kept."""
+
+    def __init__(self, outcome: str, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+
+
+@dataclass
+class Progression:
+    """How far a run has come: what a checkpoint must remember beside weights and optimiser.
+
+    ``history`` holds each curve of `HISTORY` from epoch 1 on, so that the end of a resumed run
+    knows its beginning without asking the store.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_score: float = -math.inf
+    best_metrics: dict[str, float] = field(default_factory=dict)
+    epochs_without_gain: int = 0
+    history: dict[str, list[float]] = field(default_factory=dict)
+
+    def update(self, epoch: int, metrics: Mapping[str, float], config: TrainConfig) -> bool:
+        """Take an epoch's metrics in; return whether it is the best so far."""
+        self.epoch = epoch
+        for key in HISTORY:
+            self.history.setdefault(key, []).append(float(metrics[key]))
+        score = metrics[config.monitor]
+        # Patience asks for a gain of min_delta; the best checkpoint for any gain at all.
+        gained = score > self.best_score + config.min_delta
+        self.epochs_without_gain = 0 if gained else self.epochs_without_gain + 1
+        if not score > self.best_score:
+            return False
+        self.best_epoch, self.best_score = epoch, score
+        self.best_metrics = {k: v for k, v in metrics.items() if k.startswith("val/")}
+        return True
+
+    def is_out_of_patience(self, config: TrainConfig) -> bool:
+        """Whether early stopping ends the run here."""
+        return config.patience is not None and self.epochs_without_gain >= config.patience
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The parts of a run that change while it trains."""
+
+    forward: Forward
+    optimizer: Optimizer
+    schedule: LRScheduler
+    progression: Progression
+
+    def state(self, config: TrainConfig) -> dict[str, Any]:
+        """Return the JSON part of a checkpoint."""
+        schedule = {
+            k: v
+            for k, v in self.schedule.state_dict().items()
+            if isinstance(v, int | float | str | bool | list | type(None))
+        }
+        return {
+            "config": config.to_params(),
+            "progression": vars(self.progression),
+            "schedule": schedule,
+        }
+
+
+def train(
+    training: Training,
+    data: SegmentationData,
+    config: TrainConfig,
+    run: RunFolder,
+    *,
+    samples: SampleRecorder,
+    on_epoch: OnEpoch | None = None,
+    progress: Progress,
+) -> str:
+    """Train until the epochs or the patience run out, and return the outcome.
+
+    Goes on after ``training.progression.epoch``. After each epoch its metrics, per-image results
+    and checkpoints are safe before ``on_epoch`` hears of it. Raises `TrainingFailure` when the
+    loss is no longer finite.
+    """
+    for epoch in range(training.progression.epoch + 1, config.epochs + 1):
+        started = time.monotonic()
+        lr = float(training.optimizer.param_groups[0]["lr"])
+        learned = train_epoch(training, data, config, epoch, progress)
+        if not math.isfinite(learned["train/loss"]):
+            run.log_epoch(epoch, {**learned, "lr": lr})
+            raise TrainingFailure(_divergence(learned, epoch, lr))
+        validation = evaluate(
+            training.forward,
+            progress.watch(
+                data.batches("val", batch_size=config.batch_size, workers=config.workers),
+                f"epoch {epoch} validation",
+            ),
+            images=data.names("val"),
+            classes=data.class_names,
+            keep=samples.indices,
+            keep_worst=samples.keep_worst,
+        )
+        metrics = {
+            **learned,
+            **validation.metrics("val"),
+            "lr": lr,
+            "time/epoch_seconds": time.monotonic() - started,
+            "memory/peak_mib": peak_memory_mib(training.forward.device),
+        }
+        best = training.progression.update(epoch, metrics, config)
+        advance(training.schedule, metrics[config.monitor])
+        write_part(
+            run.folder / PER_IMAGE,
+            epoch=epoch,
+            images=validation.images,
+            classes=validation.classes,
+            confusion=validation.confusion,
+            lr=lr,
+            grad_norm=learned["train/grad_norm"],
+        )
+        samples.record(epoch, validation)
+        if best:
+            write_confusion(run.folder, "val", epoch, validation)
+        # Metrics before the checkpoint: killed in between, the epoch is trained and logged again
+        # (readers keep the newest). The other way round it would be missing for good.
+        run.log_epoch(epoch, metrics)
+        _save(training, config, run.folder / "checkpoints", best)
+        logger.info(_line(epoch, config, metrics, best))
+        if on_epoch is not None:
+            on_epoch(epoch, metrics)
+        if training.progression.is_out_of_patience(config):
+            return "early-stopped"
+    return "completed"
+
+
+def train_epoch(
+    training: Training, data: SegmentationData, config: TrainConfig, epoch: int, progress: Progress
+) -> dict[str, float]:
+    """Pass once over the training images and return the epoch's ``train/*`` metrics.
+
+    Losses, gradient norms and pixel counts stay on the device until the end of the epoch: reading
+    one earlier would make the processor wait for the GPU at every step.
+    """
+    forward, model = training.forward, training.forward.model
+    parameters = list(model.parameters())
+    clip = config.gradient_clip or math.inf
+    losses: list[Tensor] = []
+    norms: list[Tensor] = []
+    sizes: list[int] = []
+    confusion = torch.zeros(
+        data.num_classes, data.num_classes, dtype=torch.int64, device=forward.device
+    )
+    model.train()
+    started = time.monotonic()
+    batches: Iterable[Batch] = data.batches(
+        "train",
+        batch_size=config.batch_size,
+        epoch=epoch,
+        seed=config.seed,
+        shuffle=True,
+        augment=True,
+        workers=config.workers,
+    )
+    for batch in progress.watch(batches, f"epoch {epoch}/{config.epochs}"):
+        logits, loss = forward(batch)
+        training.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norms.append(torch.nn.utils.clip_grad_norm_(parameters, clip))
+        training.optimizer.step()
+        losses.append(loss.detach())
+        sizes.append(len(batch.indices))
+        with torch.no_grad():
+            predicted = predicted_classes(logits)
+            targets = batch.targets.to(forward.device)
+            confusion += confusion_per_image(predicted, targets, data.num_classes).sum(dim=0)
+    return _train_metrics(
+        torch.stack(losses).cpu().numpy(),
+        torch.stack(norms).cpu().numpy(),
+        np.array(sizes),
+        confusion.cpu().numpy(),
+        time.monotonic() - started,
+    )
+
+
+def _train_metrics(
+    losses: np.ndarray, norms: np.ndarray, sizes: np.ndarray, confusion: np.ndarray, seconds: float
+) -> dict[str, float]:
+    scores = summary(confusion[np.newaxis])
+    return {
+        "train/loss": float(np.average(losses, weights=sizes)),
+        "train/dice": scores["dice"],
+        "train/miou": scores["miou"],
+        "train/grad_norm": float(norms.mean()),
+        "train/grad_norm_max": float(norms.max()),
+        "throughput/train_images_per_second": float(sizes.sum() / max(seconds, 1e-9)),
+    }
+
+
+def _divergence(learned: Mapping[str, float], epoch: int, lr: float) -> str:
+    return (
+        f"the training loss became {learned['train/loss']} in epoch {epoch} at learning rate "
+        f"{lr:g}; lower lr or set gradient_clip"
+    )
+
+
+def _save(training: Training, config: TrainConfig, folder: Path, best: bool) -> None:
+    save_checkpoint(
+        folder / "last", training.forward.model, training.optimizer, training.state(config)
+    )
+    if best:
+        copy_checkpoint(folder / "last", folder / "best")
+
+
+def _line(epoch: int, config: TrainConfig, metrics: Mapping[str, float], best: bool) -> str:
+    return (
+        f"epoch {epoch:>3}/{config.epochs}  train loss {metrics['train/loss']:.4f}  "
+        f"val loss {metrics['val/loss']:.4f}  dice {metrics['val/dice']:.4f}  "
+        f"miou {metrics['val/miou']:.4f}  {metrics['time/epoch_seconds']:.1f} s"
+        f"{'  best' if best else ''}"
+    )

@@ -1,0 +1,59 @@
+"""Progress on stderr: a bar while batches pass, nothing left behind."""
+
+import contextlib
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+
+T = TypeVar("T")
+
+
+class Progress:
+    """Show how far an iteration is; silent when turned off or when stderr is no terminal."""
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        self._enabled = enabled and sys.stderr.isatty()
+
+    def watch(self, items: Iterable[T], label: str) -> Iterator[T]:
+        """Yield ``items`` while a bar shows how many have passed."""
+        if not self._enabled:
+            yield from items
+            return
+        total = len(items) if isinstance(items, Collection) else None
+        with _bars() as bars:
+            task = bars.add_task(label, total=total)
+            for item in items:
+                yield item
+                bars.advance(task)
+
+    @contextlib.contextmanager
+    def spinner(self, label: str) -> Iterator[None]:
+        """Show that something of unknown length is under way."""
+        if not self._enabled:
+            yield
+            return
+        with _bars() as bars:
+            bars.add_task(label, total=None)
+            yield
+
+
+def _bars() -> Bars:
+    return Bars(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
