@@ -1,0 +1,43 @@
+"""Turn a logged history into a curve: one finite value an epoch, in order."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class Curve(NamedTuple):
+    """A per-epoch curve and how many of its epochs had to be left out."""
+
+    steps: NDArray[np.int64]
+    """Epochs, ascending, each once."""
+    values: NDArray[np.float64]
+    """The value of each epoch; all finite."""
+    non_finite_count: int
+    """Epochs whose newest value was NaN or infinite."""
+
+
+def clean(steps: ArrayLike, values: ArrayLike) -> Curve:
+    """Return a logged history as a curve.
+
+    Both are ``(rows,)`` in the order they were logged. An epoch logged twice, which happens
+    after a resume, keeps its newest row; non-finite values are counted and left out. Raises
+    ``ValueError`` when the two differ in length.
+    """
+    epochs = np.asarray(steps, dtype=np.int64).ravel()
+    levels = np.asarray(values, dtype=np.float64).ravel()
+    if epochs.size != levels.size:
+        raise ValueError(f"values: {levels.size} given for {epochs.size} steps; give one each")
+    newest_first, position = np.unique(epochs[::-1], return_index=True)
+    newest = levels[::-1][position]
+    finite = is_finite(newest)
+    return Curve(newest_first[finite], newest[finite], int((~finite).sum()))
+
+
+# MLflow stores an infinity as the largest double, so a value of that size is one.
+LARGEST = 1e300
+
+
+def is_finite(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return where ``values`` holds a number; an infinity that a store has cut off is none."""
+    return np.isfinite(values) & (np.abs(values) < LARGEST)
