@@ -11,7 +11,7 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import tyro
@@ -19,6 +19,7 @@ import tyro
 from trainer.names import check, unknown
 
 T = TypeVar("T")
+Command = Callable[[list[str]], int]
 
 DONE, FAILURE, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 _BOX = "╭╮╰╯│─ "
@@ -48,7 +49,7 @@ def parse(kind: type[T], *, prog: str, args: Sequence[str], default: T | None = 
     return parsed
 
 
-def dispatch(prog: str, description: str, commands: dict[str, Callable[[list[str]], int]]) -> int:
+def dispatch(prog: str, description: str, commands: Mapping[str, Command]) -> int:
     """Run the command that the first argument names and return the process's exit code."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -105,13 +106,13 @@ def log_to_stderr() -> None:
         logger.propagate = False
 
 
-def _run_named(commands: dict[str, Callable[[list[str]], int]], arguments: list[str]) -> int:
+def _run_named(commands: Mapping[str, Command], arguments: list[str]) -> int:
     check("command", arguments[0], commands)
     log_to_stderr()
     return commands[arguments[0]](arguments[1:])
 
 
-def _overview(prog: str, description: str, commands: dict[str, Callable[[list[str]], int]]) -> str:
+def _overview(prog: str, description: str, commands: Mapping[str, Command]) -> str:
     width = max(len(name) for name in commands) + 2
     lines = [
         f"  {name:<{width}}{(command.__doc__ or '').strip().splitlines()[0]}"

@@ -105,13 +105,13 @@ def _new_training(config: TrainConfig, data: SegmentationData) -> Training:
     weights = class_weights(config.class_weights, data.class_pixels)
     as_tensor = None if weights is None else torch.tensor(weights, dtype=torch.float32)
     loss = build_loss(config.loss, data.num_classes, as_tensor)
-    model = build_model(
-        config.model,
-        out_channels=loss.out_channels,
-        base_channels=config.base_channels,
-        depth=config.depth,
-        kernel_size=config.kernel_size,
-    )
+    settings = {
+        "out_channels": loss.out_channels,
+        "base_channels": config.base_channels,
+        "depth": config.depth,
+        "kernel_size": config.kernel_size,
+    }
+    model = build_model(config.model, **settings)
     device = choose_device(config.device)
     forward = Forward(
         model,
@@ -123,6 +123,7 @@ def _new_training(config: TrainConfig, data: SegmentationData) -> Training:
     )
     optimizer = build_optimizer(model, config)
     return Training(
+        architecture={"name": config.model, "settings": settings},
         forward=forward,
         optimizer=optimizer,
         schedule=build_schedule(optimizer, config),

@@ -103,8 +103,12 @@ class Progression:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """The parts of a run that change while it trains."""
+    """The parts of a run that change while it trains.
 
+    ``architecture`` is the model's name and settings, enough to build it again.
+    """
+
+    architecture: dict[str, Any]
     forward: Forward
     optimizer: Optimizer
     schedule: LRScheduler
@@ -119,6 +123,7 @@ class Training:
         }
         return {
             "config": config.to_params(),
+            "model": self.architecture,
             "progression": vars(self.progression),
             "schedule": schedule,
         }

@@ -1,0 +1,62 @@
+"""Predict image files: masks as palette PNGs, and overlays to look at."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from trainer.data.collection import ClassInfo
+from trainer.data.reading import read_image
+from trainer.forward import choose_device
+from trainer.inference import Predictor
+from trainer.samples import save_mask
+
+OPACITY = 0.5
+
+
+def predict_files(
+    model_folder: Path,
+    images: Sequence[Path],
+    out: Path,
+    *,
+    overlay: bool = False,
+    device: str = "auto",
+) -> list[tuple[Path, Path]]:
+    """Write ``out/<stem>.png`` for each image and return the pairs of image and mask.
+
+    A mask is a palette PNG of the image's own size whose indices are the classes. ``overlay``
+    adds ``<stem>_overlay.png``. Raises ``ValueError`` for an image that cannot be read, and for
+    two images of the same stem, before anything is written.
+    """
+    stems = [image.stem for image in images]
+    repeated = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if repeated is not None:
+        raise ValueError(f"images: two are named {repeated!r}; predict them into two folders")
+    for image in images:
+        if not image.is_file():
+            raise ValueError(f"images: {image} does not exist")
+    predictor = Predictor(model_folder, device=str(choose_device(device)))
+    classes = [
+        ClassInfo(name=name, colour=(colour[0], colour[1], colour[2]))
+        for name, colour in zip(predictor.classes, predictor.colours, strict=True)
+    ]
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for path in images:
+        pixels = read_image(path)
+        mask = predictor.predict(pixels)
+        save_mask(mask, out / f"{path.stem}.png", classes)
+        if overlay:
+            drawn = draw_over(pixels, mask, classes)
+            Image.fromarray(drawn).save(out / f"{path.stem}_overlay.png")
+        written.append((path, out / f"{path.stem}.png"))
+    return written
+
+
+def draw_over(image: np.ndarray, mask: np.ndarray, classes: Sequence[ClassInfo]) -> np.ndarray:
+    """Return the image with every class but the first laid over it, half transparent."""
+    colours = np.array([info.colour for info in classes], np.float32)[mask]
+    shown = (mask > 0)[..., np.newaxis] * OPACITY
+    blended = image * (1 - shown) + colours * shown
+    return np.rint(blended).astype(np.uint8)

@@ -1,0 +1,31 @@
+"""The MLflow model that ships inside every registered model ("models from code").
+
+It runs where our packages are not installed: what it needs lies beside it as ``segscope_model``.
+Images in, ``uint8 (batch, height, width, 3)``; class indices out, ``uint8 (batch, height, width)``.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
+
+
+class SegmentationModel(PythonModel):  # type: ignore[misc]
+    """Predict masks of RGB images of any size."""
+
+    def load_context(self, context: Any) -> None:
+        """Load weights and settings, JSON and safetensors, from the model's own artifacts."""
+        # Not at the top: mlflow also reads this file where the model is being saved, before
+        # `segscope_model` lies beside it.
+        from segscope_model.inference import Predictor
+
+        self.predictor = Predictor(Path(context.artifacts["model"]))
+
+    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
+        """Return the masks of a batch of images."""
+        return np.stack([self.predictor.predict(image) for image in np.asarray(model_input)])
+
+
+set_model(SegmentationModel())

@@ -1,0 +1,224 @@
+"""Register a run's best model, give it an alias, and pull it: JSON and safetensors alone."""
+
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from trainer.config import TrainConfig, from_yaml
+from trainer.tracking import download, get_run
+from trainer.tracking.models import (
+    create_version,
+    download_version,
+    find_alias,
+    find_version,
+    registered_models,
+    set_alias,
+    versions,
+)
+
+CHAMPION = "champion"
+FORMAT = 1
+# What a registered model carries, so that it predicts where our packages are not installed.
+SHIPPED = (
+    "__init__.py",
+    "names.py",
+    "inference.py",
+    "models/__init__.py",
+    "models/unet.py",
+    "data/__init__.py",
+    "data/geometry.py",
+)
+SHIPPED_AS = "segscope_model"
+REQUIREMENTS = ("mlflow", "torch", "numpy", "pillow", "safetensors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelVersion:
+    """One version of a registered model, where it came from and what it scored."""
+
+    name: str
+    version: str
+    run_id: str | None
+    aliases: tuple[str, ...]
+    tags: dict[str, str]
+    created: int
+
+    @property
+    def uri(self) -> str:
+        """The address that `resolve_model`, the commands and MLflow take."""
+        return f"models:/{self.name}/{self.version}"
+
+
+def export_run(run_id: str, folder: Path) -> Path:
+    """Write the best checkpoint of a run as a model folder and return it.
+
+    The folder holds ``config.json`` and ``model.safetensors``. Raises ``ValueError`` when the
+    run has no checkpoint yet.
+    """
+    with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
+        config = from_yaml(download(run_id, "config.yaml", Path(scratch)))
+        dataset = json.loads(download(run_id, "dataset.json", Path(scratch)).read_text("utf-8"))
+        checkpoint = download(run_id, "checkpoints/best", Path(scratch))
+        state = json.loads((checkpoint / "state.json").read_text("utf-8"))
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(checkpoint / "model.safetensors", folder / "model.safetensors")
+    described = json.dumps(_model_config(config, dataset, state["model"]), indent=2)
+    (folder / "config.json").write_text(described, encoding="utf-8")
+    return folder
+
+
+def register(run_id: str, name: str, *, alias: str | None = None) -> ModelVersion:
+    """Register the best checkpoint of a run as a new version of ``name``.
+
+    ``alias``, when given, then points at it. Raises ``ValueError`` when the run has no
+    checkpoint, or the name or alias is one that MLflow does not take.
+    """
+    _check_name(name)
+    if alias is not None:
+        _check_alias(alias)
+    run = get_run(run_id)
+    with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
+        workspace = Path(scratch)
+        created = create_version(
+            run_id,
+            name,
+            model_folder=export_run(run_id, workspace / "model"),
+            python_model=Path(str(files("trainer") / "pyfunc_model.py")),
+            code=_shipped_code(workspace / SHIPPED_AS),
+            requirements=[f"{package}=={_public(package)}" for package in REQUIREMENTS],
+            tags=_scores(run.data.metrics),
+            workspace=workspace,
+        )
+    if alias is not None:
+        set_alias(name, alias, created.version)
+    return _as_version(find_version(name, str(created.version)))
+
+
+def promote(name: str, version: str, *, alias: str = CHAMPION) -> ModelVersion:
+    """Point ``alias`` at a version and return it; ``ValueError`` when there is no such version."""
+    _check_alias(alias)
+    set_alias(name, alias, version)
+    return _as_version(find_version(name, version))
+
+
+def pull(uri: str, folder: Path) -> Path:
+    """Copy a registered model into ``folder``, which must be new or empty, and return it.
+
+    The copy can be given wherever a model is asked for. Its ``artifacts/model`` is data; the
+    rest is the code that MLflow's own loader would execute, which ours never does.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"out: {folder} is not empty; give a new folder")
+    found = find(uri)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".pull-", dir=folder.parent) as scratch:
+        downloaded = download_version(found.uri, Path(scratch) / "model")
+        if folder.exists():
+            folder.rmdir()
+        shutil.move(downloaded, folder)
+    return folder
+
+
+def find(uri: str) -> ModelVersion:
+    """Return the version that ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` names.
+
+    Raises ``ValueError`` when the address is malformed or there is no such version.
+    """
+    match = re.fullmatch(r"models:/(?P<name>[^/@]+)(@(?P<alias>[^/@]+)|/(?P<version>\d+))", uri)
+    if match is None:
+        raise ValueError(f"model: {uri!r} is neither models:/NAME@ALIAS nor models:/NAME/VERSION")
+    name = match["name"]
+    if match["alias"] is not None:
+        return _as_version(find_alias(name, match["alias"]))
+    return _as_version(find_version(name, match["version"]))
+
+
+def resolve_model(model: str, scratch: Path) -> Path:
+    """Return the model folder that a run id, a ``models:/`` address or a folder stands for.
+
+    What has to be fetched is written below ``scratch``. Raises ``ValueError`` when there is no
+    such model.
+    """
+    if model.startswith("models:/"):
+        return _data_folder(pull(model, scratch / "pulled"))
+    if Path(model).is_dir():
+        return _data_folder(Path(model))
+    if re.fullmatch(r"[0-9a-f]{32}", model):
+        return export_run(model, scratch / "exported")
+    raise ValueError(
+        f"model: {model!r} is no folder, run id, models:/NAME@ALIAS or models:/NAME/VERSION"
+    )
+
+
+def list_models() -> dict[str, list[ModelVersion]]:
+    """Return the versions of every registered model by its name, newest first."""
+    return {
+        model.name: [_as_version(version, model.aliases) for version in versions(model.name)]
+        for model in registered_models()
+    }
+
+
+def _data_folder(folder: Path) -> Path:
+    inner = folder / "artifacts" / "model"
+    return inner if inner.is_dir() else folder
+
+
+def _model_config(
+    config: TrainConfig, dataset: dict[str, Any], architecture: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "model": architecture,
+        "classes": dataset["classes"],
+        "image_size": list(config.image_size),
+        "geometry": config.geometry,
+        "mean": dataset["mean"],
+        "std": dataset["std"],
+    }
+
+
+def _shipped_code(folder: Path) -> Path:
+    source = files("trainer")
+    for name in SHIPPED:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text((source / name).read_text(encoding="utf-8"), encoding="utf-8")
+    return folder
+
+
+def _scores(metrics: dict[str, float]) -> dict[str, str]:
+    shown = ("best/val_dice", "best/val_miou", "best/epoch", "test/dice", "test/miou")
+    return {key.replace("/", "."): f"{metrics[key]:.6g}" for key in shown if key in metrics}
+
+
+def _as_version(found: Any, aliases: dict[str, str] | None = None) -> ModelVersion:
+    own = [a for a, v in aliases.items() if str(v) == str(found.version)] if aliases else None
+    return ModelVersion(
+        name=found.name,
+        version=str(found.version),
+        run_id=found.run_id,
+        aliases=tuple(sorted(own if own is not None else found.aliases or ())),
+        tags=dict(found.tags or {}),
+        created=int(found.creation_timestamp),
+    )
+
+
+def _public(package: str) -> str:
+    # A CPU build calls itself 2.13.0+cpu, which no registry offers elsewhere.
+    return installed(package).split("+")[0]
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or any(c in name for c in "/:@"):
+        raise ValueError(f"name: {name!r} must not be empty or hold any of / : @")
+
+
+def _check_alias(alias: str) -> None:
+    if not re.fullmatch(r"[\w-]+", alias) or re.fullmatch(r"v\d+|latest", alias, re.IGNORECASE):
+        raise ValueError(f"alias: {alias!r} must be letters, digits, - and _, and not like v1")

@@ -1,0 +1,147 @@
+"""MLflow's side of the model registry."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.pyfunc import save_model
+from mlflow.types import Schema, TensorSpec
+
+from trainer.tracking.client import client
+from trainer.tracking.run import get_run
+
+SIGNATURE = ModelSignature(
+    inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))]),
+    outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, -1, -1))]),
+)
+
+
+def create_version(
+    run_id: str,
+    name: str,
+    *,
+    model_folder: Path,
+    python_model: Path,
+    code: Path,
+    requirements: list[str],
+    tags: Mapping[str, str],
+    workspace: Path,
+) -> Any:
+    """Log ``model_folder`` as a model of the run, register it under ``name``, return the version.
+
+    ``code`` is a package folder that ships with it. The run itself stays as it is: MLflow's
+    fluent ``log_model`` would mark it running and finished once more.
+    """
+    api = client()
+    info = get_run(run_id).info
+    logged = api.create_logged_model(info.experiment_id, name=name, source_run_id=run_id)
+    try:
+        described = Model(run_id=run_id, model_id=logged.model_id)
+        logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
+        save_model(
+            path=str(workspace / "mlflow_model"),
+            python_model=str(python_model),
+            code_paths=[str(code)],
+            artifacts={"model": str(model_folder)},
+            signature=SIGNATURE,
+            pip_requirements=requirements,
+            mlflow_model=described,
+        )
+        api.log_model_artifacts(logged.model_id, str(workspace / "mlflow_model"))
+    except BaseException:
+        api.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
+        raise
+    api.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    api.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
+    _ensure_registered(name)
+    return api.create_model_version(
+        name,
+        source=f"models:/{logged.model_id}",
+        run_id=run_id,
+        model_id=logged.model_id,
+        tags=dict(tags),
+    )
+
+
+def set_alias(name: str, alias: str, version: str) -> None:
+    """Point ``alias`` at a version; ``ValueError`` when there is no such model or version."""
+    try:
+        client().get_model_version(name, version)
+        client().set_registered_model_alias(name, alias, version)
+    except MlflowException as error:
+        raise ValueError(f"model: {error.message}") from error
+
+
+def delete_alias(name: str, alias: str) -> None:
+    """Remove an alias of a registered model."""
+    client().delete_registered_model_alias(name, alias)
+
+
+def find_version(name: str, version: str) -> Any:
+    """Return a version by its number; ``ValueError`` when there is none."""
+    try:
+        return client().get_model_version(name, version)
+    except MlflowException as error:
+        raise ValueError(f"model: there is no models:/{name}/{version} in this store") from error
+
+
+def find_alias(name: str, alias: str) -> Any:
+    """Return the version that an alias points at; ``ValueError`` when there is none."""
+    try:
+        return client().get_model_version_by_alias(name, alias)
+    except MlflowException as error:
+        raise ValueError(f"model: there is no models:/{name}@{alias} in this store") from error
+
+
+def download_version(uri: str, into: Path) -> Path:
+    """Copy the files of ``models:/NAME/VERSION`` into ``into`` and return their folder."""
+    into.mkdir(parents=True, exist_ok=True)
+    try:
+        return Path(
+            download_artifacts(
+                artifact_uri=uri, dst_path=str(into), tracking_uri=client().tracking_uri
+            )
+        )
+    except MlflowException as error:
+        raise ValueError(f"model: cannot download {uri}: {error.message}") from error
+
+
+def registered_models() -> list[Any]:
+    """Return MLflow's records of all registered models, by name."""
+    found: list[Any] = []
+    token: str | None = None
+    while True:
+        page = client().search_registered_models(page_token=token, order_by=["name ASC"])
+        found.extend(page)
+        token = page.token
+        if not token:
+            return found
+
+
+def versions(name: str) -> list[Any]:
+    """Return MLflow's records of all versions of a registered model, newest first."""
+    escaped = name.replace("'", "\\'")
+    found: list[Any] = []
+    token: str | None = None
+    while True:
+        page = client().search_model_versions(f"name = '{escaped}'", page_token=token)
+        found.extend(page)
+        token = page.token
+        if not token:
+            return sorted(found, key=lambda version: -int(version.version))
+
+
+def _ensure_registered(name: str) -> None:
+    try:
+        client().get_registered_model(name)
+    except MlflowException:
+        try:
+            client().create_registered_model(name)
+        except MlflowException as error:
+            raise ValueError(f"model: cannot register {name!r}: {error.message}") from error
