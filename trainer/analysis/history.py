@@ -6,6 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
+class History(NamedTuple):
+    """What was logged of one metric, non-finite values included."""
+
+    steps: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
 class Curve(NamedTuple):
     """A per-epoch curve and how many of its epochs had to be left out."""
 
@@ -17,21 +24,28 @@ class Curve(NamedTuple):
     """Epochs whose newest value was NaN or infinite."""
 
 
-def clean(steps: ArrayLike, values: ArrayLike) -> Curve:
-    """Return a logged history as a curve.
+def newest(steps: ArrayLike, values: ArrayLike) -> History:
+    """Return the newest row of each epoch, by epoch; both are ``(rows,)`` in the order logged.
 
-    Both are ``(rows,)`` in the order they were logged. An epoch logged twice, which happens
-    after a resume, keeps its newest row; non-finite values are counted and left out. Raises
-    ``ValueError`` when the two differ in length.
+    An epoch is logged twice after a resume. Raises ``ValueError`` when the two differ in length.
     """
     epochs = np.asarray(steps, dtype=np.int64).ravel()
     levels = np.asarray(values, dtype=np.float64).ravel()
     if epochs.size != levels.size:
         raise ValueError(f"values: {levels.size} given for {epochs.size} steps; give one each")
-    newest_first, position = np.unique(epochs[::-1], return_index=True)
-    newest = levels[::-1][position]
-    finite = is_finite(newest)
-    return Curve(newest_first[finite], newest[finite], int((~finite).sum()))
+    by_epoch, position = np.unique(epochs[::-1], return_index=True)
+    return History(by_epoch, levels[::-1][position])
+
+
+def clean(steps: ArrayLike, values: ArrayLike) -> Curve:
+    """Return a logged history as a curve: its newest rows, non-finite ones counted and left out.
+
+    Both are ``(rows,)`` in the order they were logged. Raises ``ValueError`` when they differ in
+    length.
+    """
+    history = newest(steps, values)
+    finite = is_finite(history.values)
+    return Curve(history.steps[finite], history.values[finite], int((~finite).sum()))
 
 
 # MLflow stores an infinity as the largest double, so a value of that size is one.

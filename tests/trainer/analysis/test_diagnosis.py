@@ -1,0 +1,306 @@
+import json
+
+import numpy as np
+import pytest
+
+from tests.trainer.analysis.curves import BY_DRAWDOWN, LR_1E_4
+from trainer.analysis.diagnosis import RULES, Finding, History, PerImageDice, diagnose
+
+RISING = 0.95 - 0.4 * np.exp(-np.arange(20) / 2.0)
+FLAT = np.concatenate([RISING[:8], np.full(12, RISING[7])])
+
+
+def found(rule: str, curves: dict[str, object], **facts: object) -> Finding | None:
+    (finding,) = [f for f in diagnose(curves, **facts) if f.rule == rule] or [None]
+    return finding
+
+
+def only_car(epochs: list[int], car: list[list[float]]) -> PerImageDice:
+    """Per-image Dice of the class car; ``car`` is (epochs, images)."""
+    scores = np.array(car, dtype=float)
+    return PerImageDice(
+        epochs=epochs,
+        images=[f"{number:02d}" for number in range(1, scores.shape[1] + 1)],
+        classes=["background", "car"],
+        dice=np.stack([np.full_like(scores, 0.99), scores], axis=-1),
+    )
+
+
+# unstable ---------------------------------------------------------------------------------------
+
+
+def test_unstable_tells_what_fell_when_it_came_back_and_what_to_do() -> None:
+    per_image = only_car(
+        [4, 5, 6],
+        [[0.9, 0.99, 0.98, 0.95, 0.9, 0.9, 0.97], [0.9] * 7, [0.9, 0.97, 0, 0.94, 0.9, 0.9, 0.0]],
+    )
+    finding = found("unstable", {"val/dice": LR_1E_4}, per_image=per_image)
+    assert finding is not None
+    assert finding.message == (
+        "validation Dice fell by 0.281 at epoch 6 and recovered at 7: lower the learning rate or "
+        "clip gradients; 2 dips, at epochs 2, 6; images 03, 07 lost the whole car"
+    )
+    assert finding.threshold == "maximum drawdown > 0.05"
+    assert finding.severity == "warning"
+    assert finding.epochs == (2, 6)
+    assert finding.evidence["previous_best_epoch"] == 4
+    assert finding.evidence["fallen"][0]["image"] == "03"
+
+
+def test_unstable_names_the_largest_falls_where_nothing_was_lost_altogether() -> None:
+    per_image = only_car([4, 6], [[0.9, 0.9, 0.9, np.nan], [0.8, 0.5, 0.9, 0.2]])
+    finding = found("unstable", {"val/dice": LR_1E_4}, per_image=per_image)
+    assert finding is not None
+    assert finding.message.endswith("images 02 (car 0.90 → 0.50), 01 (car 0.90 → 0.80) fell most")
+
+
+def test_unstable_names_the_class_among_many() -> None:
+    dice = np.full((2, 3, 3), 0.9)
+    dice[1, 1:, 2] = 0.01
+    per_image = PerImageDice(
+        epochs=[4, 6], images=["a", "b", "c"], classes=["sky", "road", "sign"], dice=dice
+    )
+    finding = found("unstable", {"val/dice": LR_1E_4}, per_image=per_image)
+    assert finding is not None
+    assert finding.message.endswith("images b, c lost the whole sign")
+
+
+def test_unstable_without_the_epochs_kept_names_no_image() -> None:
+    finding = found("unstable", {"val/dice": LR_1E_4}, per_image=only_car([1], [[0.5]]))
+    assert finding is not None
+    assert finding.message.endswith("2 dips, at epochs 2, 6")
+
+
+def test_a_fall_without_recovery_is_a_problem() -> None:
+    finding = found("unstable", {"val/dice": [0.8, 0.9, 0.91, 0.2, 0.3]})
+    assert finding is not None
+    assert finding.severity == "problem"
+    assert "fell by 0.710 at epoch 4 and did not recover" in finding.message
+
+
+def test_instability_shows_the_learning_rate_and_the_gradient_norm() -> None:
+    curves = {"val/dice": LR_1E_4, "lr": np.full(10, 1e-4), "train/grad_norm": np.arange(1, 11)}
+    finding = found("unstable", curves)
+    assert finding is not None
+    shown = finding.evidence
+    assert (shown["lr"], shown["grad_norm"], shown["median_grad_norm"]) == (1e-4, 6, 5.5)
+
+
+@pytest.mark.parametrize("column", BY_DRAWDOWN)
+def test_of_the_reports_columns_two_are_unstable(column: str) -> None:
+    finding = found("unstable", {"val/dice": BY_DRAWDOWN[column][2]})
+    assert (finding is not None) == (column == "batch 32")
+
+
+# overfitting ------------------------------------------------------------------------------------
+
+
+def test_overfitting_is_a_falling_validation_with_a_growing_gap() -> None:
+    epochs = np.arange(20)
+    val = RISING - 0.004 * np.maximum(0, epochs - 8)
+    finding = found("overfitting", {"train/dice": RISING + 0.002 * epochs, "val/dice": val})
+    assert finding is not None
+    assert 6 <= finding.evidence["best_epoch"] <= 10
+    assert "val/dice became worse by 0.0" in finding.message
+
+
+def test_overfitting_from_losses_where_a_run_has_no_training_score() -> None:
+    train = np.exp(-np.arange(20) / 4.0)
+    val = np.concatenate([np.linspace(1, 0.3, 8), np.linspace(0.32, 0.6, 12)])
+    assert found("overfitting", {"train/loss": train, "val/loss": val}) is not None
+    assert found("overfitting", {"train/loss": train, "val/loss": train + 0.1}) is None
+
+
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [
+        (RISING + 0.04, RISING),  # a gap that does not grow
+        (RISING + 0.004 * np.arange(20), RISING),  # it grows, but validation rises
+        (RISING - 0.3 * (np.arange(20) >= 12), RISING - 0.3 * (np.arange(20) >= 12)),  # both fall
+        (RISING, RISING - 0.3 * (np.arange(20) == 19)),  # one odd epoch at the end
+        (RISING[:5], RISING[:5]),  # too short to say
+    ],
+)
+def test_what_is_no_overfitting(train: np.ndarray, val: np.ndarray) -> None:
+    assert found("overfitting", {"train/dice": train, "val/dice": val}) is None
+
+
+# collapsed to background ------------------------------------------------------------------------
+
+
+def test_collapse_to_background() -> None:
+    share = np.array([0.1, 0.2, 0.004, 0.0, 0.0])
+    finding = found(
+        "collapsed to background", {"val/foreground_share": share}, target_foreground_share=0.2
+    )
+    assert finding is not None
+    assert finding.epochs == (3, 4, 5)
+    assert finding.message.startswith("since epoch 3 0.00% of the pixels are predicted")
+
+
+@pytest.mark.parametrize(
+    ("share", "target"),
+    [
+        ([0.0, 0.0, 0.19], 0.2),  # it began so and came out of it
+        ([0.02, 0.02], 0.2),  # a tenth of the target's: too little, yet no collapse
+        ([0.0, 0.0], 0.0),  # the targets hold no foreground
+        ([0.0, 0.0], None),
+        ([0.001, 0.001], 0.002),  # small objects
+        ([], 0.2),
+    ],
+)
+def test_what_is_no_collapse(share: list[float], target: float | None) -> None:
+    curves = {"val/foreground_share": share}
+    assert found("collapsed to background", curves, target_foreground_share=target) is None
+
+
+# plateaued --------------------------------------------------------------------------------------
+
+
+def test_plateau() -> None:
+    finding = found("plateaued", {"val/dice": FLAT})
+    assert finding is not None
+    assert finding.evidence["best_epoch"] == 8
+    assert finding.evidence["window"] == 6
+    assert found("plateaued", {"val/dice": FLAT}, patience=12) is not None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.linspace(0.5, 0.9, 20),  # rising
+        RISING[:6],  # too short
+        np.concatenate([RISING[:8], RISING[7] - 0.01 * np.arange(12)]),  # falling away
+        LR_1E_4,  # gains 0.0015 in its last five epochs
+    ],
+)
+def test_what_is_no_plateau(values: np.ndarray) -> None:
+    assert found("plateaued", {"val/dice": values}) is None
+
+
+def test_patience_sets_the_window_of_a_plateau() -> None:
+    values = np.concatenate([RISING, np.full(3, RISING[-1])])
+    assert found("plateaued", {"val/dice": values}, patience=3) is not None
+    assert found("plateaued", {"val/dice": values}, patience=19) is None
+
+
+# diverged ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, np.finfo(float).max])
+def test_divergence_is_a_loss_that_is_not_finite(bad: float) -> None:
+    curves = {"train/loss": [0.5, 0.4, bad, bad], "lr": [0.1] * 4}
+    finding = found("diverged", curves)
+    assert finding is not None
+    assert finding.epochs == (3, 4)
+    assert finding.message.startswith("train/loss was not finite from epoch 3 at learning rate 0.1")
+    assert found("diverged", {"train/loss": [0.5, 0.4], "val/loss": [0.5, bad]}) is not None
+
+
+def test_a_missing_epoch_or_a_large_loss_is_no_divergence() -> None:
+    sparse = History(np.array([5, 10, 15]), np.array([0.5, 0.4, 1e6]))
+    assert found("diverged", {"train/loss": np.ones(15), "val/loss": sparse}) is None
+    assert found("diverged", {"val/dice": [np.nan, 0.5]}) is None
+
+
+def test_an_epoch_repeated_after_a_resume_has_not_diverged() -> None:
+    repaired = History(np.array([1, 2, 2, 3]), np.array([0.5, np.nan, 0.4, 0.3]))
+    assert found("diverged", {"train/loss": repaired}) is None
+
+
+# still improving --------------------------------------------------------------------------------
+
+
+def test_still_improving() -> None:
+    finding = found("still improving", {"val/dice": np.linspace(0.5, 0.9, 20)}, outcome="completed")
+    assert finding is not None
+    assert finding.message.endswith("best at epoch 20 of 20: train for more epochs")
+    early = found(
+        "still improving", {"val/dice": np.linspace(0.5, 0.9, 5)}, outcome="early-stopped"
+    )
+    assert early is not None
+    assert early.suggestion == "give more patience"
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        (FLAT, "completed"),
+        (LR_1E_4, "completed"),
+        (np.linspace(0.5, 0.9, 20), "pruned"),
+        (np.linspace(0.5, 0.9, 20), "interrupted"),
+        (np.append(FLAT, 0.99), "completed"),  # one lucky epoch
+        (np.append(np.linspace(0.5, 0.9, 9), 0.5), "completed"),  # the best lies in it, yet it fell
+        ([0.5, 0.9, 0.95], "completed"),  # too short
+    ],
+)
+def test_what_is_not_still_improving(values: np.ndarray, outcome: str) -> None:
+    assert found("still improving", {"val/dice": values}, outcome=outcome) is None
+
+
+# validation set too small -----------------------------------------------------------------------
+
+
+def test_too_few_images_for_the_difference_claimed() -> None:
+    random = np.random.default_rng(0)
+    spread = only_car([1, 2], random.normal(0.8, 0.1, (2, 25)).tolist())
+    curves = {"val/dice": [0.7, 0.8]}
+    finding = found("validation set too small", curves, per_image=spread, claimed_difference=0.02)
+    assert finding is not None
+    half = 1.96 * spread.dice[1, :, 1].std(ddof=1) / 5
+    assert finding.evidence["half_width"] == pytest.approx(half)
+    assert finding.severity == "warning"
+    large = found("validation set too small", curves, per_image=spread, claimed_difference=0.1)
+    assert large is None
+
+
+def test_few_images_without_their_scores() -> None:
+    curves = {"val/dice": LR_1E_4}
+    assert found("validation set too small", curves, num_val_images=5) is not None
+    assert found("validation set too small", curves, num_val_images=500) is None
+    assert found("validation set too small", curves) is None
+
+
+# the whole --------------------------------------------------------------------------------------
+
+
+def test_the_most_serious_is_told_first() -> None:
+    curves = {
+        "val/dice": LR_1E_4,
+        "train/loss": [*np.ones(9), np.nan],
+        "val/foreground_share": np.zeros(10),
+    }
+    names = [f.rule for f in diagnose(curves, target_foreground_share=0.3, num_val_images=3)]
+    assert names[:3] == ["diverged", "collapsed to background", "unstable"]
+    assert names == sorted(names, key=list(RULES).index)
+
+
+def test_every_finding_is_named_as_its_row_and_survives_json() -> None:
+    curves = {"val/dice": LR_1E_4, "train/loss": [*np.ones(9), np.nan], "lr": np.full(10, np.nan)}
+    for finding in diagnose(curves, num_val_images=3):
+        assert finding.rule in RULES
+        assert finding.threshold and finding.suggestion in finding.message
+        json.dumps(finding.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [np.nan, np.nan], [0.5, 0.6]])
+def test_nothing_to_say_about_next_to_nothing(values: list[float]) -> None:
+    curves = {"val/dice": values, "train/dice": values, "val/foreground_share": values}
+    assert diagnose(curves, target_foreground_share=0.2, num_val_images=100) == []
+
+
+def test_a_good_run_has_no_findings() -> None:
+    values = np.array([0.90, 0.93, 0.95, 0.96, 0.965, 0.968, 0.970, 0.972, 0.9735, 0.975])
+    curves = {
+        "val/dice": values,
+        "train/dice": values + 0.005,
+        "train/loss": 1 - values,
+        "val/loss": 1 - values,
+        "val/foreground_share": np.full(10, 0.2),
+    }
+    assert diagnose(curves, target_foreground_share=0.2, num_val_images=500) == []
+
+
+def test_shapes_of_per_image_scores_are_checked() -> None:
+    with pytest.raises(ValueError, match=r"dice: shape \(1, 1\) is not \(1, 1, 2\)"):
+        PerImageDice(epochs=[1], images=["a"], classes=["b", "c"], dice=np.zeros((1, 1)))
