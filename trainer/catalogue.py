@@ -28,6 +28,13 @@ LAYOUTS = {
     "turntable": "trainer.data.layouts.turntable:LAYOUT",
     "carvana": "trainer.data.layouts.carvana:LAYOUT",
     "camvid": "trainer.data.layouts.camvid:LAYOUT",
+    "voc": "trainer.data.layouts.voc:LAYOUT",
+    "pets": "trainer.data.layouts.pets:LAYOUT",
+    "drive": "trainer.data.layouts.drive:LAYOUT",
+    "isbi": "trainer.data.layouts.isbi:LAYOUT",
+    "kvasir": "trainer.data.layouts.kvasir:LAYOUT",
+    "dsb2018": "trainer.data.layouts.dsb:LAYOUT",
+    "folders": "trainer.data.layouts.folders:LAYOUT",
 }
 
 GEOMETRIES = {

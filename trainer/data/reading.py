@@ -5,53 +5,16 @@ values (palette indices, grey levels) or its colours are looked up one by one. O
 (EXIF) are applied to both, so that an image and the mask drawn on it stay together.
 """
 
-import stat
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from trainer.data.collection import VOID, Colour, MaskCoding, Pair
-
-Array = NDArray[np.uint8]
-
-# An image above this is refused before it is decoded: 7680 x 11651, about 0.27 GB as RGB.
-MAX_PIXELS = 89_478_485
-
-# Only decoders that run inside this process: no PostScript, no external program.
-FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "BMP", "DIB", "WEBP", "PPM", "JPEG2000", "TGA")
-
-# What Pillow's decoders raise on files that are cut off or have bytes changed.
-DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    AssertionError,
-    ArithmeticError,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
-
-
-class UnreadableFile(ValueError):  # noqa: N818
-    """A file that cannot be used, with its ``path`` and the ``problem`` in a user's words."""
-
-    def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
-        self.path = path
-        self.problem = problem
+from trainer.data.imagefile import Array, as_rgb, decode, packed_colours, stored_values
+from trainer.data.imagefile import UnreadableFile as UnreadableFile
 
 
 def read_image(path: Path) -> Array:
@@ -61,7 +24,7 @@ def read_image(path: Path) -> Array:
     transparency is dropped and CMYK converted. Of an animation or a stack the first image
     counts. Raises `UnreadableFile`.
     """
-    return _as_rgb(_decoded(path), path)
+    return as_rgb(decode(path), path)
 
 
 def read_mask(path: Path, coding: MaskCoding, valid: Path | None = None) -> Array:
@@ -70,7 +33,7 @@ def read_mask(path: Path, coding: MaskCoding, valid: Path | None = None) -> Arra
     Where the file ``valid`` is 0 the result is `VOID`. Raises `UnreadableFile`, also for a
     stored value that ``coding`` does not list.
     """
-    target = _coded(read_stored(path, colours=coding.colours is not None), coding, path)
+    target = _coded(decode(path), coding, path)
     if valid is not None:
         seen = _valid(valid)
         if seen.shape != target.shape:
@@ -123,101 +86,16 @@ def size(array: NDArray[Any]) -> str:
     return f"{array.shape[1]} x {array.shape[0]}"
 
 
-def read_stored(path: Path, *, colours: bool = False) -> NDArray[Any]:
-    """Return the values of a mask as the file stores them.
-
-    The result is ``(height, width)`` integers (palette indices, grey levels), or
-    ``uint8 (height, width, 3)`` where the file has colours; with ``colours`` always the latter,
-    palettes looked up. Raises `UnreadableFile`.
-    """
-    image = _decoded(path)
-    if colours:
-        return _as_rgb(image, path)
-    if image.mode in ("L", "P"):
-        return np.array(image)
-    if image.mode == "1":
-        return np.array(image).astype(np.uint8)
-    if image.mode in ("LA", "La", "PA"):
-        return np.array(image.getchannel(0))
-    if image.mode.startswith("I"):
-        return np.array(image).astype(np.int64)
-    if image.mode == "F":
-        values = np.array(image)
-        if not np.array_equal(values, np.rint(values)):
-            raise UnreadableFile(path, "holds fractions, which are no labels")
-        return values.astype(np.int64)
-    return _as_rgb(image, path)
-
-
-def _decoded(path: Path) -> Image.Image:
-    """Open and decode one file, upright; every failure becomes an `UnreadableFile`."""
-    Image.init()  # `formats` must all be registered, which plain `open` leaves for later
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise UnreadableFile(path, "is not a file")
-        with Image.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                problem = f"has {width} x {height} pixels; at most {MAX_PIXELS:,} are decoded"
-                raise UnreadableFile(path, problem)
-            ImageOps.exif_transpose(image, in_place=True)
-            image.load()
-            return image
-    except UnreadableFile:
-        raise
-    except FileNotFoundError as error:
-        raise UnreadableFile(path, "does not exist") from error
-    except DECODER_ERRORS as error:
-        raise UnreadableFile(path, _in_words(error, path)) from error
-
-
-def _in_words(error: Exception, path: Path) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        empty = path.stat().st_size == 0
-        return "is empty" if empty else "is not an image, or its beginning is damaged"
-    if isinstance(error, Image.DecompressionBombError):
-        return f"has far too many pixels; at most {MAX_PIXELS:,} are decoded"
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"truncated or damaged: {reason}"
-
-
-def _as_rgb(image: Image.Image, path: Path) -> Array:
-    if image.mode == "RGB":
-        return np.array(image)
-    if image.mode.startswith("I") or image.mode == "F":
-        grey = _scaled(np.array(image), image, path)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if image.mode == "RGBa":
-        image = image.convert("RGBA")
-    elif image.mode in ("La", "LA"):
-        image = image.convert("LA").getchannel(0)
-    elif image.mode == "PA":
-        image = image.convert("RGBA")
-    return np.array(image.convert("RGB"))
-
-
-def _scaled(values: NDArray[Any], image: Image.Image, path: Path) -> Array:
-    """Scale 16-bit, 32-bit or floating-point grey to 0 to 255, the same way for every file."""
-    low, high = float(values.min()), float(values.max())
-    if image.mode == "F" and low >= 0 and high <= 1:
-        scale = 255.0
-    elif image.mode == "F" and low >= 0 and high <= 255:
-        scale = 1.0
-    elif low >= 0 and high <= 65_535:
-        scale = 255.0 / 65_535
-    else:
-        problem = f"holds values from {low:g} to {high:g}; store it with 8 or 16 bits"
-        raise UnreadableFile(path, problem)
-    return np.rint(values.astype(np.float64) * scale).astype(np.uint8)
-
-
 def _valid(path: Path) -> NDArray[np.bool_]:
-    return np.asarray(_as_rgb(_decoded(path), path).any(axis=2))
+    return np.asarray(as_rgb(decode(path), path).any(axis=2))
 
 
-def _coded(stored: NDArray[Any], coding: MaskCoding, path: Path) -> Array:
+def _coded(image: Image.Image, coding: MaskCoding, path: Path) -> Array:
     if coding.colours is not None:
-        return _from_colours(stored, coding.colours, coding.nearest, path)
+        return _from_colours(as_rgb(image, path), coding.colours, coding.nearest, path)
+    if coding.threshold is not None and image.mode == "P":
+        image = image.convert("L")  # a threshold means brightness, which indices are not
+    stored = stored_values(image, path)
     if stored.ndim == 3:
         stored = _one_channel(stored, exact=coding.threshold is None, path=path)
     if coding.threshold is not None:
@@ -251,14 +129,15 @@ def _from_values(stored: NDArray[Any], values: dict[int, int], path: Path) -> Ar
     if target.min(initial=0) < 0:
         strange = stored[target < 0]
         raise UnreadableFile(path, _unexpected(np.unique(strange).tolist(), strange.size))
-    return target.astype(np.uint8)
+    indices_found: Array = target.astype(np.uint8)
+    return indices_found
 
 
 def _from_colours(stored: Array, colours: dict[Colour, int], nearest: bool, path: Path) -> Array:
-    packed = _packed(stored)
+    packed = packed_colours(stored)
     listed = np.array(sorted(colours), dtype=np.int64)
     indices = np.array([colours[(int(r), int(g), int(b))] for r, g, b in listed], dtype=np.int16)
-    keys = _packed(listed)
+    keys = packed_colours(listed)
     place = np.searchsorted(keys, packed).clip(max=len(keys) - 1)
     target = np.where(keys[place] == packed, indices[place], np.int16(-1))
     strange = target < 0
@@ -271,12 +150,6 @@ def _from_colours(stored: Array, colours: dict[Colour, int], nearest: bool, path
         distance = ((unlisted[:, None, :] - listed[None, :, :]) ** 2).sum(axis=2)
         target[strange] = indices[distance.argmin(axis=1)][inverse]
     return target.astype(np.uint8)
-
-
-def _packed(colours: NDArray[Any]) -> NDArray[np.int64]:
-    wide = colours.astype(np.int64)
-    packed: NDArray[np.int64] = wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
-    return packed
 
 
 def _unexpected(values: list[Any], pixels: int) -> str:

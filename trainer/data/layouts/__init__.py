@@ -10,8 +10,14 @@ from pathlib import Path
 
 from trainer import names
 from trainer.catalogue import LAYOUTS
+from trainer.data.classes import find_table
 from trainer.data.collection import Collection
+from trainer.data.layouts.discovery import discover
 from trainer.data.layouts.layout import Layout, Options
+from trainer.data.layouts.listing import is_image, readable
+
+# Layouts that ask the class table themselves, since their masks say nothing of classes.
+READ_TABLES = frozenset({"voc", "folders"})
 
 
 def open_collection(
@@ -24,20 +30,24 @@ def open_collection(
     """Return the pairs under ``path``, in a fixed order, without decoding the images.
 
     ``layout`` is ``auto`` or a name of `LAYOUTS`; ``trimap_border`` is ``void`` or ``class``;
-    ``group_by`` is a regular expression whose first group, found in a pair's name, becomes the
-    pair's group. Raises ``ValueError`` when ``path`` does not exist or holds no pairs, when no
-    layout fits, and when ``layout`` or ``group_by`` is wrong.
+    ``group_by`` is a regular expression whose first group, found in a pair's name (or else in
+    the image's path below ``path``), becomes the pair's group. Raises ``ValueError`` when
+    ``path`` does not exist or holds no pairs, when no layout fits, and when ``layout`` or
+    ``group_by`` is wrong.
     """
     names.check("layout", layout, ["auto", *LAYOUTS])
     root = Path(path).expanduser()
     if not root.is_dir():
         problem = "is a file; give the folder it lies in" if root.exists() else "does not exist"
         raise ValueError(f"data: {root} {problem}")
-    options = Options(trimap_border=trimap_border)
+    names.check("trimap_border", trimap_border, ["void", "class"])
     root, chosen = _choose(root) if layout == "auto" else (root, _load(layout))
+    options = Options(trimap_border=trimap_border, table=find_table(root))
     collection = chosen.read(root, options)
     if not collection.pairs:
         raise ValueError(_no_pairs(collection, chosen))
+    if options.table is not None and chosen.name not in READ_TABLES:
+        collection = _named(collection, options)
     return collection if group_by is None else _grouped(collection, group_by)
 
 
@@ -47,12 +57,44 @@ def _load(name: str) -> Layout:
 
 
 def _choose(root: Path) -> tuple[Path, Layout]:
+    """Return the layout that fits and where; an archive's single top folder is looked into."""
     layouts = [_load(name) for name in LAYOUTS]
-    for layout in layouts:
-        if layout.matches(root):
-            return root, layout
+    for folder in _single_folders(root):
+        for layout in layouts:
+            if layout.matches(folder):
+                return folder, layout
     looked_for = "; ".join(f"{layout.name}: {layout.looks_for}" for layout in layouts)
     raise ValueError(f"data: {root} holds no pairs of images and masks; looked for {looked_for}")
+
+
+def _named(collection: Collection, options: Options) -> Collection:
+    """Let a classes.yaml overrule what the layout says of the masks; other tables do not."""
+    table = options.table
+    if table is None or not table.source.name.startswith("classes.y"):
+        return collection
+    masks = [pair.mask for pair in collection.pairs]
+    decoding = discover(masks, table=table, trimap_border=options.trimap_border)
+    return replace(
+        collection,
+        classes=decoding.classes,
+        coding=decoding.coding,
+        notes=(*decoding.notes, *collection.notes[1:]),
+    )
+
+
+def _single_folders(root: Path) -> list[Path]:
+    """Return ``root`` and, while a folder holds nothing but one folder, that one (VOCdevkit)."""
+    chain = [root]
+    while len(chain) < 5:
+        try:
+            inside = [path for path in chain[-1].iterdir() if not path.name.startswith(".")]
+        except OSError as error:
+            raise ValueError(f"data: cannot look into {chain[-1]}: {error.strerror}") from error
+        folders = [path for path in inside if path.is_dir() and path.name != "__MACOSX"]
+        if len(folders) != 1 or any(is_image(path.name) for path in inside):
+            break
+        chain.append(folders[0])
+    return chain
 
 
 def _no_pairs(collection: Collection, layout: Layout) -> str:
@@ -73,7 +115,9 @@ def _grouped(collection: Collection, pattern: str) -> Collection:
         raise ValueError(f"group_by: {pattern!r} has no group; put brackets round what to keep")
     pairs = []
     for pair in collection.pairs:
-        found = expression.search(pair.name)
+        # A folder (one for each patient) is in the path, not always in the name.
+        path = pair.image.relative_to(collection.root).as_posix()
+        found = expression.search(pair.name) or expression.search(readable(path))
         if found is None or found.group(1) is None:
             raise ValueError(f"group_by: {pattern!r} does not match the image {pair.name!r}")
         pairs.append(replace(pair, group=found.group(1)))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer.data.classes import ClassTable
 from trainer.data.collection import Collection
 
 
@@ -12,9 +13,11 @@ class Options:
     """What a user may say about a folder, whatever its layout.
 
     ``trimap_border`` is ``void`` or ``class``: what a trimap's border becomes.
+    ``table`` is the class table beside the data, if there is one.
     """
 
     trimap_border: str = "void"
+    table: ClassTable | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,252 @@
+"""Names and colours of classes: from a table beside the data, or made up.
+
+Beside the data means in its root. ``classes.yaml`` is ours (see docs/data.md); the tables that
+other tools write are read too: ``class_dict.csv`` (name, r, g, b), ``labelmap.txt`` of CVAT
+(``name:r,g,b::``), ``label_colors.txt`` of CamVid (``r g b name``), and ``class_names.txt``,
+``classes.txt`` or ``codes.txt`` (one name a line).
+"""
+
+import colorsys
+import csv
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from trainer.data.collection import MAX_CLASSES, ClassInfo, Colour
+
+# Okabe and Ito's colours, which people with a colour vision deficiency tell apart; black is left
+# to the background, and the most visible come first.
+DISTINCT: tuple[Colour, ...] = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+HEX = re.compile(r"#?([0-9a-fA-F]{6})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassEntry:
+    """A class in a table: its name, and its colour or stored values where the table has them."""
+
+    name: str
+    colour: Colour | None = None
+    values: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassTable:
+    """The classes in order, what is void, and the ``source`` file.
+
+    ``threshold`` is set where everything above it is the second of two classes.
+    """
+
+    source: Path
+    entries: tuple[ClassEntry, ...]
+    void_values: tuple[int, ...] = field(default=())
+    void_colours: tuple[Colour, ...] = field(default=())
+    threshold: int | None = None
+
+    def __post_init__(self) -> None:
+        names = [entry.name for entry in self.entries]
+        repeated = {name for name in names if names.count(name) > 1}
+        if repeated:
+            raise ValueError(f"{self.source}: the class {min(repeated)!r} is listed twice")
+        if not 2 <= len(names) <= MAX_CLASSES:
+            raise ValueError(f"{self.source}: has {len(names)} classes; 2 to {MAX_CLASSES} can be")
+        if self.threshold is not None and len(names) != 2:
+            raise ValueError(f"{self.source}: a threshold divides two classes, not {len(names)}")
+
+
+def class_colour(index: int) -> Colour:
+    """Return the colour of a class that has none of its own; index 0 is black."""
+    if index == 0:
+        return (0, 0, 0)
+    if index <= len(DISTINCT):
+        return DISTINCT[index - 1]
+    turn = index * 0.618033988749895 % 1.0  # golden ratio: neighbours far apart on the wheel
+    strength = 0.95 if index % 2 else 0.65
+    red, green, blue = colorsys.hsv_to_rgb(turn, 0.75, strength)
+    return (round(red * 255), round(green * 255), round(blue * 255))
+
+
+def two_classes(
+    foreground: str = "foreground", background: str = "background"
+) -> tuple[ClassInfo, ClassInfo]:
+    """Return the classes of a task with one class of objects."""
+    return (
+        ClassInfo(name=background, colour=class_colour(0)),
+        ClassInfo(name=foreground, colour=class_colour(1)),
+    )
+
+
+def find_table(root: Path) -> ClassTable | None:
+    """Return the class table beside the data, if there is one.
+
+    Raises ``ValueError`` naming the file and what is wrong with it.
+    """
+    for name, parse in TABLES.items():
+        path = root / name
+        if path.is_file():
+            try:
+                return parse(path, path.read_text(encoding="utf-8-sig"))
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{path}: is not UTF-8 text") from error
+            except OSError as error:
+                raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
+    return None
+
+
+def _from_yaml(path: Path, text: str) -> ClassTable:
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: is not valid YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("classes"), list | dict):
+        raise ValueError(f"{path}: must hold 'classes:' with the classes in order")
+    unknown = set(document) - {"classes", "void", "threshold"}
+    if unknown:
+        raise ValueError(
+            f"{path}: unknown key {min(map(str, unknown))!r}; known: classes, void, threshold"
+        )
+    listed = document["classes"]
+    items = list(listed.items()) if isinstance(listed, dict) else [_item(x, path) for x in listed]
+    entries = tuple(_entry(str(name), given, path) for name, given in items)
+    void = document.get("void", [])
+    plain = [void] if isinstance(void, int | str) or _is_triple(void) else list(void or [])
+    threshold = document.get("threshold")
+    if threshold is not None and not _is_value(threshold):
+        raise ValueError(f"{path}: threshold {threshold!r} is not a whole number")
+    return ClassTable(
+        source=path,
+        entries=entries,
+        void_values=tuple(v for v in plain if _is_value(v)),
+        void_colours=tuple(_colour(v, path) for v in plain if not _is_value(v)),
+        threshold=threshold,
+    )
+
+
+def _item(entry: Any, path: Path) -> tuple[Any, Any]:
+    if isinstance(entry, str | int):
+        return entry, None
+    if isinstance(entry, dict) and "name" in entry:
+        return entry["name"], {k: v for k, v in entry.items() if k != "name"}
+    if isinstance(entry, dict) and len(entry) == 1:
+        return next(iter(entry.items()))
+    raise ValueError(f"{path}: a class is a name, or name, value and colour, not {entry!r}")
+
+
+def _entry(name: str, given: Any, path: Path) -> ClassEntry:
+    if given is None:
+        return ClassEntry(name=name)
+    if _is_value(given):
+        return ClassEntry(name=name, values=(given,))
+    if isinstance(given, str) or _is_triple(given):
+        return ClassEntry(name=name, colour=_colour(given, path))
+    if not isinstance(given, dict) or set(given) - {"value", "values", "colour", "color"}:
+        raise ValueError(f"{path}: class {name!r}: give value and colour, not {given!r}")
+    values = given.get("values", given.get("value", []))
+    plain: list[Any] = values if isinstance(values, list) else [values]
+    if not all(_is_value(value) for value in plain):
+        raise ValueError(f"{path}: class {name!r}: value {values!r} is not a whole number")
+    colour = given.get("colour", given.get("color"))
+    return ClassEntry(
+        name=name,
+        values=tuple(plain),
+        colour=None if colour is None else _colour(colour, path),
+    )
+
+
+def _is_value(given: Any) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool) and given >= 0
+
+
+def _is_triple(given: Any) -> bool:
+    return isinstance(given, list | tuple) and len(given) == 3 and all(map(_is_value, given))
+
+
+def _colour(given: Any, path: Path) -> Colour:
+    if isinstance(given, str) and (found := HEX.fullmatch(given.strip())):
+        packed = int(found.group(1), 16)
+        return (packed >> 16, packed >> 8 & 255, packed & 255)
+    if _is_triple(given) and max(given) <= 255:
+        return (given[0], given[1], given[2])
+    raise ValueError(f"{path}: {given!r} is no colour; give [red, green, blue] or '#rrggbb'")
+
+
+def _void_apart(path: Path, named: Iterable[tuple[str, Colour | None]]) -> ClassTable:
+    entries, void = [], []
+    for name, colour in named:
+        if name.lower() in {"void", "ignore", "unlabelled", "unlabeled", "unknown"} and colour:
+            void.append(colour)
+        else:
+            entries.append(ClassEntry(name=name, colour=colour))
+    return ClassTable(source=path, entries=tuple(entries), void_colours=tuple(void))
+
+
+def _from_csv(path: Path, text: str) -> ClassTable:
+    rows = [row for row in csv.reader(text.splitlines()) if len(row) >= 4]
+    if rows and not rows[0][1].strip().isdecimal():
+        rows = rows[1:]  # the heading
+    named = [(row[0].strip(), _numbers(row[1:4], path)) for row in rows]
+    return _void_apart(path, named)
+
+
+def _from_cvat(path: Path, text: str) -> ClassTable:
+    named = []
+    for line in _lines(text):
+        name, _, rest = line.partition(":")
+        named.append((name.strip(), _numbers(rest.split(":")[0].split(","), path)))
+    return _void_apart(path, named)
+
+
+def _from_colour_list(path: Path, text: str) -> ClassTable:
+    named = []
+    for line in _lines(text):
+        parts = line.split(maxsplit=3)
+        if len(parts) < 4:
+            raise ValueError(f"{path}: a line must read 'red green blue name', not {line!r}")
+        named.append((parts[3].strip(), _numbers(parts[:3], path)))
+    return _void_apart(path, named)
+
+
+def _from_names(path: Path, text: str) -> ClassTable:
+    names = [line for line in _lines(text) if line != "__ignore__"]
+    names = ["background" if name == "_background_" else name for name in names]
+    if len(names) == 1:
+        names = ["background", *names]
+    return ClassTable(source=path, entries=tuple(ClassEntry(name=name) for name in names))
+
+
+def _lines(text: str) -> list[str]:
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _numbers(parts: list[str], path: Path) -> Colour:
+    try:
+        return _colour([int(part) for part in parts], path)
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: {','.join(parts)} is no colour; give red, green, blue"
+        ) from error
+
+
+# Tried in this order.
+TABLES: dict[str, Callable[[Path, str], ClassTable]] = {
+    "classes.yaml": _from_yaml,
+    "classes.yml": _from_yaml,
+    "class_dict.csv": _from_csv,
+    "labelmap.txt": _from_cvat,
+    "label_colors.txt": _from_colour_list,
+    "class_names.txt": _from_names,
+    "classes.txt": _from_names,
+    "codes.txt": _from_names,
+}

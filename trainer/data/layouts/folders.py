@@ -1,0 +1,295 @@
+"""The general case: two folders, or one, with images and masks of matching names.
+
+What a folder holds is told from its name (see `words`), splits from folders or lists, and which
+mask belongs to which image from the file names (see `joining`). Where no name says which of two
+folders holds the masks, the files are looked at.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from trainer.data.collection import Collection, Fault, Pair
+from trainer.data.layouts.discovery import discover, looks_like_masks
+from trainer.data.layouts.joining import Join, join
+from trainer.data.layouts.layout import Layout, Options
+from trainer.data.layouts.listing import is_image, readable
+from trainer.data.layouts.lists import find_lists, read_lists
+from trainer.data.layouts.words import Place, mask_name, place
+
+DEEPEST = 8
+LOSSY_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """A folder that directly holds images, and what its path says about them."""
+
+    path: Path
+    place: Place
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Pairs found together: in one folder, or in a folder of images and one of masks."""
+
+    place: Place
+    joined: Join
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """The pairs that a folder holds, what is wrong with the names, and what is not used."""
+
+    sources: tuple[Source, ...]
+    faults: tuple[Fault, ...]
+    notes: tuple[str, ...]
+
+
+def walk(root: Path) -> list[Folder]:
+    """Return every folder under ``root`` that directly holds images, sorted by path.
+
+    Links are followed, each real folder once; hidden folders are left out.
+    """
+    found: list[Folder] = []
+    seen: set[str] = set()
+    for top, below, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(top)
+        path = Path(top)
+        parts = path.relative_to(root).parts
+        if real in seen or len(parts) > DEEPEST:
+            below.clear()
+            continue
+        seen.add(real)
+        below[:] = sorted(b for b in below if not b.startswith((".", "__MACOSX")))
+        files = tuple(path / n for n in sorted(names) if is_image(n) and (path / n).is_file())
+        if files:
+            found.append(Folder(path=path, place=place(parts), files=files))
+    return found
+
+
+def survey(root: Path, within: Sequence[str] = ()) -> Survey:
+    """Find all pairs under ``root``, or in some folders of it, by names of folders and files."""
+    folders = walk(root)
+    if within:
+        folders = [f for f in folders if any(f.path.is_relative_to(root / top) for top in within)]
+    alone = {folder.path: source for folder in folders if (source := _within_one(folder))}
+    rest = [folder for folder in folders if folder.path not in alone]
+    masks = [folder for folder in rest if folder.place.role == "mask"]
+    images = [folder for folder in rest if folder.place.role != "mask"]
+    matched = _between_two(images, masks)
+    notes = []
+    if not alone and not matched:
+        matched = _by_content(images)
+        notes = [f"{_shown(two.masks)} holds the masks, by its content" for two in matched]
+    sources = [*alone.values(), *(two.source for two in matched)]
+    faults = [fault for source in sources for fault in _faults(source.joined)]
+    notes += [note for source in sources for note in _notes(source.joined)]
+    faults += [fault for folder in rest for fault in _unclaimed(folder, matched)]
+    in_use = {folder.path for two in matched for folder in (two.images, two.masks)}
+    for folder in rest:
+        if folder.path not in in_use:
+            kind = "masks" if folder.place.role == "mask" else "images without masks"
+            notes.append(f"{len(folder.files)} {kind} in {_shown(folder)} are not used")
+    return Survey(sources=tuple(sources), faults=tuple(faults), notes=tuple(notes))
+
+
+def _within_one(folder: Folder) -> Source | None:
+    """Pair the files of one folder by an affix (a.jpg, a_mask.png), else by suffix alone."""
+    named = {path: mask_name(path.stem) for path in folder.files}
+    masks = [path for path, name in named.items() if name is not None]
+    images = [path for path, name in named.items() if name is None]
+    if masks and images:
+        joined = join(images, masks)
+        if 2 * len(joined.pairs) >= min(len(images), len(masks)) and _by_affix(joined):
+            return Source(place=folder.place, joined=joined)
+    lossy = [path for path in folder.files if path.suffix.lower() in LOSSY_SUFFIXES]
+    exact = [path for path in folder.files if path.suffix.lower() not in LOSSY_SUFFIXES]
+    stems = Counter(path.stem for path in lossy)
+    twins = sum(path.stem in stems for path in exact)
+    if twins and 2 * twins >= max(len(lossy), len(exact)):
+        return Source(place=folder.place, joined=join(lossy, exact))
+    return None
+
+
+def _by_affix(joined: Join) -> bool:
+    """Say whether names prove the pairing, and not only a number that happens to agree."""
+    return all(
+        (name := mask_name(masks[0].stem)) is not None
+        and name.key.casefold() in image.stem.casefold()
+        for image, masks in joined.pairs
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Two:
+    """A folder of images, the folder with their masks, and what belongs together."""
+
+    images: Folder
+    masks: Folder
+    joined: Join
+
+    @property
+    def source(self) -> Source:
+        """Return the pairs; orphans are not yet known, as folders may share their masks."""
+        split = self.images.place.split or self.masks.place.split
+        return Source(
+            place=replace(self.images.place, split=split), joined=replace(self.joined, orphans=())
+        )
+
+
+def _between_two(images: Sequence[Folder], masks: Sequence[Folder]) -> list[Two]:
+    used: dict[Path, set[Path]] = {}
+    matched = []
+    for folder in sorted(images, key=lambda f: (f.place.role != "image", f.path)):
+        two = _best_masks(folder, masks, used)
+        if two is not None:
+            matched.append(two)
+            used.setdefault(two.masks.path, set()).update(_claimed(two.joined))
+    return matched
+
+
+def _claimed(joined: Join) -> set[Path]:
+    return {path for _, found in joined.pairs for path in found} | set(joined.spare)
+
+
+def _unclaimed(folder: Folder, matched: Sequence[Two]) -> list[Fault]:
+    """Return as orphans the masks of a folder in use that no folder of images has claimed."""
+    claims = [_claimed(two.joined) for two in matched if two.masks.path == folder.path]
+    claimed = set().union(*claims)
+    return [_orphan(path) for path in folder.files if path not in claimed] if claims else []
+
+
+def _best_masks(folder: Folder, masks: Sequence[Folder], used: dict[Path, set[Path]]) -> Two | None:
+    best: tuple[tuple[int, ...], Two] | None = None
+    for candidate in masks:
+        same_split = candidate.place.split == folder.place.split
+        if not same_split and None not in (candidate.place.split, folder.place.split):
+            continue
+        free = [path for path in candidate.files if path not in used.get(candidate.path, ())]
+        joined = join(folder.files, free)
+        matched = len(joined.pairs)
+        same_rest = candidate.place.rest == folder.place.rest
+        enough = 2 * matched >= min(len(folder.files), len(free))
+        if matched == 0 or not (enough or (same_rest and same_split)):
+            continue
+        shared = len(os.path.commonpath([folder.path, candidate.path]))
+        score = (same_rest, same_split, -candidate.place.lesser, matched, shared)
+        if best is None or score > best[0]:
+            best = (score, Two(images=folder, masks=candidate, joined=joined))
+    return None if best is None else best[1]
+
+
+def _by_content(folders: Sequence[Folder]) -> list[Two]:
+    """Pair folders whose names do not say which holds the masks, by looking at some files."""
+    likely = [f for f in folders if looks_like_masks(f.files)] if len(folders) <= 20 else []
+    found = []
+    for masks in likely:
+        for images in folders:
+            if images in likely or images.place.split != masks.place.split:
+                continue
+            joined = join(images.files, masks.files)
+            if 2 * len(joined.pairs) >= min(len(images.files), len(masks.files)):
+                found.append(Two(images=images, masks=masks, joined=joined))
+    return found
+
+
+def _faults(joined: Join) -> list[Fault]:
+    missing = "missing mask: no mask belongs to this image"
+    return [
+        *joined.doubles,
+        *(Fault(path=path, problem=missing) for path in joined.without_mask),
+        *(_orphan(path) for path in joined.orphans),
+    ]
+
+
+def _notes(joined: Join) -> list[str]:
+    notes = []
+    if joined.spare:
+        first = readable(joined.spare[0].name)
+        notes.append(f"{len(joined.spare)} second-choice masks are not used, such as {first}")
+    several = sum(len(masks) > 1 for _, masks in joined.pairs)
+    if several:
+        notes.append(f"{several} images have several masks, which are laid over each other")
+    return notes
+
+
+def _orphan(path: Path) -> Fault:
+    return Fault(path=path, problem="orphan mask: no image belongs to this mask")
+
+
+def _shown(folder: Folder) -> str:
+    return f"{readable(folder.path.name)}/"
+
+
+def name_pairs(root: Path, sources: Sequence[Source]) -> list[Pair]:
+    """Name every pair by its stem where stems are unique, else with its split and folder."""
+    found = [
+        (source.place, image, masks) for source in sources for image, masks in source.joined.pairs
+    ]
+    by_stem = [readable(image.stem) for _, image, _ in found]
+    by_place = [
+        "/".join([*([where.split] if where.split else []), *map(readable, where.rest), stem])
+        for (where, _, _), stem in zip(found, by_stem, strict=True)
+    ]
+    by_path = [readable(image.relative_to(root).as_posix()) for _, image, _ in found]
+    names = next(n for n in (by_stem, by_place, by_path) if len(set(n)) == len(n))
+    return [
+        Pair(
+            name=name,
+            image=image,
+            mask=masks[0],
+            group=name,
+            split=where.split,
+            more_masks=masks[1:],
+        )
+        for name, (where, image, masks) in zip(names, found, strict=True)
+    ]
+
+
+def _read(root: Path, options: Options) -> Collection:
+    result = survey(root)
+    pairs = name_pairs(root, result.sources)
+    if not pairs:
+        raise ValueError(
+            f"data: {root} holds no pairs of images and masks; layout folders looks for "
+            f"{LAYOUT.looks_for}"
+        )
+    pairs, notes = with_split(root, pairs)
+    decoding = discover(
+        [p.mask for p in pairs], table=options.table, trimap_border=options.trimap_border
+    )
+    return Collection(
+        root=root,
+        layout=LAYOUT.name,
+        pairs=tuple(pairs),
+        classes=decoding.classes,
+        coding=decoding.coding,
+        faults=tuple(result.faults),
+        notes=(*decoding.notes, *notes, *result.notes),
+    )
+
+
+def with_split(root: Path, pairs: Sequence[Pair]) -> tuple[list[Pair], list[str]]:
+    """Return the pairs with the official split: by folders, else by lists, else none."""
+    splits = {pair.split for pair in pairs}
+    if "train" in splits and len(splits - {None}) > 1:
+        return list(pairs), ["official split by folders"]
+    plain = [replace(pair, split=None) for pair in pairs]
+    listed = read_lists(find_lists(root), {pair.name for pair in pairs})
+    if len(set(listed.split.values())) < 2:
+        return plain, []
+    notes = ["official split by lists", *listed.notes]
+    return [replace(pair, split=listed.split.get(pair.name)) for pair in plain], notes
+
+
+LAYOUT = Layout(
+    name="folders",
+    looks_for="folders of images and masks (images/ and masks/, train/images and train/masks …) "
+    "or one folder with a.jpg and a_mask.png",
+    matches=lambda root: bool(survey(root).sources),
+    read=_read,
+)

@@ -1,0 +1,98 @@
+"""Official splits written as lists: ``train.txt``, ``val.txt``, ``test.txt``.
+
+A line names an image by its stem, file name or path; further columns (a mask's path, a class)
+may follow. ``trainval.txt`` counts where there is no ``train.txt``.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from trainer.data.layouts.listing import is_image
+
+# Later files do not overrule earlier ones.
+LISTS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+    "trainval": "train",
+}
+FOLDERS = ("", "ImageSets/Segmentation", "splits", "split", "lists", "annotations", "ImageSets")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitLists:
+    """The split of each listed name, and a note for what the lists name that is not there."""
+
+    split: Mapping[str, str]
+    notes: tuple[str, ...]
+    absent: tuple[tuple[str, str], ...]
+
+
+def find_lists(root: Path, folders: Iterable[str] = FOLDERS) -> dict[str, Path]:
+    """Return the list files of the first folder that has any: split list name → file."""
+    for folder in folders:
+        found = {name: root / folder / f"{name}.txt" for name in LISTS}
+        present = {name: path for name, path in found.items() if path.is_file()}
+        if present.keys() - {"trainval"}:
+            return present
+    return {}
+
+
+def read_lists(files: Mapping[str, Path], names: Collection[str]) -> SplitLists:
+    """Return the split of those of ``names`` that the lists name.
+
+    The notes count names that no list has, and listed names that are not among ``names``
+    (``absent``: list file and name). A list in which not one name is known is taken for
+    something else. Raises ``ValueError`` where a list cannot be read.
+    """
+    split: dict[str, str] = {}
+    absent: list[tuple[str, str]] = []
+    for list_name, path in files.items():
+        if list_name == "trainval" and "train" in files:
+            continue
+        lines = _lines(path)
+        known = [_known(line, names) for line in lines]
+        if not any(known):
+            continue
+        for line, name in zip(lines, known, strict=True):
+            if name is None:
+                absent.append((path.name, line))
+            else:
+                split.setdefault(name, LISTS[list_name])
+    notes = []
+    unlisted = sum(name not in split for name in names)
+    if split and unlisted:
+        first = next(name for name in names if name not in split)
+        notes.append(f"{unlisted} pairs are in no list of the official split, such as {first}")
+    if absent:
+        where, line = absent[0]
+        notes.append(f"{len(absent)} listed names have no pair here, such as {line!r} in {where}")
+    return SplitLists(split=split, notes=tuple(notes), absent=tuple(absent))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _known(line: str, names: Collection[str]) -> str | None:
+    """Return the name that a line means: the whole line, or its first column."""
+    for candidate in (line, line.split()[0], line.split(",")[0].strip(), line.split("\t")[0]):
+        for name in (candidate, _stem(candidate)):
+            if name in names:
+                return name
+    return None
+
+
+def _stem(path: str) -> str:
+    name = PurePosixPath(path.replace("\\", "/")).name
+    return PurePosixPath(name).stem if is_image(name) else name
