@@ -1,0 +1,206 @@
+"""Augmentation of training images by albumentations pipelines.
+
+What happens to an item depends on its seed alone, never on how many items or workers came
+before. albumentations itself is imported when a pipeline is built: it costs over a second.
+"""
+
+import io
+import os
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import yaml
+
+from trainer.catalogue import AUGMENTATIONS
+from trainer.data.collection import VOID
+from trainer.data.geometry import UINT8
+from trainer.names import check
+
+Augment = Callable[[UINT8, UINT8, Sequence[int]], tuple[UINT8, UINT8]]
+
+# Transforms that a pipeline file may not name, and why.
+REFUSED = {
+    "Lambda": "runs code",
+    "ToTensorV2": "makes tensors, which loading does itself",
+    "ToTensor3D": "makes tensors, which loading does itself",
+    "Normalize": "normalises, which is set by normalisation",
+    "ToFloat": "makes floats; images stay uint8",
+    "FromFloat": "wants floats; images stay uint8",
+    "TextImage": "reads a font file and needs metadata that there is none of",
+    "FDA": "needs other images",
+    "HistogramMatching": "needs other images",
+    "PixelDistributionAdaptation": "needs other images",
+    "OverlayElements": "needs other images",
+    "Mosaic": "needs other images",
+}
+
+
+def build_augmentation(name: str, probability: float) -> Augment:
+    """Return the function ``(image, target, seed) -> (image, target)`` of a preset or YAML file.
+
+    ``seed`` is a sequence of whole numbers, at least 0, that the result depends on alone. Masks
+    go through nearest neighbour, and pixels that a transform moves in from outside are
+    `VOID`. ``probability`` is that of each transform of a preset; a file has its own. Raises
+    ``ValueError`` for an unknown preset and for a file that is no pipeline of albumentations
+    or names a transform of `REFUSED`.
+    """
+    return _unchanged if name == "none" else Augmentation(_pipeline(name, probability))
+
+
+def serialised(name: str, probability: float) -> str:
+    """Return a preset or file as the YAML that `build_augmentation` reads."""
+    text = io.StringIO()
+    _albumentations().save(_pipeline(name, probability), text, data_format="yaml")
+    return text.getvalue()
+
+
+class Augmentation:
+    """An albumentations pipeline that is seeded anew for every item."""
+
+    def __init__(self, pipeline: Any) -> None:
+        self._pipeline = pipeline
+
+    def __call__(self, image: UINT8, target: UINT8, seed: Sequence[int]) -> tuple[UINT8, UINT8]:
+        """Return both transformed alike; ``ValueError`` when they are no longer an image pair."""
+        sequence = np.random.SeedSequence(seed)
+        words = sequence.generate_state(2, np.uint64)
+        # One pair of generators for all transforms. `set_random_seed` would start each with the
+        # same numbers: those of equal probability would all happen together or not at all.
+        self._pipeline.set_random_state(
+            np.random.Generator(np.random.PCG64(sequence)), random.Random(int(words[1]))
+        )
+        # Copies, since some transforms write into what they are given.
+        result = self._pipeline(image=image.copy(), mask=target.copy())
+        return _checked(result["image"], result["mask"])
+
+
+def _unchanged(image: UINT8, target: UINT8, seed: Sequence[int]) -> tuple[UINT8, UINT8]:
+    del seed
+    return image, target
+
+
+def _checked(image: Any, target: Any) -> tuple[UINT8, UINT8]:
+    whole = image.ndim == 3 and image.shape[2] == 3 and image.shape[:2] == target.shape
+    if not whole or image.dtype != np.uint8 or target.dtype != np.uint8:
+        raise ValueError(
+            f"augment: the pipeline made an image {image.dtype} {image.shape} and a mask "
+            f"{target.dtype} {target.shape}; both must stay uint8 and of one size"
+        )
+    return np.ascontiguousarray(image), np.ascontiguousarray(target)
+
+
+def _pipeline(name: str, probability: float) -> Any:
+    library = _albumentations()
+    if name.endswith((".yaml", ".yml")):
+        pipeline = _from_file(Path(name))
+    else:
+        check("augment", name, AUGMENTATIONS)
+        pipeline = library.Compose(_preset(name, probability))
+    for transform in _flat(pipeline):
+        if hasattr(transform, "mask_interpolation"):
+            transform.mask_interpolation = 0  # nearest: no label in between is invented
+        if getattr(transform, "fill_mask", None) == 0:
+            transform.fill_mask = float(VOID)  # what comes in from outside has no label
+    return pipeline
+
+
+def _preset(name: str, p: float) -> list[Any]:
+    """Return the transforms of a preset, each applied with probability ``p``."""
+    a = _albumentations()
+    if name == "none":
+        return []
+    if name == "flips":
+        return [a.HorizontalFlip(p=p), a.VerticalFlip(p=p)]
+    if name == "light":
+        shift = a.Affine(translate_percent=(-0.06, 0.06), scale=(0.9, 1.1), rotate=(-10, 10), p=p)
+        return [a.HorizontalFlip(p=p), shift, a.RandomBrightnessContrast(p=p)]
+    if name == "report-4":
+        shift = a.Affine(translate_percent=(-0.06, 0.06), scale=(0.9, 1.1), rotate=(-45, 45), p=p)
+        jitter = a.HueSaturationValue(p=p)
+        return [
+            *(a.HorizontalFlip(p=p), a.VerticalFlip(p=p), shift),
+            *(a.RandomBrightnessContrast(p=p), jitter, a.GaussianBlur(sigma_limit=(0.5, 1.5), p=p)),
+        ]
+    if name == "report-2":
+        jitter = a.ColorJitter(hue=(-0.1, 0.1), p=p)
+        return [a.HorizontalFlip(p=p), jitter, a.Rotate(limit=(-15, 15), p=p)]
+    assert name == "strong"
+    return [
+        a.HorizontalFlip(p=p),
+        a.Affine(
+            translate_percent=(-0.1, 0.1), scale=(0.7, 1.4), rotate=(-30, 30), shear=(-10, 10), p=p
+        ),
+        a.OneOf([a.ElasticTransform(alpha=40, sigma=6, p=1), a.GridDistortion(p=1)], p=p),
+        a.ColorJitter((0.6, 1.4), (0.6, 1.4), (0.6, 1.4), (-0.1, 0.1), p=p),
+        a.OneOf([a.GaussNoise((0.02, 0.1), p=1), a.GaussianBlur(p=1), a.MotionBlur(p=1)], p=p),
+        a.CoarseDropout((1, 4), fill="random_uniform", fill_mask=VOID, p=p),
+    ]
+
+
+def _from_file(path: Path) -> Any:
+    """Read a pipeline as ``albumentations.save(…, data_format="yaml")`` writes it."""
+    try:
+        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"augment: cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"augment: {path} is not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(stored, dict) or not isinstance(stored.get("transform"), dict):
+        raise ValueError(
+            f"augment: {path} holds no pipeline; write one with albumentations.save(pipeline, "
+            "path, data_format='yaml')"
+        )
+    library = _albumentations()
+    try:
+        for entry in _entries(stored["transform"]):
+            _check_allowed(entry)
+        pipeline = library.from_dict(stored)
+        # A lone transform has no `image=, mask=` checks and no seeding of its own.
+        return pipeline if isinstance(pipeline, library.Compose) else library.Compose([pipeline])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"augment: {path}: {reason}") from error
+
+
+def _check_allowed(entry: dict[str, Any]) -> None:
+    from albumentations.core.serialization import SERIALIZABLE_REGISTRY
+
+    name = entry.get("__class_fullname__")
+    if not isinstance(name, str):
+        raise ValueError("a transform has no __class_fullname__")
+    short = name.rsplit(".", 1)[-1]
+    if short in REFUSED:
+        raise ValueError(f"{short} is not allowed: it {REFUSED[short]}")
+    known = SERIALIZABLE_REGISTRY.get(short)
+    if known is None or not known.__module__.startswith("albumentations."):
+        raise ValueError(f"{name} is no transform of albumentations")
+
+
+def _entries(entry: Any) -> Iterator[dict[str, Any]]:
+    """Yield the description of a transform and of all transforms inside it."""
+    if not isinstance(entry, dict):
+        raise ValueError(f"{entry!r} is no transform")
+    yield entry
+    for inner in entry.get("transforms") or []:
+        yield from _entries(inner)
+
+
+def _flat(transform: Any) -> Iterator[Any]:
+    yield transform
+    for inner in getattr(transform, "transforms", None) or []:
+        yield from _flat(inner)
+
+
+def _albumentations() -> Any:
+    # Before the import, which otherwise asks the network for a newer version.
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    import albumentations
+    import cv2
+
+    # Its own threads gain nothing on small images, compete with the workers, and a pool of them
+    # does not survive the fork that starts a worker.
+    cv2.setNumThreads(0)
+    return cast(Any, albumentations)

@@ -1,0 +1,229 @@
+"""Who trains, who validates, who tests.
+
+Official splits are kept as published. Where there is none, groups (a car, a patient) are divided
+by a seed, never the images of one group.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trainer.config import TrainConfig
+from trainer.data.collection import Collection, Pair
+
+log = logging.getLogger(__name__)
+
+PARTS = ("train", "val", "test")
+Groups = dict[str, list[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """The names of the pairs of each part; ``test`` may be empty.
+
+    Raises ``ValueError`` when a name is in two parts.
+    """
+
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    test: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [*self.train, *self.val, *self.test]
+        seen: set[str] = set()
+        for name in names:
+            if name in seen:
+                raise ValueError(f"split: {name!r} is listed twice")
+            seen.add(name)
+
+    def names(self, part: str) -> tuple[str, ...]:
+        """Return the names of ``part``: train, val or test; ``ValueError`` for another."""
+        if part not in PARTS:
+            raise ValueError(f"unknown part {part!r}; known: {', '.join(PARTS)}")
+        names: tuple[str, ...] = getattr(self, part)
+        return names
+
+    def without(self, left_out: Iterable[str]) -> "Split":
+        """Return the split with some names left out of whatever part they are in."""
+        gone = set(left_out)
+        kept = {part: tuple(n for n in self.names(part) if n not in gone) for part in PARTS}
+        return Split(**kept)
+
+    def to_json(self) -> dict[str, list[str]]:
+        """Return what `from_json` reads: a list of names for each part."""
+        return {part: list(self.names(part)) for part in PARTS}
+
+    @staticmethod
+    def from_json(parts: Mapping[str, Any]) -> "Split":
+        """Return the split that `to_json` wrote; ``ValueError`` when it is none."""
+        try:
+            return Split(**{part: tuple(str(n) for n in parts[part]) for part in PARTS})
+        except (KeyError, TypeError) as error:
+            raise ValueError("split: wants a list of names for each of train, val, test") from error
+
+
+def only_test(collection: Collection) -> Split:
+    """Return the split in which every pair is tested: for judging a model on other data."""
+    return Split(train=(), val=(), test=tuple(pair.name for pair in collection.pairs))
+
+
+def make_split(collection: Collection, config: TrainConfig) -> Split:
+    """Divide the pairs as ``config`` asks (fractions, folds, fraction, split_seed).
+
+    The same collection and seed always give the same split, whatever the order of the pairs.
+    With folds, whatever is not the test part is divided by group into folds, and ``fold``
+    validates. Raises ``ValueError`` when there are too few groups for what is asked.
+    """
+    pairs = sorted(collection.pairs, key=lambda pair: pair.name)
+    if not pairs:
+        raise ValueError(f"data: {collection.root} holds no pair of image and mask to train on")
+    official = {part: [p for p in pairs if p.split == part] for part in PARTS}
+    if official["train"] and (official["val"] or official["test"]):
+        split = _official(collection, official, config)
+        _report_unlisted(pairs)
+    else:
+        split = _seeded(_by_group(pairs), config)
+    return _reduced(split, {p.name: p.group for p in pairs}, config)
+
+
+def leaking_groups(collection: Collection, split: Split) -> list[str]:
+    """Return the groups that have images in more than one part, sorted."""
+    group_of = {pair.name: pair.group for pair in collection.pairs}
+    parts_of: dict[str, set[str]] = {}
+    for part in PARTS:
+        for name in split.names(part):
+            parts_of.setdefault(group_of[name], set()).add(part)
+    return sorted(group for group, parts in parts_of.items() if len(parts) > 1)
+
+
+def duplicates_across(split: Split, content: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return names of equal images in different parts, as (the one to drop, the one to keep).
+
+    ``content`` holds a hash of each image's pixels. Test is kept before validation and
+    validation before training, since only what is trained on spoils the other parts.
+    """
+    kept: dict[str, tuple[str, str]] = {}
+    found = []
+    for part in reversed(PARTS):
+        for name in split.names(part):
+            first = kept.setdefault(content[name], (name, part))
+            if first[1] != part:
+                found.append((name, first[0]))
+    return sorted(found)
+
+
+def _official(
+    collection: Collection, official: dict[str, list[Pair]], config: TrainConfig
+) -> Split:
+    train, val, test = (official[part] for part in PARTS)
+    if config.folds:
+        training, validation = _fold(_by_group([*train, *val]), config)
+        split = Split(train=training, val=validation, test=_names(test))
+    elif val:
+        split = Split(train=_names(train), val=_names(val), test=_names(test))
+    elif len(groups := _by_group(train)) > 1:
+        chosen = _shuffled(groups, config.split_seed)
+        count = _share(len(chosen), config.val_fraction, len(chosen) - 1)
+        split = Split(
+            train=_members(groups, chosen[count:]),
+            val=_members(groups, chosen[:count]),
+            test=_names(test),
+        )
+    else:
+        log.warning("one training group alone: the official test part validates, none tests")
+        split = Split(train=_names(train), val=_names(test))
+    if leaks := leaking_groups(collection, split):
+        log.warning(
+            "the official split divides %d groups between its parts, such as %s",
+            len(leaks),
+            ", ".join(leaks[:3]),
+        )
+    return split
+
+
+def _seeded(groups: Groups, config: TrainConfig) -> Split:
+    if len(groups) < 2:
+        (group,) = groups
+        raise ValueError(
+            f"split: all {len(groups[group])} images belong to one group, {group!r}, so nothing "
+            "is left to validate on; add data, or give --group-by a pattern with several groups"
+        )
+    order = _shuffled(groups, config.split_seed)
+    most = len(order) - max(2, config.folds or 2)
+    tests = _share(len(order), config.test_fraction, most) if config.test_fraction else 0
+    test, rest = order[:tests], order[tests:]
+    if config.folds:
+        training, validation = _fold({group: groups[group] for group in rest}, config)
+        return Split(train=training, val=validation, test=_members(groups, test))
+    vals = _share(len(order), config.val_fraction, len(rest) - 1)
+    return Split(
+        train=_members(groups, rest[vals:]),
+        val=_members(groups, rest[:vals]),
+        test=_members(groups, test),
+    )
+
+
+def _fold(groups: Groups, config: TrainConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names that train and those that validate in fold ``config.fold``."""
+    assert config.folds
+    if len(groups) < config.folds:
+        raise ValueError(
+            f"folds: {config.folds} is more than the {len(groups)} groups; give at most that many"
+        )
+    order = _shuffled(groups, config.split_seed)
+    validating = set(order[config.fold :: config.folds])
+    training = [group for group in order if group not in validating]
+    return _members(groups, training), _members(groups, validating)
+
+
+def _reduced(split: Split, group_of: Mapping[str, str], config: TrainConfig) -> Split:
+    """Keep ``config.fraction`` of the training images: whole groups, but for the last one.
+
+    A smaller fraction is always a part of a larger one.
+    """
+    if config.fraction == 1:
+        return split
+    groups: Groups = {}
+    for name in split.train:
+        groups.setdefault(group_of[name], []).append(name)
+    wanted = max(1, round(config.fraction * len(split.train)))
+    ordered = [n for group in _shuffled(groups, config.split_seed) for n in groups[group]]
+    return Split(train=tuple(sorted(ordered[:wanted])), val=split.val, test=split.test)
+
+
+def _share(total: int, fraction: float, most: int) -> int:
+    """Return ``fraction`` of ``total``, at least one, but no more than ``most``."""
+    return max(0, min(max(1, round(fraction * total)), most))
+
+
+def _shuffled(groups: Iterable[str], seed: int) -> list[str]:
+    names = sorted(groups)
+    return [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
+
+
+def _by_group(pairs: Iterable[Pair]) -> Groups:
+    groups: Groups = {}
+    for pair in pairs:
+        groups.setdefault(pair.group, []).append(pair.name)
+    return groups
+
+
+def _members(groups: Groups, chosen: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(name for group in chosen for name in groups[group]))
+
+
+def _names(pairs: Iterable[Pair]) -> tuple[str, ...]:
+    return tuple(pair.name for pair in pairs)
+
+
+def _report_unlisted(pairs: list[Pair]) -> None:
+    unlisted = [pair.name for pair in pairs if pair.split is None]
+    if unlisted:
+        log.warning(
+            "%d images are in no list of the official split and are not used, such as %s",
+            len(unlisted),
+            unlisted[0],
+        )
