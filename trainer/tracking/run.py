@@ -313,6 +313,6 @@ def _storable(value: float) -> float:
 
 
 def _local_path(artifact_uri: str) -> Path | None:
-    if not is_local_uri(artifact_uri):  # type: ignore[no-untyped-call]
+    if not is_local_uri(artifact_uri):
         return None
-    return Path(local_file_uri_to_path(artifact_uri))  # type: ignore[no-untyped-call]
+    return Path(local_file_uri_to_path(artifact_uri))

@@ -1,0 +1,95 @@
+"""A run's files, read where they lie or fetched once, and never from outside the run."""
+
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
+
+from trainer.store import cache_folder
+from trainer.tracking.client import client
+
+
+class ArtifactEntry(NamedTuple):
+    """A file or folder of a run; ``size`` in bytes, 0 for a folder."""
+
+    path: str
+    is_folder: bool
+    size: int
+
+
+def list_artifacts(run_id: str, artifact_uri: str, path: str = "") -> list[ArtifactEntry]:
+    """Return what the folder ``path`` of a run holds, sorted; empty when there is no such folder.
+
+    Raises ``ValueError`` when ``path`` leads out of the run.
+    """
+    inside = checked(path)
+    if is_local_uri(artifact_uri):
+        folder = _resolved(_root(artifact_uri), inside)
+        if folder is None or not folder.is_dir():
+            return []
+        found = [
+            ArtifactEntry((inside / p.name).as_posix(), p.is_dir(), 0 if p.is_dir() else _size(p))
+            for p in folder.iterdir()
+            if not p.name.endswith(".partial")
+        ]
+    else:
+        try:
+            listed = client().list_artifacts(run_id, None if path == "" else inside.as_posix())
+        except MlflowException as error:
+            raise ValueError(
+                f"run: the files of {run_id} cannot be listed: {error.message}"
+            ) from error
+        found = [ArtifactEntry(f.path, f.is_dir, f.file_size or 0) for f in listed]
+    return sorted(found)
+
+
+def artifact_path(
+    run_id: str, artifact_uri: str, path: str, *, finished: bool = True
+) -> Path | None:
+    """Return a readable file or folder of a run; None when the run has none of that path.
+
+    On a local store it is the store's own file: read it, never write it. From a server it is
+    fetched into the cache folder; a finished run's is fetched once, any other's each time. Raises
+    ``ValueError`` when ``path`` leads out of the run, by ``..``, from the root or by a link.
+    """
+    inside = checked(path)
+    if is_local_uri(artifact_uri):
+        return _resolved(_root(artifact_uri), inside)
+    folder = cache_folder() / "artifacts" / checked(run_id)
+    target = _resolved(folder, inside)
+    if finished and target is not None:
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        client().download_artifacts(run_id, inside.as_posix(), str(folder))
+    except (MlflowException, OSError):
+        return None  # MLflow does not tell a missing file from a refused one.
+    return _resolved(folder, inside)
+
+
+def checked(path: str) -> PurePosixPath:
+    """Return an artifact path that stays inside its run; ``ValueError`` for any other."""
+    inside = PurePosixPath(path)
+    if inside.is_absolute() or ".." in inside.parts or "\\" in path or "\0" in path or ":" in path:
+        raise ValueError(f"artifact: {path!r} does not lie inside the run")
+    return inside
+
+
+def _root(artifact_uri: str) -> Path:
+    return Path(local_file_uri_to_path(artifact_uri))
+
+
+def _resolved(root: Path, inside: PurePosixPath) -> Path | None:
+    target = (root / inside).resolve()
+    if not target.is_relative_to(root.resolve()):
+        raise ValueError(f"artifact: {str(inside)!r} does not lie inside the run")
+    return target if target.exists() else None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # Replaced while it was listed.

@@ -1,0 +1,245 @@
+"""Bulk reads straight from MLflow's database: the one place that knows its tables.
+
+MLflow has no public call for many histories at once; one call a run takes minutes on a store of
+thousands. Every read here opens its own read-only connection and closes it again, in pieces short
+enough that a writer waits for none of them. The tests compare each read with MLflow's public API.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine, NullPool, TextClause, bindparam, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from trainer.store import sqlite_path
+from trainer.tracking.records import MetricColumns, RunRecord
+
+RUNS_A_QUERY = 500
+UNFINISHED = ("RUNNING", "SCHEDULED")
+_JSON_OBJECT = {"sqlite": "json_group_object", "postgresql": "json_object_agg"}
+
+_RUNS = """
+SELECT run_uuid, name, status, start_time, end_time, lifecycle_stage, experiment_id, user_id,
+       artifact_uri
+FROM runs
+"""
+_CHANGED = """
+WHERE status IN ('RUNNING', 'SCHEDULED') OR start_time >= :since OR end_time >= :since
+   OR deleted_time >= :since
+"""
+_EXPERIMENTS = "SELECT experiment_id, name FROM experiments"
+_PAIRS = "SELECT run_uuid, {json_object}(key, value) FROM {table} {where} GROUP BY run_uuid"
+_LATEST = "SELECT run_uuid, key, value, is_nan, step FROM latest_metrics {where}"
+_HISTORY = """
+SELECT run_uuid, key, step, CASE WHEN is_nan THEN NULL ELSE value END, timestamp
+FROM metrics
+WHERE run_uuid IN :runs AND key IN :keys AND timestamp >= :since
+"""
+_KEYS = "SELECT DISTINCT key FROM latest_metrics WHERE run_uuid IN :runs"
+
+
+class SqlReader:
+    """Reads a store that is a SQLite or PostgreSQL database.
+
+    Raises ``ValueError`` when the database cannot be opened or is not an MLflow store.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+
+    def runs(self, since: int | None = None) -> list[RunRecord]:
+        """Return all runs, archived ones too, or those that may have changed since ``since`` ms.
+
+        A run may change as long as it is running; one that started, ended or was archived since
+        is new. Restored runs and changed tags are only seen by reading all.
+        """
+        with self._connection() as connection:
+            where = "" if since is None else _CHANGED
+            values = {} if since is None else {"since": since}
+            rows = connection.execute(text(_RUNS + where), values).all()
+            names: dict[int, str] = dict(_execute(connection, _EXPERIMENTS, {}))
+            chosen = None if since is None else [row.run_uuid for row in rows]
+            params = self._pairs(connection, "params", chosen)
+            tags = self._pairs(connection, "tags", chosen)
+            metrics, last_steps = self._latest(connection, chosen)
+        return [
+            RunRecord(
+                run_id=row.run_uuid,
+                name=row.name or tags.get(row.run_uuid, {}).get("mlflow.runName", ""),
+                status=row.status,
+                start=row.start_time,
+                end=row.end_time,
+                archived=row.lifecycle_stage == "deleted",
+                experiment_id=str(row.experiment_id),
+                experiment=names.get(row.experiment_id, ""),
+                user=row.user_id or "",
+                artifact_uri=row.artifact_uri or "",
+                params=params.get(row.run_uuid, {}),
+                tags=tags.get(row.run_uuid, {}),
+                metrics=metrics.get(row.run_uuid, {}),
+                last_step=last_steps.get(row.run_uuid, 0),
+            )
+            for row in rows
+        ]
+
+    def history(
+        self, run_ids: Sequence[str], keys: Sequence[str], since: int | None = None
+    ) -> list[MetricColumns]:
+        """Return every logged value of the metrics in pieces; a NaN is None."""
+        statement = text(_HISTORY).bindparams(
+            bindparam("runs", expanding=True), bindparam("keys", expanding=True)
+        )
+        found: list[MetricColumns] = []
+        for some in _pieces(run_ids):
+            values = {"runs": some, "keys": list(keys), "since": since or 0}
+            with self._connection() as connection:
+                rows = _fetch(connection, statement, values)
+            if rows:
+                found.append(MetricColumns(*zip(*rows, strict=True)))
+        return found
+
+    def metric_keys(self, run_ids: Sequence[str]) -> list[str]:
+        """Return the names of all metrics that any of the runs has, sorted."""
+        statement = text(_KEYS).bindparams(bindparam("runs", expanding=True))
+        found: set[str] = set()
+        for some in _pieces(list(run_ids)):
+            with self._connection() as connection:
+                found.update(connection.execute(statement, {"runs": some}).scalars())
+        return sorted(found)
+
+    def _pairs(
+        self, connection: Connection, table: str, run_ids: Sequence[str] | None
+    ) -> dict[str, dict[str, str]]:
+        function = _JSON_OBJECT[connection.dialect.name]
+        found: dict[str, dict[str, str]] = {}
+        for where, values in _restrictions(run_ids):
+            statement = _PAIRS.format(json_object=function, table=table, where=where)
+            for run_id, pairs in _execute(connection, statement, values):
+                found[run_id] = json.loads(pairs) if isinstance(pairs, str) else pairs
+        return found
+
+    def _latest(
+        self, connection: Connection, run_ids: Sequence[str] | None
+    ) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
+        metrics: dict[str, dict[str, float]] = {}
+        last_steps: dict[str, int] = {}
+        for where, values in _restrictions(run_ids):
+            for run_id, key, value, is_nan, step in _execute(
+                connection, _LATEST.format(where=where), values
+            ):
+                metrics.setdefault(run_id, {})[key] = float("nan") if is_nan else value
+                last_steps[run_id] = max(step, last_steps.get(run_id, step))
+        return metrics, last_steps
+
+    def _connection(self) -> Any:
+        return _Connecting(self._uri)
+
+
+class _Connecting:
+    """A read-only connection for one ``with`` block, its errors turned into one clear line."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+
+    def __enter__(self) -> Connection:
+        try:
+            self._connection = _engine(self._uri).connect()
+        except (SQLAlchemyError, sqlite3.Error, ImportError) as error:
+            raise ValueError(f"store: cannot open {_shown(self._uri)}: {_line(error)}") from error
+        return self._connection
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._connection.close()
+        if isinstance(error, SQLAlchemyError):
+            raise ValueError(f"store: cannot read {_shown(self._uri)}: {_line(error)}") from error
+
+
+@lru_cache(maxsize=8)
+def _engine(uri: str) -> Engine:
+    database = sqlite_path(uri)
+    if database is not None:
+        address = f"{database.as_uri()}?mode=ro"
+        return create_engine(
+            "sqlite://",
+            creator=lambda: sqlite3.connect(address, uri=True, timeout=20),
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+        )
+    if make_url(uri).get_backend_name() not in _JSON_OBJECT:
+        raise ValueError(f"store: {_shown(uri)} is neither SQLite nor PostgreSQL; use its server")
+    return create_engine(
+        uri,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"options": "-c default_transaction_read_only=on -c statement_timeout=60000"},
+    )
+
+
+def refresh_statistics(uri: str) -> None:
+    """Run ANALYZE, without which SQLite walks the wrong index of the metrics table."""
+    database = sqlite_path(uri)
+    if database is None:
+        return  # PostgreSQL's autovacuum does it.
+    with closing(sqlite3.connect(database, timeout=20)) as connection:
+        connection.execute("PRAGMA analysis_limit = 1000")
+        connection.execute("ANALYZE")
+
+
+def statistics_rows(uri: str) -> tuple[int, int]:
+    """Return the rows of the metrics table now (about) and when statistics were last taken."""
+    database = sqlite_path(uri)
+    if database is None:
+        return 0, 0
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+        now = connection.execute("SELECT max(rowid) FROM metrics").fetchone()[0] or 0
+        known = connection.execute(
+            "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'"
+        ).fetchone()
+        stats = (
+            known
+            and connection.execute(
+                "SELECT stat FROM sqlite_stat1 WHERE tbl = 'metrics' LIMIT 1"
+            ).fetchone()
+        )
+    return now, int(stats[0].split()[0]) if stats else 0
+
+
+def _execute(connection: Connection, statement: str, values: dict[str, Any]) -> list[Any]:
+    prepared = text(statement)
+    if "runs" in values:
+        prepared = prepared.bindparams(bindparam("runs", expanding=True))
+    return _fetch(connection, prepared, values)
+
+
+def _fetch(connection: Connection, statement: TextClause, values: dict[str, Any]) -> list[Any]:
+    # Plain tuples from the driver: SQLAlchemy's rows cost three times the query.
+    cursor = connection.execute(statement, values).cursor
+    assert cursor is not None, "a SELECT has a cursor"
+    return list(cursor.fetchall())
+
+
+def _restrictions(run_ids: Sequence[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    if run_ids is None:
+        yield "", {}
+        return
+    for some in _pieces(run_ids):
+        yield "WHERE run_uuid IN :runs", {"runs": some}
+
+
+def _pieces(run_ids: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(run_ids), RUNS_A_QUERY):
+        yield list(run_ids[start : start + RUNS_A_QUERY])
+
+
+def _shown(uri: str) -> str:
+    return make_url(uri).render_as_string(hide_password=True)
+
+
+def _line(error: BaseException) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
