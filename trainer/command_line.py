@@ -12,6 +12,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import tyro
@@ -23,6 +24,11 @@ Command = Callable[[list[str]], int]
 
 DONE, FAILURE, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 _BOX = "╭╮╰╯│─ "
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """No options."""
 
 
 def parse(kind: type[T], *, prog: str, args: Sequence[str], default: T | None = None) -> T:

@@ -19,7 +19,9 @@ class SegmentationModel(PythonModel):  # type: ignore[misc]
         """Load weights and settings, JSON and safetensors, from the model's own artifacts."""
         # Not at the top: mlflow also reads this file where the model is being saved, before
         # `segscope_model` lies beside it.
-        from segscope_model.inference import Predictor
+        from segscope_model.inference import (  # type: ignore[import-not-found]
+            Predictor,
+        )
 
         self.predictor = Predictor(Path(context.artifacts["model"]))
 

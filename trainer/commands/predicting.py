@@ -1,0 +1,50 @@
+"""``trainer predict``: image in, mask out."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from trainer.command_line import DONE, parse, print_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predict:
+    """Write the masks of images of any size."""
+
+    model: Positional[str]
+    """A run id, models:/NAME@ALIAS, models:/NAME/VERSION, or a pulled folder."""
+    images: Positional[tuple[Path, ...]]
+    """Image files."""
+    out: Path
+    """Folder for the masks, palette PNGs of the images' sizes."""
+    overlay: bool = False
+    """Write each image with its mask drawn over it, too."""
+    device: str = "auto"
+    """Where to run: auto, cpu, cuda or cuda:N."""
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
+def predict(args: list[str]) -> int:
+    """Write the masks of images of any size."""
+    command = parse(Predict, prog="trainer predict", args=args)
+    if not command.images:
+        raise ValueError("images: give at least one image file")
+    from trainer.prediction import predict_files
+    from trainer.registry import resolve_model
+
+    with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
+        written = predict_files(
+            resolve_model(command.model, Path(scratch)),
+            command.images,
+            command.out,
+            overlay=command.overlay,
+            device=command.device,
+        )
+    if command.json:
+        print_json([{"image": str(image), "mask": str(mask)} for image, mask in written])
+    else:
+        print("\n".join(str(mask) for _, mask in written))
+    return DONE

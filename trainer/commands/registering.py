@@ -1,0 +1,92 @@
+"""``trainer register``, ``promote`` and ``pull``: the model registry."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from trainer.command_line import DONE, parse, print_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Register:
+    """Register the best checkpoint of a run."""
+
+    run_id: Positional[str]
+    """The run."""
+    name: str
+    """Name of the registered model."""
+    alias: str | None = None
+    """Alias that shall point at the new version, such as champion."""
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promote:
+    """Point an alias at a version of a registered model."""
+
+    name: Positional[str]
+    """Name of the registered model."""
+    version: Positional[str]
+    """Number of the version."""
+    alias: str = "champion"
+    """The alias."""
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pull:
+    """Copy a registered model into a folder."""
+
+    model: Positional[str]
+    """models:/NAME@ALIAS or models:/NAME/VERSION."""
+    out: Path
+    """The new folder."""
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
+def register(args: list[str]) -> int:
+    """Register the best checkpoint of a run."""
+    command = parse(Register, prog="trainer register", args=args)
+    from trainer import registry
+
+    made = registry.register(command.run_id, command.name, alias=command.alias)
+    _print_version(made, command.json)
+    return DONE
+
+
+def promote(args: list[str]) -> int:
+    """Point an alias at a version of a registered model."""
+    command = parse(Promote, prog="trainer promote", args=args)
+    from trainer import registry
+
+    _print_version(
+        registry.promote(command.name, command.version, alias=command.alias), command.json
+    )
+    return DONE
+
+
+def pull(args: list[str]) -> int:
+    """Copy a registered model into a folder."""
+    command = parse(Pull, prog="trainer pull", args=args)
+    from trainer import registry
+
+    folder = registry.pull(command.model, command.out)
+    if command.json:
+        print_json({"model": command.model, "folder": str(folder)})
+    else:
+        print(folder)
+    return DONE
+
+
+def _print_version(version: object, as_json: bool) -> None:
+    from trainer.registry import ModelVersion
+
+    assert isinstance(version, ModelVersion)
+    if as_json:
+        print_json(vars(version) | {"uri": version.uri})
+    else:
+        print(" ".join([version.uri, *(f"@{alias}" for alias in version.aliases)]))

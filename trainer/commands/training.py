@@ -1,0 +1,116 @@
+"""``trainer fit``, ``resume``, ``recipes`` and ``models``: train one run."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+from tyro.conf import OmitArgPrefixes, Positional
+
+from trainer.command_line import DONE, FAILURE, NoOptions, parse, print_json
+from trainer.config import TrainConfig, from_yaml
+from trainer.recipes import RECIPES, recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Train one run; with no option at all, the demo recipe on the built-in data."""
+
+    recipe: str | None = None
+    """Start from a named configuration; see trainer recipes."""
+    config: Path | None = None
+    """Start from a YAML file of field: value lines."""
+    seeds: int = 1
+    """Repeat the run with this many seeds, counted up from seed."""
+    json: bool = False
+    """Print the result as one JSON value."""
+    settings: OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume:
+    """Go on where a run stopped, in the same run."""
+
+    run_id: Positional[str]
+    """The run."""
+    epochs: int | None = None
+    """Raise the number of epochs to this."""
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
+def fit(args: list[str]) -> int:
+    """Train one run; with no option at all, the demo on the built-in data."""
+    base = _base_config(args)
+    command = parse(Fit, prog="trainer fit", args=args, default=Fit(settings=base))
+    if command.seeds < 1:
+        raise ValueError(f"seeds: {command.seeds} must be at least 1")
+    from trainer.fitting import fit as train_one
+
+    results = []
+    for seed in range(command.settings.seed, command.settings.seed + command.seeds):
+        result = train_one(command.settings.replace(seed=seed), progress=sys.stderr.isatty())
+        results.append(result)
+        if not command.json:
+            print(result.run_id)
+    if command.json:
+        values = [result.to_json() for result in results]
+        print_json(values[0] if command.seeds == 1 else values)
+    return FAILURE if any(result.outcome == "failed" for result in results) else DONE
+
+
+def resume(args: list[str]) -> int:
+    """Go on where a run stopped, in the same run."""
+    command = parse(Resume, prog="trainer resume", args=args)
+    from trainer.fitting import resume as resume_one
+
+    result = resume_one(command.run_id, epochs=command.epochs)
+    if command.json:
+        print_json(result.to_json())
+    else:
+        print(result.run_id)
+    return FAILURE if result.outcome == "failed" else DONE
+
+
+def recipes(args: list[str]) -> int:
+    """List the named configurations."""
+    parse(NoOptions, prog="trainer recipes", args=args)
+    for name, values in RECIPES.items():
+        print(f"{name:<16}{'  '.join(f'{k}={_shown(v)}' for k, v in values.items())}")
+    return DONE
+
+
+def models(args: list[str]) -> int:
+    """List the architectures."""
+    parse(NoOptions, prog="trainer models", args=args)
+    from trainer.models import MODELS
+
+    print("\n".join(MODELS))
+    return DONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Start:
+    recipe: str | None = None
+    config: Path | None = None
+
+
+def _base_config(args: list[str]) -> TrainConfig:
+    """Return the configuration that the flags change: a recipe's, a file's, or the defaults."""
+    if not args:
+        return recipe("demo")
+    start, _ = tyro.cli(
+        _Start,
+        args=[a for a in args if a not in ("-h", "--help")],
+        return_unknown_args=True,
+        console_outputs=False,
+    )
+    if start.recipe and start.config:
+        raise ValueError("recipe: give either --recipe or --config, not both")
+    if start.recipe:
+        return recipe(start.recipe)
+    return from_yaml(start.config) if start.config else TrainConfig()
+
+
+def _shown(value: object) -> str:
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
