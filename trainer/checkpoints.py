@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -61,14 +62,20 @@ def find_checkpoint(folder: Path) -> Path | None:
 
 
 def load_state(folder: Path) -> dict[str, Any]:
-    """Return the JSON state of a checkpoint."""
-    state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    """Return the JSON state of a checkpoint; ``ValueError`` when it is damaged."""
+    try:
+        state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"checkpoint: cannot read {folder / STATE}: {error}") from error
     return state
 
 
 def load_weights(folder: Path, model: nn.Module) -> None:
-    """Load the weights into ``model``; ``ValueError`` when they belong to another architecture."""
-    weights = load_file(folder / WEIGHTS)
+    """Load the weights into ``model``.
+
+    Raises ``ValueError`` when they are damaged or belong to another architecture.
+    """
+    weights = _read_tensors(folder / WEIGHTS)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -77,13 +84,22 @@ def load_weights(folder: Path, model: nn.Module) -> None:
 
 
 def load_optimizer(folder: Path, optimizer: Optimizer) -> None:
-    """Load the optimiser's tensors and settings into ``optimizer``."""
+    """Load the optimiser's tensors and settings; ``ValueError`` when they are damaged."""
     plain = load_state(folder)["optimizer"]
     state: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in plain["state"].items()}
-    for key, tensor in load_file(folder / OPTIMIZER).items():
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for key, tensor in _read_tensors(folder / OPTIMIZER).items():
         index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = tensor
+        state.setdefault(int(index), {})[name] = _laid_out_like(parameters[int(index)], tensor)
     optimizer.load_state_dict({"state": state, "param_groups": plain["param_groups"]})
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"checkpoint: cannot read {path}: {error}") from error
+    return tensors
 
 
 def _split_optimizer(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -96,6 +112,14 @@ def _split_optimizer(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str
             else:
                 plain.setdefault(str(index), {})[name] = value
     return tensors, {"state": plain, "param_groups": state["param_groups"]}
+
+
+def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
+    # Fused optimisers walk weights and moments through memory side by side, unchecked: row-major
+    # moments beside channels-last weights would pair the wrong elements.
+    if tensor.shape != parameter.shape:
+        return tensor
+    return torch.empty_like(parameter, dtype=tensor.dtype, device="cpu").copy_(tensor)
 
 
 def _on_cpu(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
