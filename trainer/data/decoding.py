@@ -90,7 +90,7 @@ def decode(pair: Pair, source: Source) -> tuple[UINT8, UINT8]:
 def decode_and_count(pair: Pair, source: Source) -> Decoded:
     """Decode a pair and count it; raises `UnreadableFile`, or ``OSError`` when a file is gone."""
     image, target = read_pair(pair, source.coding)
-    content = hashlib.blake2b(f"{image.shape}".encode(), digest_size=16)
+    content = hashlib.sha256(f"{image.shape}".encode())
     content.update(np.ascontiguousarray(image).data)
     if source.size is not None:
         image = resize_image(image, source.size)
@@ -104,7 +104,7 @@ def decode_and_count(pair: Pair, source: Source) -> Decoded:
         class_pixels=np.bincount(target.ravel(), minlength=256)[: source.num_classes],
         channel_sums=occurrences @ values,
         channel_squares=occurrences @ values**2,
-        content=content.hexdigest(),
+        content=content.hexdigest()[:32],
         files=_files_digest(pair.files),
     )
 
@@ -144,7 +144,10 @@ def available_cores() -> int:
 
 
 def _file_state(path: Path) -> tuple[str, int, int]:
-    state = path.stat()
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise ValueError(f"data: cannot read {path}: {error.strerror}") from error
     return str(path.absolute()), state.st_size, state.st_mtime_ns
 
 

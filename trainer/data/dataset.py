@@ -1,0 +1,220 @@
+"""A data set opened: its pairs, split, decoded images and what was counted on them.
+
+Everything that can be known without torch; `loading` makes batches of it.
+"""
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from trainer.config import TrainConfig
+from trainer.data.balance import Weights, class_weights
+from trainer.data.cache import DecodedImages, open_cache
+from trainer.data.collection import ClassInfo, Collection
+from trainer.data.decoding import Counts, Source
+from trainer.data.geometry import UINT8
+from trainer.data.items import Items
+from trainer.data.layouts import open_collection
+from trainer.data.normalisation import Triple, normalisation
+from trainer.data.screening import screen
+from trainer.data.splits import Split, duplicates_across, make_split
+from trainer.store import cache_folder
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """A data set that is split, decoded and counted.
+
+    ``mean`` and ``std`` normalise values from 0 to 1; ``class_pixels`` counts each class over the
+    training targets; ``left_out`` names the pairs that were not used because of a fault.
+    """
+
+    collection: Collection
+    split: Split
+    images: DecodedImages
+    config: TrainConfig
+    mean: Triple
+    std: Triple
+    class_pixels: Counts
+    left_out: tuple[str, ...] = ()
+
+    @classmethod
+    def open(
+        cls, config: TrainConfig, *, split: Split | None = None, progress: bool = True
+    ) -> Self:
+        """Open, check, split and decode the data of ``config``; the built-in data if it has none.
+
+        ``split`` is one that an earlier run stored. The first time everything is decoded, with a
+        bar on stderr where ``progress``; later the cache has it. Raises ``ValueError`` when there
+        is no data, when it is faulty and ``skip_faulty`` is off, when ``split`` names other
+        images, and when equal images stand in different parts of a new split.
+        """
+        collection = open_collection(
+            Path(config.data) if config.data else _built_in_data(),
+            layout=config.layout,
+            trimap_border=config.trimap_border,
+            group_by=config.group_by,
+        )
+        collection, left_out = screen(collection, collection.faults, skip_faulty=config.skip_faulty)
+        images = _decoded(collection, config, progress)
+        if split is None:
+            split = make_split(collection, config)
+            split, copies = _without_leaks(split, images, skip_faulty=config.skip_faulty)
+            left_out += copies
+        else:
+            _check_names(split, collection)
+        rows = _counted_rows(images, split)
+        table = images.table
+        mean, std = normalisation(
+            config.normalisation,
+            table.channel_sums[rows].sum(axis=0),
+            table.channel_squares[rows].sum(axis=0),
+            int(table.sizes[rows].prod(axis=1).sum()),
+        )
+        return cls(
+            collection=collection,
+            split=split,
+            images=images,
+            config=config,
+            mean=mean,
+            std=std,
+            class_pixels=table.class_pixels[rows].sum(axis=0),
+            left_out=left_out,
+        )
+
+    @property
+    def digest(self) -> str:
+        """What identifies the data set on any machine, made of names, contents and coding."""
+        return self.images.digest
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        """The classes in the order of their indices."""
+        return self.collection.classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes in the order of their indices."""
+        return tuple(info.name for info in self.classes)
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes, background included, void excluded."""
+        return self.collection.num_classes
+
+    def names(self, part: str) -> tuple[str, ...]:
+        """Return the names of the images of ``part``: train, val or test."""
+        return self.split.names(part)
+
+    def size(self, part: str) -> int:
+        """Return the number of images of ``part``; crops of one image count as one."""
+        return len(self.split.names(part))
+
+    def image(self, part: str, index: int) -> UINT8:
+        """Return an image ``(height, width, 3)`` as an evaluation batch holds it."""
+        return self.items(part).item(0, index)[0]
+
+    def target(self, part: str, index: int) -> UINT8:
+        """Return a target ``(height, width)`` as an evaluation batch holds it."""
+        return self.items(part).item(0, index)[1]
+
+    def class_weights(self, name: str) -> Weights | None:
+        """Return one weight per class for the loss, from the training targets; None for none."""
+        pixels = self.images.table.class_pixels[_counted_rows(self.images, self.split)]
+        labelled = pixels.sum(axis=1, keepdims=True)
+        return class_weights(name, self.class_pixels, (labelled * (pixels > 0)).sum(axis=0))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a run stores of its data as ``dataset.json``."""
+        return {
+            "layout": self.collection.layout,
+            "root": str(self.collection.root),
+            "digest": self.digest,
+            "classes": [{"name": c.name, "colour": list(c.colour)} for c in self.classes],
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "class_pixels": self.class_pixels.tolist(),
+            "pairs": len(self.collection.pairs),
+            "left_out": list(self.left_out),
+        }
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {pair.name: row for row, pair in enumerate(self.images.source.pairs)}
+
+    def items(
+        self, part: str, *, crops: bool = False, augment: bool = False, seed: int = 0
+    ) -> Items:
+        """Return the items of ``part``: whole images, or as training sees them."""
+        return Items(
+            images=self.images,
+            rows=tuple(self._row_of[name] for name in self.split.names(part)),
+            geometry=self.config.geometry,
+            size=self.config.image_size,
+            multiple=2**self.config.depth,
+            crops=crops,
+            augment=self.config.augment if augment else "none",
+            probability=self.config.augment_probability,
+            seed=seed,
+        )
+
+
+def _built_in_data() -> Path:
+    from trainer.data.synthetic import ensure_turntable  # costs nothing where it is not wanted
+
+    return ensure_turntable(cache_folder() / "turntable")
+
+
+def _decoded(collection: Collection, config: TrainConfig, progress: bool) -> DecodedImages:
+    source = Source(
+        pairs=collection.pairs,
+        coding=collection.coding,
+        num_classes=collection.num_classes,
+        size=config.image_size if config.geometry == "resize" else None,
+    )
+    return open_cache(
+        source,
+        mode=config.cache,
+        folder=cache_folder() / "decoded",
+        limit_gib=config.cache_limit_gib,
+        progress=progress,
+    )
+
+
+def _counted_rows(images: DecodedImages, split: Split) -> list[int]:
+    """Return the rows of the training images; of all where nothing is trained on."""
+    training = set(split.train)
+    rows = [row for row, pair in enumerate(images.source.pairs) if pair.name in training]
+    return rows or list(range(len(images)))
+
+
+def _without_leaks(
+    split: Split, images: DecodedImages, *, skip_faulty: bool
+) -> tuple[Split, tuple[str, ...]]:
+    names = (pair.name for pair in images.source.pairs)
+    content = dict(zip(names, images.table.content.tolist(), strict=True))
+    copies = duplicates_across(split, content)
+    listed = [f"{copy} is the same image as {kept}" for copy, kept in copies]
+    if copies and not skip_faulty:
+        raise ValueError(
+            f"data: {len(copies)} images stand in two parts of the split; remove the copies, or "
+            "leave them out with --skip-faulty\n  " + "\n  ".join(listed[:10])
+        )
+    for line in listed:
+        log.warning("left out: %s, which is in another part of the split", line)
+    left_out = tuple(copy for copy, _ in copies)
+    return split.without(left_out), left_out
+
+
+def _check_names(split: Split, collection: Collection) -> None:
+    known = {pair.name for pair in collection.pairs}
+    missing = [name for name in [*split.train, *split.val, *split.test] if name not in known]
+    if missing:
+        raise ValueError(
+            f"data: {len(missing)} images of the split are not in {collection.root} (or are "
+            f"faulty there), such as {missing[0]!r}"
+        )
