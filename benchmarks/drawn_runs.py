@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trainer.analysis.stability import stability
 from trainer.config import TrainConfig
 
 SECOND = 1000
@@ -125,10 +126,7 @@ def summary_of(curves: dict[str, Curve]) -> dict[str, float]:
         "best/epoch": float(steps[best]),
         "best/val_miou": max(value for _, value in curves["val/miou"]),
     }
-    return found | {
-        "stability/max_drawdown": float((np.maximum.accumulate(dice) - dice).max()),
-        "stability/dips": 0.0,
-    }
+    return found | stability(dice, epochs=steps).to_metrics()
 
 
 def tags_of(config: TrainConfig, outcome: str) -> dict[str, str]:

@@ -76,18 +76,6 @@ def count_pixels(predicted: np.ndarray, target: np.ndarray, num_classes: int) ->
     return np.bincount(flat, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def write_strip(path: Path, maps: list[np.ndarray], colours: list[tuple[int, int, int]]) -> None:
-    """Write maps side by side as one palette PNG."""
-    strip = Image.fromarray(np.concatenate(maps, axis=1), mode="P")
-    palette = [0] * 768
-    for index, colour in enumerate(colours):
-        palette[3 * index : 3 * index + 3] = colour
-    palette[3 * VOID :] = (255, 255, 255)
-    strip.putpalette(palette)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    strip.save(path)
-
-
 def write_json(path: Path, value: object) -> None:
     """Write a JSON file, creating its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,30 +4,31 @@ import itertools
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from drawn_runs import MINUTE, DrawnRun, drawn_run, new_id, status_of, summary_of, tags_of
 from drawn_scenes import (
     BINARY,
-    HEIGHT,
     STREET,
-    VOID,
-    WIDTH,
     Scene,
     count_pixels,
     draw_scenes,
     predict,
     write_json,
-    write_strip,
 )
 
+from trainer.analysis.diagnosis import diagnose
 from trainer.config import TrainConfig
+from trainer.data.collection import ClassInfo
 from trainer.per_image import write_part
-from trainer.scores import counts, iou, summary
+from trainer.samples import Strip, write_predictions, write_samples, write_worst
+from trainer.scores import counts, image_scores, iou, summary
 
 EPOCHS = 12
 IMAGES = 16
 SAMPLES = 6
+WORST = 6
 HOUR = 60 * MINUTE
 
 
@@ -175,11 +176,25 @@ def scene_run(
         for e in range(1, length + 1)
     ]
     run.summary = summary_of(run.curves) if outcome else {}
+    levels = {key: np.array([v for _, v in curve]) for key, curve in run.curves.items()}
+    findings = diagnose(
+        levels, num_val_images=IMAGES, outcome=outcome or None, patience=config.patience,
+        target_foreground_share=0.2,
+    ) if outcome else []  # fmt: skip
     run.write_artifacts = partial(
         write_artifacts, config=config, scenes=scenes, masks=masks, matrices=matrices,
-        classes=classes,
+        classes=classes, grad_norm=levels["train/grad_norm"].tolist(),
+        findings=[finding.to_json() for finding in findings],
     )  # fmt: skip
     return run
+
+
+def _strip(scenes: list[Scene]) -> Strip:
+    return Strip(
+        names=tuple(s.name for s in scenes),
+        images=tuple(s.image for s in scenes),
+        targets=tuple(s.target for s in scenes),
+    )
 
 
 def _errors(config: TrainConfig, length: int, rng: np.random.Generator) -> np.ndarray:
@@ -215,13 +230,12 @@ def write_artifacts(
     masks: list[list[np.ndarray]],
     matrices: list[np.ndarray],
     classes: tuple[tuple[str, tuple[int, int, int]], ...],
+    grad_norm: list[float],
+    findings: list[dict[str, Any]],
 ) -> None:
     """Write what the store contract says a run leaves behind."""
-    from PIL import Image
-
-    names, colours = [n for n, _ in classes], [c for _, c in classes]
+    names = [n for n, _ in classes]
     listed = [{"name": n, "colour": list(c)} for n, c in classes]
-    shown = scenes[:SAMPLES]
     (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     (folder / "log.txt").write_text("".join(f"epoch {e + 1}\n" for e in range(len(masks))))
     write_json(folder / "environment.json", {"python": "3.11", "torch": "2.13.0", "cpu": "drawn"})
@@ -231,22 +245,24 @@ def write_artifacts(
         "class_pixels": np.sum(matrices[0], axis=(0, 2)).tolist(),
     })  # fmt: skip
     write_json(folder / "split.json", {"train": [], "val": [s.name for s in scenes], "test": []})
-    write_json(folder / "samples/index.json", {
-        "classes": listed, "void": VOID, "height": HEIGHT, "width": WIDTH,
-        "names": [s.name for s in shown],
-    })  # fmt: skip
-    strip = np.concatenate([s.image for s in shown], axis=1)
-    Image.fromarray(strip).save(folder / "samples/images.png")
-    write_strip(folder / "samples/targets.png", [s.target for s in shown], colours)
+    infos = [ClassInfo(name=n, colour=c) for n, c in classes]
+    write_samples(folder / "samples", _strip(scenes[:SAMPLES]), infos)
     for epoch, (of_epoch, confusion) in enumerate(zip(masks, matrices, strict=True), start=1):
-        write_strip(folder / f"samples/epoch-{epoch:04d}.png", of_epoch[:SAMPLES], colours)
+        write_predictions(folder / "samples", epoch, of_epoch[:SAMPLES], infos)
+        dice = image_scores(confusion)
+        worst = np.argsort(dice)[:WORST]
+        write_worst(
+            folder / "samples", epoch, _strip([scenes[i] for i in worst]),
+            [of_epoch[i] for i in worst], dice[worst].tolist(), infos,
+        )  # fmt: skip
         write_part(
             folder / "evaluation/per_image", epoch=epoch, images=[s.name for s in scenes],
-            classes=names, confusion=confusion, lr=config.lr, grad_norm=0.8,
+            classes=names, confusion=confusion, lr=config.lr, grad_norm=grad_norm[epoch - 1],
         )  # fmt: skip
     write_json(folder / "evaluation/confusion.json", {
         "split": "val", "epoch": len(masks), "classes": names,
         "matrix": np.sum(matrices[-1], axis=0).tolist(),
     })  # fmt: skip
+    write_json(folder / "diagnoses.json", findings)
     for kind in ("last", "best"):
         write_json(folder / f"checkpoints/{kind}/state.json", {"epoch": len(masks)})
