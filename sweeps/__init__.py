@@ -1,0 +1,1 @@
+"""Searches over configurations: a YAML space, Optuna, workers. Importing it imports nothing."""

@@ -1,0 +1,261 @@
+"""The ``sweeps`` command: search over configurations, look at searches, go on with them."""
+
+import signal
+import sys
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from tyro.conf import Positional
+
+from sweeps.spec import PRESETS, SweepSpec, read_spec, with_changes
+from trainer.command_line import DONE, FAILURE, dispatch, parse, print_json
+from trainer.config import TrainConfig
+
+if TYPE_CHECKING:
+    from sweeps.study import Sweep
+    from sweeps.summary import Summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """The options of a sweep, before those of its runs."""
+
+    spec: Positional[str]
+    """YAML file, or the name of a preset."""
+    trials: int | None = None
+    """Trials that finish the sweep; left out, as many as the spec says."""
+    timeout: float | None = None
+    """Seconds after which no new trial starts."""
+    storage: str | None = None
+    """URL of a database for the study; left out, the journal beside the store."""
+    name: str | None = None
+    """Name of the sweep; left out, the spec's."""
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(TrainConfig, Own):
+    """Search the space of SPEC; any field of a run's configuration may be fixed beside it."""
+
+    workers: int = 1
+    """Processes that run trials side by side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume:
+    """Go on with a sweep that was stopped, or with more trials."""
+
+    name: Positional[str]
+    """The sweep."""
+    trials: int | None = None
+    """Raise the number of trials to this."""
+    timeout: float | None = None
+    """Seconds after which no new trial starts."""
+    workers: int = 1
+    """Processes that run trials side by side."""
+    storage: str | None = None
+    """URL of a database for the study; left out, the journal beside the store."""
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Look at a sweep."""
+
+    name: Positional[str]
+    """The sweep."""
+    storage: str | None = None
+    """URL of a database for the study; left out, the journal beside the store."""
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """Say how one sweep stands, or all of them."""
+
+    name: Positional[str | None] = None
+    """The sweep; left out, all."""
+    storage: str | None = None
+    """URL of a database for the study; left out, the journal beside the store."""
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class List:
+    """List the presets."""
+
+    json: bool = field(default=False)
+    """Print the result as one JSON value."""
+
+
+def run(args: list[str]) -> int:
+    """Search a space: a preset's name or a YAML file, then any option of a run to fix."""
+    spec, command = _read_run(args)
+    from sweeps.study import create
+
+    return _carry_out(create(spec, command.storage), command.workers, command.json)
+
+
+def resume(args: list[str]) -> int:
+    """Go on with a sweep that was stopped, or with more trials."""
+    command = parse(Resume, prog="sweeps resume", args=args)
+    from sweeps.study import change, load
+
+    sweep = change(
+        load(command.name, command.storage), trials=command.trials, timeout=command.timeout
+    )
+    return _carry_out(sweep, command.workers, command.json)
+
+
+def status(args: list[str]) -> int:
+    """Say how one sweep stands, or all of them."""
+    command = parse(Status, prog="sweeps status", args=args)
+    from sweeps.study import load, load_all
+    from sweeps.summary import summarise
+
+    if command.name:
+        found = [summarise(load(command.name, command.storage))]
+    else:
+        found = [summarise(sweep) for sweep in load_all(command.storage)]
+    if command.json:
+        values = [one.to_json() | {"total": one.total, "running": one.running} for one in found]
+        print_json(values[0] if command.name else values)
+    elif not found:
+        print("no sweeps here yet; start one with: sweeps run lr-batch-kernel")
+    else:
+        print("\n".join(_status_line(one) for one in found))
+    return DONE
+
+
+def best(args: list[str]) -> int:
+    """Print the run id of a sweep's best trial."""
+    command = parse(Look, prog="sweeps best", args=args)
+    from sweeps.study import load
+    from sweeps.summary import summarise
+    from sweeps.view import describe
+
+    summary = summarise(load(command.name, command.storage))
+    if summary.best is None or summary.best.value is None:
+        raise ValueError(
+            f"sweep: {command.name!r} has no completed trial ({summary.pruned} pruned, "
+            f"{summary.failed} failed); see sweeps report {command.name}"
+        )
+    if command.json:
+        print_json(summary.to_json())
+    else:
+        print(f"{summary.best.value:.4f}  {describe(summary.best.params)}", file=sys.stderr)
+        print(summary.best.run_id)
+    return DONE
+
+
+def report(args: list[str]) -> int:
+    """Print a sweep's trials, the best of them and each field's importance as Markdown."""
+    command = parse(Look, prog="sweeps report", args=args)
+    from sweeps.report import markdown
+    from sweeps.study import load
+    from sweeps.summary import IMPORTANCE, importances, rows, summarise
+
+    sweep = load(command.name, command.storage)
+    if command.json:
+        print_json(
+            summarise(sweep).to_json()
+            | {"rows": [row.to_json() for row in rows(sweep)]}
+            | {"importance": {"evaluator": IMPORTANCE, "fields": importances(sweep)}}
+        )
+    else:
+        print(markdown(sweep), end="")
+    return DONE
+
+
+def presets(args: list[str]) -> int:
+    """List the presets."""
+    command = parse(List, prog="sweeps presets", args=args)
+    found = {name: read_spec(name) for name in PRESETS}
+    if command.json:
+        print_json({name: spec.to_mapping() for name, spec in found.items()})
+        return DONE
+    for name, spec in found.items():
+        print(f"{name:<18}{spec.description}")
+        for searched, dimension in spec.space.items():
+            print(f"{'':<18}  {searched}: {dimension}")
+    return DONE
+
+
+COMMANDS = {
+    "run": run,
+    "resume": resume,
+    "status": status,
+    "best": best,
+    "report": report,
+    "presets": presets,
+}
+
+
+def main() -> int:
+    """Run the command line and return the exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return dispatch("sweeps", "Search over configurations of training runs.", COMMANDS)
+
+
+def _read_run(args: list[str]) -> tuple[SweepSpec, Run]:
+    """Return the spec with what the flags fix on top, and the flags."""
+    if not args or (args[0].startswith("-") and not {"-h", "--help"} & set(args)):
+        raise ValueError("spec: name a preset or a YAML file first: sweeps run lr-batch-kernel …")
+    if args[0].startswith("-"):
+        parse(Run, prog="sweeps run", args=["--help"])
+    base = read_spec(args[0]).config
+    known = [config_field.name for config_field in fields(TrainConfig)]
+    start = Run(spec=args[0], **{n: getattr(base, n) for n in known if n != "workers"})
+    command = parse(Run, prog="sweeps run", args=args, default=start)
+    given = {
+        word.split("=")[0].removeprefix("--").replace("-", "_")
+        for word in args[1:]
+        if word.startswith("--")
+    }
+    given |= {name.removeprefix("no_") for name in given}
+    fixed: dict[str, Any] = {
+        name: getattr(command, name) for name in known if name in given and name != "workers"
+    }
+    spec = read_spec(args[0], overrides=fixed)
+    changed = with_changes(spec, name=command.name, trials=command.trials, timeout=command.timeout)
+    return changed, command
+
+
+def _carry_out(sweep: "Sweep", workers: int, as_json: bool) -> int:
+    from sweeps.search import carry_out
+    from sweeps.workers import quiet_trainer
+
+    quiet_trainer()
+    summary = carry_out(sweep, workers=workers)
+    if as_json:
+        print_json(summary.to_json())
+    else:
+        _print_result(summary)
+    return FAILURE if summary.best is None else DONE
+
+
+def _print_result(summary: "Summary") -> None:
+    from sweeps.report import count_line
+    from sweeps.view import describe
+
+    if summary.best is None or summary.best.value is None:
+        print(f"no trial was completed; see sweeps report {summary.study}")
+    else:
+        found = summary.best
+        print(f"best {summary.metric} {found.value:.4f}  {describe(found.params)}")
+        print(f"run {found.run_id}")
+    print(count_line(summary))
+
+
+def _status_line(summary: "Summary") -> str:
+    value = summary.best.value if summary.best else None
+    score = "no best yet" if value is None else f"best {summary.metric} {value:.4f}"
+    running = f", {summary.running} running" if summary.running else ""
+    return (
+        f"{summary.study:<24}{summary.finished}/{summary.total} trials ({summary.complete} "
+        f"complete, {summary.pruned} pruned, {summary.failed} failed{running})  {score}"
+    )

@@ -1,0 +1,170 @@
+"""One trial: a setting becomes a config, the config a run, the run's best score the trial's value.
+
+A pruned or failed trial keeps its runs and its reason, in the study and in the store.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import optuna
+from optuna.trial import TrialState
+
+from sweeps.claims import REASON, give_back
+from sweeps.pruners import BestSoFar
+from sweeps.space import setting
+from sweeps.study import FINISHED, Sweep
+from trainer.config import TrainConfig, from_mapping
+
+if TYPE_CHECKING:
+    from trainer.fitting import FitResult
+
+# What a trial keeps beside its value, as user attributes.
+RUN, RUNS, SCORES = "run_id", "run_ids", "scores"
+EPOCHS, PLANNED, SAVED = "epochs", "epochs_planned", "epochs_saved"
+# How torch, CUDA and Python say that memory has run out.
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+class Fit(Protocol):
+    """What trains one run: `trainer.fitting.fit`."""
+
+    def __call__(
+        self,
+        config: TrainConfig,
+        *,
+        parent_run_id: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        on_epoch: Callable[[int, Mapping[str, float]], None] | None = None,
+        progress: bool = True,
+    ) -> "FitResult": ...
+
+
+@dataclass(kw_only=True)
+class Objective:
+    """Runs the trials of one sweep with ``fit``; ``on_change`` hears of every epoch and end."""
+
+    sweep: Sweep
+    fit: Fit
+    on_change: Callable[[], None] = field(default=lambda: None)
+
+    def run(self, trial: optuna.Trial) -> None:
+        """Run a claimed trial and tell the study how it ended.
+
+        Raises ``ValueError`` when the very first trials fail by the user's mistake: it is then
+        the sweep's, not the setting's. A later one fails its trial alone, as does a machine out
+        of memory. Whatever else is raised passes through, after the study has been told.
+        """
+        try:
+            self._run(trial)
+        except KeyboardInterrupt:
+            give_back(self.sweep, self._frozen(trial), "interrupted")
+            raise
+        except ValueError as error:
+            if not self.sweep.trials(*FINISHED):
+                give_back(self.sweep, self._frozen(trial), str(error))
+                raise
+            self._tell(trial, TrialState.FAIL, str(error))
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            if not _is_out_of_memory(error):
+                self._tell(trial, TrialState.FAIL, reason)
+                raise
+            self._tell(trial, TrialState.FAIL, f"out of memory ({reason})")
+
+    def _run(self, trial: optuna.Trial) -> None:
+        spec = self.sweep.spec
+        config = from_mapping(setting(spec.space, trial.params), spec.config)
+        trial.set_user_attr(PLANNED, config.epochs * spec.seeds)
+        results: list[FitResult] = []
+        for repeat in range(spec.seeds):
+            results.append(self._fit(trial, config, repeat))
+            self._keep(trial, config, results)
+            if results[-1].outcome not in ("completed", "early-stopped"):
+                break
+        last = results[-1]
+        if last.outcome == "pruned":
+            self._tell(trial, TrialState.PRUNED, last.reason)
+        elif last.outcome == "failed" or len(results) < spec.seeds:
+            self._tell(trial, TrialState.FAIL, last.reason or last.outcome)
+        else:
+            scores = [self._score(result) for result in results]
+            self._tell(trial, TrialState.COMPLETE, None, sum(scores) / len(scores))
+
+    def _fit(self, trial: optuna.Trial, config: TrainConfig, repeat: int) -> "FitResult":
+        spec = self.sweep.spec
+        name = f"{spec.name} {trial.number}" + (f" seed {config.seed + repeat}" if repeat else "")
+        return self.fit(
+            config.replace(seed=config.seed + repeat, run_name=name),
+            parent_run_id=self.sweep.parent_run_id,
+            tags={"segscope.sweep": spec.name, "segscope.trial": str(trial.number)},
+            # Repeats measure the noise of a setting that is worth it: they are never pruned.
+            on_epoch=self._watch(trial) if repeat == 0 else lambda *_: self.on_change(),
+            progress=False,
+        )
+
+    def _watch(self, trial: optuna.Trial) -> Callable[[int, Mapping[str, float]], None]:
+        best = BestSoFar()
+        metric, spec = self.sweep.spec.metric, self.sweep.spec.pruner
+
+        def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
+            reached = best.after(float(metrics[metric]))
+            if reached is not None:
+                trial.report(reached, step=epoch)
+            self.on_change()
+            if reached is not None and trial.should_prune():
+                from trainer.fitting import StopTraining
+
+                reason = (
+                    f"best {metric} {reached:.4f} after epoch {epoch} is below the {spec.name} "
+                    f"of the trials before it, for {spec.patience + 1} epochs in a row"
+                )
+                raise StopTraining(outcome="pruned", reason=reason)
+
+        return on_epoch
+
+    def _keep(self, trial: optuna.Trial, config: TrainConfig, results: "list[FitResult]") -> None:
+        """Put into the study which runs there are, how good, and what they cost and saved."""
+        best = max(results, key=self._score)
+        trained = sum(result.epochs for result in results)
+        # A failed run spent its epochs for nothing, but left none that were worth training.
+        stopped = results[-1].outcome in ("pruned", "early-stopped", "completed")
+        planned = config.epochs * (
+            self.sweep.spec.seeds if results[-1].outcome == "pruned" else len(results)
+        )
+        kept: dict[str, Any] = {
+            RUN: best.run_id,
+            RUNS: [result.run_id for result in results],
+            SCORES: [self._score(result) for result in results],
+            EPOCHS: trained,
+            SAVED: planned - trained if stopped else 0,
+        }
+        for key, value in kept.items():
+            trial.set_user_attr(key, value)
+
+    def _score(self, result: "FitResult") -> float:
+        """Return the run's best score; NaN when no epoch had one."""
+        return float(result.best.get(self.sweep.spec.metric.replace("/", "_"), float("nan")))
+
+    def _tell(
+        self,
+        trial: optuna.Trial,
+        state: TrialState,
+        reason: str | None,
+        value: float | None = None,
+    ) -> None:
+        if state is TrialState.COMPLETE and value != value:
+            state, reason, value = TrialState.FAIL, f"no epoch had a {self.sweep.spec.metric}", None
+        if reason:
+            trial.set_user_attr(REASON, reason)
+        self.sweep.study.tell(trial, value, state=state)
+        self.on_change()
+
+    def _frozen(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial:
+        return self.sweep.study.get_trials(deepcopy=True)[trial.number]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in NO_MEMORY)

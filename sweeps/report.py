@@ -1,0 +1,83 @@
+"""A sweep in Markdown: its space, its trials, the best of them, which field mattered."""
+
+from sweeps.study import Sweep
+from sweeps.summary import (
+    ENOUGH_FOR_IMPORTANCE,
+    IMPORTANCE,
+    Summary,
+    TrialRow,
+    importances,
+    rows,
+    summarise,
+)
+from sweeps.view import describe, shown
+
+
+def markdown(sweep: Sweep) -> str:
+    """Return the report of a sweep as it stands."""
+    summary = summarise(sweep)
+    parts = [f"# Sweep {sweep.spec.name}", *_heading(sweep, summary), "## Trials"]
+    parts.append(_table(sweep, rows(sweep)))
+    parts += ["## Importance", _importance(importances(sweep), summary)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _heading(sweep: Sweep, summary: Summary) -> list[str]:
+    spec = sweep.spec
+    counts = count_line(summary)
+    space = "\n".join(f"- `{name}`: {dimension}" for name, dimension in spec.space.items())
+    how = (
+        f"Score: best `{spec.metric}` of a run"
+        + (f", mean of {spec.seeds} seeds" if spec.seeds > 1 else "")
+        + f". Sampler {spec.sampler.name}, pruner {spec.pruner.name}, "
+        + f"{spec.config.epochs} epochs at most."
+    )
+    best = "No trial has been completed."
+    if summary.best is not None and summary.best.value is not None:
+        found = summary.best
+        best = (
+            f"**Best: {found.value:.4f}**, trial {found.number}, run `{found.run_id}`: "
+            f"{describe(found.params)}."
+        )
+    description = [spec.description] if spec.description else []
+    return [*description, best, counts, how, space]
+
+
+def count_line(summary: Summary) -> str:
+    """Return how many trials ended how and what they cost, in one sentence."""
+    return (
+        f"{summary.finished} of {summary.total} trials: {summary.complete} complete, "
+        f"{summary.pruned} pruned, {summary.failed} failed; "
+        f"{summary.epochs_trained} epochs trained, {summary.epochs_saved} saved by pruning and "
+        "early stopping."
+    )
+
+
+def _table(sweep: Sweep, trials: list[TrialRow]) -> str:
+    names = list(sweep.spec.space)
+    header = ["Trial", "State", sweep.spec.metric, *names, "Epochs", "Run", "Reason"]
+    lines = [header, ["---"] * len(header)]
+    ordered = sorted(trials, key=lambda t: (t.value is None, -(t.value or 0.0), t.number))
+    for trial in ordered:
+        lines.append(
+            [
+                str(trial.number),
+                trial.state,
+                "" if trial.value is None else f"{trial.value:.4f}",
+                *(shown(trial.params[name]) if name in trial.params else "" for name in names),
+                str(trial.epochs),
+                trial.run_id or "",
+                " ".join((trial.reason or "").split()).replace("|", "\\|"),
+            ]
+        )
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _importance(found: dict[str, float] | None, summary: Summary) -> str:
+    if found is None:
+        return (
+            f"{IMPORTANCE} needs {ENOUGH_FOR_IMPORTANCE} completed trials; there are "
+            f"{summary.complete}."
+        )
+    lines = [f"| Field | Importance ({IMPORTANCE}, n = {summary.complete}) |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| {name} | {share:.2f} |" for name, share in found.items())])

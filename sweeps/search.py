@@ -1,0 +1,63 @@
+"""A sweep from its start, or where it stopped, to its end."""
+
+import logging
+import time
+from pathlib import Path
+
+from sweeps.objective import Fit
+from sweeps.parent import close_parent, open_parent
+from sweeps.study import Sweep
+from sweeps.summary import Summary, summarise
+from sweeps.view import View
+from sweeps.workers import work, work_together
+from trainer import tracking
+from trainer.config import TrainConfig
+
+logger = logging.getLogger(__name__)
+
+
+def carry_out(sweep: Sweep, *, workers: int = 1, fit: Fit | None = None) -> Summary:
+    """Run the trials that are left and return how the sweep stands then.
+
+    Started again after a stop, a crash or with more trials, it goes on where it was. ``workers``
+    above 1 are processes of their own. Raises ``ValueError`` for the user's mistake; Ctrl-C
+    leaves everything so that `carry_out` goes on.
+    """
+    if workers < 1:
+        raise ValueError(f"workers: {workers} must be at least 1")
+    before = summarise(sweep)
+    if before.finished >= before.total:
+        logger.info("sweep %s has all its trials; --trials N asks for more", sweep.spec.name)
+        return before
+    _check_data(sweep.spec.config)
+    parent = open_parent(sweep)
+    timeout = sweep.spec.timeout
+    deadline = None if timeout is None else time.time() + timeout
+    try:
+        with View(sweep) as view:
+            if workers == 1:
+                work(sweep, fit=fit, deadline=deadline, on_change=view.refresh)
+            else:
+                work_together(sweep, workers, fit=fit, deadline=deadline, on_change=view.refresh)
+    except KeyboardInterrupt:
+        close_parent(sweep, summarise(sweep), interrupted=True)
+        raise
+    except Exception as error:
+        tracking.finish(parent, "failed", " ".join(str(error).split()))
+        raise
+    summary = summarise(sweep)
+    close_parent(sweep, summary)
+    return summary
+
+
+def _check_data(config: TrainConfig) -> None:
+    """Raise ``ValueError`` for a wrong path before the sweep leaves anything in the store."""
+    if config.data is not None:
+        from trainer.data.layouts import open_collection
+
+        open_collection(
+            Path(config.data),
+            layout=config.layout,
+            trimap_border=config.trimap_border,
+            group_by=config.group_by,
+        )

@@ -1,0 +1,171 @@
+"""A sweep's memory: its Optuna study, in a journal beside the store or in a database.
+
+A study keeps its spec with it, so that a sweep goes on from its name alone.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import BaseFileLock, FileLock
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from sweeps.pruners import build_pruner
+from sweeps.samplers import UNCOUNTED
+from sweeps.space import label
+from sweeps.spec import SweepSpec, from_plain, with_changes
+from trainer.names import unknown
+from trainer.store import local_folder
+
+SPEC, PARENT = "spec", "parent_run_id"
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+EXAMPLES = "sqlite:///sweeps.db or postgresql+psycopg://user@host/name"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """A study with the spec that it was made from; ``storage`` is its URL, None for the journal."""
+
+    study: optuna.Study
+    spec: SweepSpec
+    storage: str | None
+
+    @property
+    def parent_run_id(self) -> str | None:
+        """The run in the store that groups the trials' runs; None before the first start."""
+        found = self.study.user_attrs.get(PARENT)
+        return None if found is None else str(found)
+
+    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """Return the trials that count, of all states or of those named, oldest first."""
+        return [
+            trial
+            for trial in self.study.get_trials(deepcopy=False, states=states or None)
+            if UNCOUNTED not in trial.user_attrs
+        ]
+
+    def to_claim(self) -> int:
+        """Return how many trials have yet to be begun."""
+        return max(0, self.spec.total - len(self.trials(*FINISHED, TrialState.RUNNING)))
+
+    def lock(self) -> BaseFileLock:
+        """Return the lock that one process of this machine holds while it claims a trial."""
+        return FileLock(locks_folder() / f"{self.spec.name}.lock")
+
+
+def create(spec: SweepSpec, storage: str | None) -> Sweep:
+    """Return the sweep that ``spec`` describes, made now or, when it exists, to go on with.
+
+    Raises ``ValueError`` when a sweep of that name searches something else.
+    """
+    opened = open_storage(storage)
+    with FileLock(locks_folder() / f"{spec.name}.lock"):
+        if spec.name in optuna.get_all_study_names(opened):
+            known = _load(opened, spec.name, storage)
+            if known.trials(*FINISHED, TrialState.RUNNING) or not known.spec.difference(spec):
+                return _go_on(known, spec)
+            # Nothing came of it yet, say for a wrong path: the corrected spec takes its place.
+            optuna.delete_study(study_name=spec.name, storage=opened)
+        study = optuna.create_study(storage=opened, study_name=spec.name, direction="maximize")
+        study.set_user_attr(SPEC, spec.to_mapping())
+        for setting in spec.first:
+            study.enqueue_trial({name: label(value) for name, value in setting.items()})
+    return load(spec.name, storage)
+
+
+def load(name: str, storage: str | None) -> Sweep:
+    """Return the sweep of that name; ``ValueError`` listing the known ones when there is none."""
+    opened = open_storage(storage)
+    known = optuna.get_all_study_names(opened)
+    if not known:
+        raise ValueError(f"sweep: there is no {name!r}, nor any other; start one with sweeps run")
+    if name not in known:
+        raise unknown("sweep", name, known)
+    return _load(opened, name, storage)
+
+
+def load_all(storage: str | None) -> list[Sweep]:
+    """Return every sweep of the storage, in the order in which they were made."""
+    opened = open_storage(storage)
+    return [
+        _load(opened, name, storage)
+        for name in optuna.get_all_study_names(opened)
+        if SPEC in optuna.load_study(study_name=name, storage=opened).user_attrs
+    ]
+
+
+def change(sweep: Sweep, *, trials: int | None = None, timeout: float | None = None) -> Sweep:
+    """Return the sweep with another number of trials or timeout, kept for the next start too."""
+    spec = with_changes(sweep.spec, trials=trials, timeout=timeout)
+    if spec != sweep.spec:
+        sweep.study.set_user_attr(SPEC, spec.to_mapping())
+    return Sweep(study=sweep.study, spec=spec, storage=sweep.storage)
+
+
+def open_storage(url: str | None) -> BaseStorage:
+    """Return Optuna's storage at ``url``; the journal beside the store without one.
+
+    Raises ``ValueError`` with one line when the URL is malformed or cannot be opened.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if url is None:
+        path = local_folder() / "optuna.journal"
+        _make_folder(path.parent)
+        return JournalStorage(JournalFileBackend(str(path)))
+    shown = _without_password(url)
+    if "://" not in url:
+        raise ValueError(f"storage: {shown!r} is not a URL such as {EXAMPLES}")
+    if re.match(r"postgres(ql)?://", url):
+        raise ValueError(f"storage: {shown}: name the driver, postgresql+psycopg://…")
+    try:
+        return RDBStorage(url)
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"storage: cannot open {shown}: {reason}") from error
+    except ImportError as error:
+        missing = f"it needs a package that is not installed ({error.name or 'a driver'})"
+        raise ValueError(f"storage: cannot open {shown}: {missing}") from error
+
+
+def locks_folder() -> Path:
+    """Return the folder of the lock files of sweeps and workers; made when it is missing."""
+    return _make_folder(local_folder() / "sweeps")
+
+
+def _load(opened: BaseStorage, name: str, storage: str | None) -> Sweep:
+    study = optuna.load_study(study_name=name, storage=opened)
+    written: dict[str, Any] | None = study.user_attrs.get(SPEC)
+    if written is None:
+        raise ValueError(f"sweep: {name!r} is a study that was not made by sweeps run")
+    try:
+        spec = from_plain(written)
+    except ValueError as error:
+        raise ValueError(f"sweep: the spec kept with {name!r} cannot be read: {error}") from error
+    study.pruner = build_pruner(spec.pruner)
+    return Sweep(study=study, spec=spec, storage=storage)
+
+
+def _go_on(sweep: Sweep, spec: SweepSpec) -> Sweep:
+    if other := sweep.spec.difference(spec):
+        raise ValueError(
+            f"name: there is a sweep {spec.name!r} with another spec ({other}); give the new one "
+            f"a --name, or go on with sweeps resume {spec.name}"
+        )
+    return change(sweep, trials=spec.trials, timeout=spec.timeout)
+
+
+def _make_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"store: cannot create {folder}: {error.strerror}") from error
+    return folder
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)

@@ -1,0 +1,209 @@
+"""The processes that run a sweep's trials, and what happens when one is stopped or dies."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from sweeps.claims import WORKER, claim, present, reap
+from sweeps.objective import Fit, Objective
+from sweeps.parent import close_dead_runs
+from sweeps.study import Sweep, load
+from trainer.command_line import log_to_stderr
+
+logger = logging.getLogger(__name__)
+
+# How often the study is read to show progress, and how long stopped workers have to save.
+GLANCE_SECONDS = 0.5
+SAVING_SECONDS = 120.0
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def work(
+    sweep: Sweep,
+    *,
+    fit: Fit | None = None,
+    deadline: float | None = None,
+    on_change: Callable[[], None] = lambda: None,
+) -> None:
+    """Run trials in this process until all are begun or ``deadline`` (``time.time()``) is past.
+
+    ``fit`` defaults to `trainer.fitting.fit`.
+    """
+    if fit is None:
+        from trainer.fitting import fit as train_one
+
+        fit = train_one
+    objective = Objective(sweep=sweep, fit=fit, on_change=on_change)
+    with present() as presence:
+        while deadline is None or time.time() < deadline:
+            trial, dead = claim(sweep, presence)
+            close_dead_runs(sweep, dead)
+            on_change()
+            if trial is None:
+                return
+            objective.run(trial)
+
+
+def work_together(
+    sweep: Sweep,
+    count: int,
+    *,
+    fit: Fit | None = None,
+    deadline: float | None = None,
+    on_change: Callable[[], None] = lambda: None,
+) -> None:
+    """Run trials in ``count`` new processes that share the study.
+
+    Ctrl-C stops all of them, each with its run saved and its setting given back. A worker that
+    dies is replaced and its setting tried again. Raises ``ValueError`` for the user's mistake and
+    ``RuntimeError`` for a failure of ours in any of them, after stopping the others.
+    """
+    with _fewer_threads(count):
+        crew = [_start(sweep, fit, deadline) for _ in range(count)]
+        try:
+            while crew:
+                wait([member.process.sentinel for member in crew], timeout=GLANCE_SECONDS)
+                on_change()
+                for member in [m for m in crew if m.process.exitcode is not None]:
+                    crew.remove(member)
+                    if _died(member):
+                        crew += _replacement(sweep, member, fit, deadline)
+        except BaseException:
+            _stop(crew)
+            raise
+        finally:
+            with sweep.lock():
+                dead = reap(sweep)
+            close_dead_runs(sweep, dead)
+            on_change()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Member:
+    """A worker process and the end of the pipe on which it says how it ended."""
+
+    process: SpawnProcess
+    ending: Connection
+
+
+def _start(sweep: Sweep, fit: Fit | None, deadline: float | None) -> _Member:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(
+        target=_member, args=(sweep.spec.name, sweep.storage, fit, deadline, theirs), daemon=False
+    )
+    process.start()
+    theirs.close()
+    return _Member(process=process, ending=ours)
+
+
+def _member(
+    name: str, storage: str | None, fit: Fit | None, deadline: float | None, ending: Connection
+) -> None:
+    # Ctrl-C reaches every process of the terminal; the parent passes it on once, as a SIGTERM, so
+    # that no second one cuts into the saving.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _interrupt_once)
+    log_to_stderr()
+    quiet_trainer()
+    parent = multiprocessing.parent_process()
+
+    def check_parent() -> None:
+        if parent is not None and not parent.is_alive():
+            raise KeyboardInterrupt
+
+    try:
+        work(load(name, storage), fit=fit, deadline=deadline, on_change=check_parent)
+    except ValueError as error:
+        ending.send(("mistake", str(error)))
+    except KeyboardInterrupt:
+        ending.send(("interrupted", ""))
+    except Exception as error:
+        ending.send(("failure", f"{type(error).__name__}: {error}"))
+        raise
+    else:
+        ending.send(("done", ""))
+
+
+def quiet_trainer() -> None:
+    """Keep the trainer's line for each epoch off stderr; the runs' own logs have them."""
+    for handler in logging.getLogger("trainer").handlers:
+        handler.setLevel(logging.WARNING)
+
+
+def _interrupt_once(number: int, frame: Any) -> None:
+    del frame
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _died(member: _Member) -> bool:
+    """Return whether a process ended without a word; raise what it says went wrong."""
+    try:
+        kind, text = member.ending.recv()
+    except EOFError:
+        return True
+    finally:
+        member.ending.close()
+    if kind == "mistake":
+        raise ValueError(text)
+    if kind == "failure":
+        raise RuntimeError(f"a worker failed: {text}")
+    if kind == "interrupted":
+        raise KeyboardInterrupt
+    return False
+
+
+def _replacement(
+    sweep: Sweep, member: _Member, fit: Fit | None, deadline: float | None
+) -> list[_Member]:
+    pid, code = member.process.pid, member.process.exitcode
+    with sweep.lock():
+        dead = reap(sweep)
+    close_dead_runs(sweep, dead)
+    signed = [trial.user_attrs.get(WORKER, {}) for trial in sweep.study.get_trials(deepcopy=False)]
+    if pid not in [worker.get("pid") for worker in signed]:
+        raise RuntimeError(f"a worker ended before its first trial, with exit code {code}")
+    logger.warning("a worker process died (exit code %s)", code)
+    return [_start(sweep, fit, deadline)] if sweep.to_claim() else []
+
+
+def _stop(crew: list[_Member]) -> None:
+    """End the workers, giving each time to save its run."""
+    for member in crew:
+        member.process.terminate()
+    patience = time.monotonic() + SAVING_SECONDS
+    try:
+        for member in crew:
+            member.process.join(max(0.0, patience - time.monotonic()))
+    finally:
+        for member in crew:
+            if member.process.exitcode is None:
+                member.process.kill()
+                member.process.join()
+
+
+@contextmanager
+def _fewer_threads(count: int) -> Iterator[None]:
+    """Share the processors among ``count`` workers started inside, unless the user has set it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    share = str(max(1, (cores or 1) // count))
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    if before["OMP_NUM_THREADS"] is None:
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, share))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
