@@ -35,8 +35,8 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that JSON can hold; a number that is not finite becomes None."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
+        values: dict[str, Any] = plain(asdict(self))
+        return values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +92,12 @@ def as_histories(curves: Mapping[str, ArrayLike | History]) -> dict[str, History
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return ``value`` as JSON can hold it: lists, plain numbers, None for what is not finite."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):

@@ -1,0 +1,176 @@
+"""Measure what the analysis costs and whether its intervals cover what they promise.
+
+python benchmarks/analysis.py stability    seconds for 10,000 curves of 100 epochs, one core
+python benchmarks/analysis.py coverage     coverage of nominal 95 % intervals, by simulation
+python benchmarks/analysis.py comparison   seconds for one comparison, by images and seeds
+
+A simulated run has made-up images and seeds whose true difference is known from a population of
+two million images; coverage is the share of simulated comparisons whose interval holds it.
+"""
+
+import argparse
+import os
+import time
+from dataclasses import dataclass
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy loads: one core is measured
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.analysis.bootstrap import Interval, intervals
+from trainer.analysis.ratios import PixelCounts, ratio_of
+from trainer.analysis.stability import stability_table
+
+Floats = NDArray[np.float64]
+SCORES = ("dice", "miou", "dice_per_image")
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """How images and seeds vary: spreads of the log-odds of a wrong pixel."""
+
+    failures: float
+    """Share of images on which a model fails at random."""
+    difficulty: float = 0.8
+    """Spread between images, the same for both configurations."""
+    taste: float = 0.3
+    """Spread between images that differs between the configurations."""
+    seeds: float = 0.0
+    """Spread between seeds."""
+    noise: float = 0.4
+    """Spread particular to an image under one seed."""
+    gap: float = 0.3
+    """By how much the configurations differ on average."""
+
+    def draw(self, random: np.random.Generator, images: int, seeds: int) -> list[PixelCounts]:
+        """Return the counts of two configurations on the same images; class 0 is background."""
+        size = np.exp(random.normal(-1.5, 0.5, images)).clip(max=0.8)
+        hard = random.normal(0, self.difficulty, images)
+        both = []
+        for level in (-3.0, -3.0 - self.gap):
+            logit = level + hard + random.normal(0, self.taste, images)
+            logit = logit + random.normal(0, self.seeds, (seeds, 1))
+            logit = logit + random.normal(0, self.noise, (seeds, images))
+            error = 1 / (1 + np.exp(-logit))
+            failed = random.random(error.shape) < self.failures
+            error = np.where(failed, np.maximum(error, random.random(error.shape)), error)
+            missed = size * error * random.random(error.shape)
+            added = np.minimum(size * error - missed, 1 - size)
+            tp = np.stack([1 - size - added, size - missed], axis=-1)
+            both.append(
+                PixelCounts(
+                    tp=tp,
+                    fp=np.stack([missed, added], axis=-1),
+                    fn=np.stack([added, missed], axis=-1),
+                )
+            )
+        return both
+
+    def truth(self, images: int = 2_000_000) -> dict[str, float]:
+        """Return the true differences; every image of the population gets a seed of its own."""
+        random = np.random.default_rng(12345)
+        if not self.seeds:
+            a, b = self.draw(random, images, 1)
+            return {name: difference(name, a, b) for name in SCORES}
+        draws = [self.draw(random, 500, 1) for _ in range(images // 500)]
+        return {name: float(np.mean([difference(name, a, b) for a, b in draws])) for name in SCORES}
+
+
+def difference(name: str, a: PixelCounts, b: PixelCounts) -> float:
+    """Return the second configuration's score less the first's, each a mean over its seeds."""
+    return float(ratio_of(name, b).of_all().mean() - ratio_of(name, a).of_all().mean())
+
+
+def simulate(
+    world: World, truth: dict[str, float], *, images: int, seeds: int, runs: int, resamples: int
+) -> dict[str, dict[str, float]]:
+    """Return per score the coverage of both intervals and their mean width."""
+    random = np.random.default_rng(images * 1000 + seeds)
+    held = {name: {"t": 0.0, "percentile": 0.0, "width": 0.0} for name in SCORES}
+    for run in range(runs):
+        a, b = world.draw(random, images, seeds)
+        sides = {name: [(-1, ratio_of(name, a)), (1, ratio_of(name, b))] for name in SCORES}
+        found = intervals(sides, resamples=resamples, seed=run, level=0.95)
+        for name, interval in found.items():
+            _count(held[name], interval, truth[name])
+    return {name: {key: total / runs for key, total in of.items()} for name, of in held.items()}
+
+
+def _count(held: dict[str, float], interval: Interval, truth: float) -> None:
+    held["t"] += interval.low <= truth <= interval.high
+    held["percentile"] += interval.percentile_low <= truth <= interval.percentile_high
+    held["width"] += interval.high - interval.low
+
+
+WORLDS = {
+    "smooth": World(failures=0.0),
+    "rare failures": World(failures=0.03),
+    "seeds matter little": World(failures=0.0, seeds=0.02),
+    "seeds matter": World(failures=0.0, seeds=0.2),
+    "seeds matter, failures": World(failures=0.03, seeds=0.2),
+    "nothing but noise": World(failures=0.0, seeds=0.0, taste=0.0, gap=0.0, noise=0.6),
+}
+
+
+def coverage(runs: int, resamples: int) -> None:
+    """Print a table: one row a world, number of images and number of seeds."""
+    print(f"{runs} simulated comparisons a row, {resamples} resamples each; coverage in %")
+    print("world | images | seeds | " + " | ".join(f"{name}: t, percentile" for name in SCORES))
+    for name, world in WORLDS.items():
+        truth = world.truth()
+        many = [(n, 1) for n in (3, 5, 10, 20, 50, 100, 300)]
+        if world.seeds or name == "nothing but noise":
+            many = [(n, s) for n in (10, 50) for s in (2, 3, 5, 10)]
+        for images, seeds in many:
+            found = simulate(
+                world, truth, images=images, seeds=seeds, runs=runs, resamples=resamples
+            )
+            cells = [f"{100 * of['t']:5.1f} {100 * of['percentile']:5.1f}" for of in found.values()]
+            print(f"{name} | {images} | {seeds} | " + " | ".join(cells), flush=True)
+
+
+def stability_cost() -> None:
+    """Print the seconds for 10,000 curves of 100 epochs: real-looking, random, of all lengths."""
+    random = np.random.default_rng(0)
+    rising = 0.95 - 0.4 * np.exp(-np.arange(100) / 10) + random.normal(0, 0.01, (10_000, 100))
+    ragged = rising.copy()
+    ragged[np.arange(100) >= random.integers(0, 101, (10_000, 1))] = np.nan
+    curves = {"rising": rising, "all lengths": ragged, "noise": random.random((10_000, 100))}
+    for name, values in curves.items():
+        seconds = []
+        for _ in range(5):
+            started = time.process_time()
+            stability_table(values)
+            seconds.append(time.process_time() - started)
+        print(f"{name}: {min(seconds):.2f} s, median {np.median(seconds):.2f} s (processor time)")
+
+
+def comparison_cost() -> None:
+    """Print the seconds of one comparison of two configurations, 10,000 resamples."""
+    from trainer.analysis.comparison import compare
+
+    for images, seeds in ((30, 1), (500, 1), (500, 5), (5_000, 1)):
+        a, b = World(failures=0.03).draw(np.random.default_rng(0), images, seeds)
+        started = time.process_time()
+        compare(a, b)
+        print(f"{images} images, {seeds} seeds: {time.process_time() - started:.2f} s")
+
+
+def main() -> None:
+    """Run the measurement that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["stability", "coverage", "comparison"])
+    parser.add_argument("--runs", type=int, default=2000, help="simulated comparisons a row")
+    parser.add_argument("--resamples", type=int, default=1000)
+    arguments = parser.parse_args()
+    if arguments.what == "coverage":
+        coverage(arguments.runs, arguments.resamples)
+    elif arguments.what == "stability":
+        stability_cost()
+    else:
+        comparison_cost()
+
+
+if __name__ == "__main__":
+    main()

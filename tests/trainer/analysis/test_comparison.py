@@ -1,0 +1,266 @@
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tests.trainer.analysis.simulated import counts, pair
+from trainer.analysis.bootstrap import score_intervals
+from trainer.analysis.comparison import compare, compare_all, holm
+from trainer.analysis.ratios import PixelCounts
+
+
+def coverage(truth: float, *, runs: int, images: int, **world: float) -> float:
+    """Share of simulated comparisons whose interval holds the true difference of dice."""
+    random = np.random.default_rng(7)
+    held = 0
+    for _ in range(runs):
+        a, b = pair(random, images, gap=0.2, **world)
+        interval = compare(a, b, scores=(), resamples=400).interval
+        held += interval.low <= truth <= interval.high
+    return held / runs
+
+
+def true_difference(**world: float) -> float:
+    # Seeds enter once per small data set, so that their spread averages out too.
+    random = np.random.default_rng(99)
+    found = []
+    for _ in range(1000):
+        a, b = pair(random, 500, gap=0.2, **world)
+        found.append(compare(a, b, scores=(), resamples=2, at_most=0).interval.value)
+    return float(np.mean(found))
+
+
+# intervals --------------------------------------------------------------------------------------
+
+
+def test_percentile_interval_and_standard_error_against_scipy() -> None:
+    a, b = pair(np.random.default_rng(3), 40, gap=0.3)
+    columns = [side[0, :, 1] for side in (a.tp, a.fp, a.fn, b.tp, b.fp, b.fn)]
+
+    def dice_difference(*drawn: np.ndarray, axis: int = -1) -> np.ndarray:
+        tp, fp, fn, other_tp, other_fp, other_fn = (values.sum(axis=axis) for values in drawn)
+        first = 2 * tp / (2 * tp + fp + fn)
+        return first - 2 * other_tp / (2 * other_tp + other_fp + other_fn)
+
+    expected = stats.bootstrap(
+        columns,
+        dice_difference,
+        paired=True,
+        vectorized=True,
+        method="percentile",
+        n_resamples=20_000,
+        rng=np.random.default_rng(0),
+    )
+    interval = compare(a, b, resamples=20_000).interval
+    ours = [interval.percentile_low, interval.percentile_high]
+    tolerance = 0.05 * expected.standard_error
+    np.testing.assert_allclose(ours, expected.confidence_interval, atol=tolerance)
+    # Ours is corrected by n / (n - 1), and the bounds are Student's.
+    error = expected.standard_error * np.sqrt(40 / 39)
+    assert interval.standard_error == pytest.approx(error, rel=0.03)
+    half = stats.t.ppf(0.975, 39) * interval.standard_error
+    assert (interval.low, interval.high) == pytest.approx(
+        (interval.value - half, interval.value + half)
+    )
+
+
+def test_the_mean_over_images_has_the_interval_of_a_t_test() -> None:
+    a, b = pair(np.random.default_rng(4), 25, gap=0.2)
+    interval = compare(a, b, scores=("dice_per_image",), resamples=20_000).differences[
+        "dice_per_image"
+    ].interval  # fmt: skip
+    paired = stats.ttest_rel(a.dice_of_images()[0], b.dice_of_images()[0])
+    expected = paired.confidence_interval(0.95)
+    width = expected.high - expected.low
+    np.testing.assert_allclose(
+        [interval.low, interval.high], [expected.low, expected.high], atol=0.02 * width
+    )
+    assert interval.p_value == pytest.approx(paired.pvalue, rel=0.2)
+
+
+def test_intervals_of_one_configuration() -> None:
+    evaluated = counts(np.random.default_rng(0), images=30)
+    found = score_intervals(evaluated, ("dice", "miou", "dice_per_image", "iou/2", "accuracy"))
+    for name, interval in found.items():
+        assert interval.low < interval.value < interval.high, name
+        assert (interval.images, interval.seeds, interval.resamples) == (30, (1,), 10_000)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_a_close_one() -> None:
+    a, b = pair(np.random.default_rng(5), 30)
+    first, again, other = (compare(a, b, seed=seed).interval for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+    assert first.standard_error == pytest.approx(other.standard_error, rel=0.05)
+
+
+def test_blocks_of_resamples_are_all_counted() -> None:
+    a, b = pair(np.random.default_rng(6), 3000)
+    interval = compare(a, b, scores=(), resamples=3000).interval  # three blocks
+    assert interval.resamples == 3000
+
+
+def test_nominal_95_percent_cover_between_92_and_98() -> None:
+    truth = true_difference()
+    for images in (5, 20):
+        assert 0.92 <= coverage(truth, runs=400, images=images) <= 0.98
+
+
+@pytest.mark.slow
+def test_coverage_over_seeds() -> None:
+    truth = true_difference(seed_spread=0.2)
+    for seeds in (3, 5):
+        covered = coverage(truth, runs=600, images=30, seeds=seeds, seed_spread=0.2)
+        assert 0.92 <= covered <= 0.98
+
+
+# verdicts ---------------------------------------------------------------------------------------
+
+
+def test_a_clear_difference_has_a_winner() -> None:
+    worse, better = pair(np.random.default_rng(0), 60, gap=0.8)
+    found = compare(worse, better, names=("wide", "narrow"))
+    assert found.verdict == "B better"
+    assert found.sentence.startswith("narrow is better than wide: dice 0.9")
+    assert "n = 60 images, 1 seed each" in found.sentence
+    assert compare(better, worse).verdict == "A better"
+    assert set(found.differences) == {"dice", "miou", "dice_per_image"}
+
+
+def test_no_difference_is_not_distinguishable() -> None:
+    a, b = pair(np.random.default_rng(1), 30)
+    found = compare(a, b)
+    assert found.verdict == "not distinguishable with n = 30 images, 1 seed each"
+    assert found.sentence.startswith("A and B are not distinguishable with n = 30 images")
+
+
+def test_the_same_predictions_are_not_distinguishable() -> None:
+    a, _ = pair(np.random.default_rng(1), 10)
+    found = compare(a, a)
+    assert found.verdict.startswith("not distinguishable")
+    assert (found.interval.low, found.interval.high, found.p_value) == (0, 0, 1)
+    assert found.most_different == ()
+
+
+def test_pairing_tells_what_separate_intervals_would_not() -> None:
+    a, b = pair(np.random.default_rng(2), 40, gap=0.35)
+    assert compare(a, b).verdict == "B better"
+    apart = [score_intervals(side, ("dice",))["dice"] for side in (a, b)]
+    assert apart[0].high > apart[1].low
+
+
+def test_a_difference_within_the_spread_of_seeds_is_none() -> None:
+    # One seed each, and one side is clearly better; over five seeds it is chance.
+    random = np.random.default_rng(11)
+    for _ in range(50):
+        a, b = pair(random, 60, seeds=5, seed_spread=0.3)
+        single = compare(*(PixelCounts(s.tp[:1], s.fp[:1], s.fn[:1]) for s in (a, b)))
+        if single.distinguishable:
+            break
+    assert single.distinguishable
+    assert any("one seed" in note for note in single.notes)
+    over_seeds = compare(a, b)
+    assert over_seeds.over_seeds
+    assert over_seeds.verdict == "not distinguishable with n = 60 images, 5 seeds each"
+    assert over_seeds.notes == ()
+
+
+def test_uneven_seeds() -> None:
+    a, b = pair(np.random.default_rng(0), 20, seeds=3, seed_spread=0.1)
+    fewer = PixelCounts(a.tp[:2], a.fp[:2], a.fn[:2])
+    found = compare(fewer, b)
+    assert found.over_seeds and found.seeds == (2, 3)
+    assert "2 and 3 seeds" in found.verdict
+    one = compare(PixelCounts(a.tp[:1], a.fp[:1], a.fn[:1]), b)
+    assert not one.over_seeds and any("one seed" in note for note in one.notes)
+
+
+@pytest.mark.parametrize("images", [1, 2, 4])
+def test_too_few_images_for_any_verdict(images: int) -> None:
+    a, b = pair(np.random.default_rng(0), images, gap=3.0)
+    found = compare(a, b)
+    assert found.verdict.startswith(f"not distinguishable with n = {images} image")
+    assert any("too few" in note for note in found.notes)
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_images_that_differ_most() -> None:
+    tp, wrong = np.full((1, 6, 2), 100.0), np.full((1, 6, 2), 10.0)
+    a = PixelCounts(tp, wrong, wrong)
+    changed = wrong.copy()
+    changed[0, 4, 1], changed[0, 1, 1] = 200, 0
+    b = PixelCounts(tp, changed, wrong)
+    found = compare(a, b, images=list("uvwxyz"), at_most=2)
+    assert [image.image for image in found.most_different] == ["y", "v"]
+    assert found.most_different[0].a == pytest.approx(200 / 220)
+    assert found.most_different[0].difference > 0 > found.most_different[1].difference
+
+
+def test_targets_of_different_sizes_are_noted() -> None:
+    a, b = pair(np.random.default_rng(0), 10)
+    double = PixelCounts(2 * b.tp, 2 * b.fp, 2 * b.fn)
+    assert any("differ in pixels" in note for note in compare(a, double).notes)
+
+
+def test_different_splits_cannot_be_compared() -> None:
+    a, _ = pair(np.random.default_rng(0), 10)
+    b, _ = pair(np.random.default_rng(0), 12)
+    with pytest.raises(ValueError, match="images: left has 10, right has 12; evaluate both on"):
+        compare(a, b, names=("left", "right"))
+    with pytest.raises(ValueError, match="images: 1 names for 10 images"):
+        compare(a, a, images=["x"])
+
+
+# more than two ----------------------------------------------------------------------------------
+
+
+def test_holm_by_hand() -> None:
+    # Sorted .005 .01 .03 .04 times 4 3 2 1 = .02 .03 .06 .04, none below the one before.
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(holm([0.5, 0.6]), [1.0, 1.0])
+    np.testing.assert_allclose(holm([0.01, np.nan, 0.02]), [0.02, np.nan, 0.02])
+    assert holm([]).size == 0
+
+
+def test_every_pair_is_compared_and_corrected() -> None:
+    random = np.random.default_rng(8)
+    a, b = pair(random, 40, gap=0.8)
+    c = PixelCounts(a.tp[:, ::1], a.fp, a.fn)
+    found = compare_all({"one": a, "two": b, "three": c})
+    assert [(pair.a, pair.b) for pair in found] == [
+        ("one", "two"),
+        ("one", "three"),
+        ("two", "three"),
+    ]
+    assert [pair.verdict.split(" with")[0] for pair in found] == [
+        "B better",
+        "not distinguishable",
+        "A better",
+    ]
+    assert all(pair.comparisons == 3 for pair in found)
+    assert all(pair.adjusted_p_value >= pair.p_value for pair in found)
+    assert "Holm over 3" in found[0].sentence
+    with pytest.raises(ValueError, match="needs two"):
+        compare_all({"one": a})
+
+
+def test_holm_can_take_a_verdict_back() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        a, b = pair(random, 20, gap=0.15)
+        if 0.02 < compare(a, b, scores=(), resamples=500).p_value < 0.05:
+            break
+    others = {f"copy {number}": PixelCounts(a.tp, a.fp, a.fn) for number in range(3)}
+    found = compare_all({"a": a, "b": b, **others}, scores=(), resamples=500)
+    first = found[0]
+    assert first.p_value < 0.05 < first.adjusted_p_value
+    assert not first.distinguishable
+
+
+def test_json_holds_everything() -> None:
+    a, b = pair(np.random.default_rng(0), 10, seeds=2)
+    value = json.loads(json.dumps(compare(a, b).to_json(), allow_nan=False))
+    assert value["verdict"] and value["sentence"]
+    assert value["differences"]["dice"]["interval"]["resamples"] == 10_000
+    assert {"image", "a", "b", "difference"} == set(value["most_different"][0])

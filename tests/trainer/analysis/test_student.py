@@ -1,0 +1,23 @@
+import pytest
+from scipy import stats
+
+from trainer.analysis import student
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 8, 9, 30, 99, 1000])
+def test_against_scipy(freedom: int) -> None:
+    for t in (0.0, 0.3, 1.0, 2.2, -2.2, 8.0):
+        expected = 2 * stats.t.sf(abs(t), freedom)
+        assert student.two_sided_p(t, freedom) == pytest.approx(expected, abs=1e-12)
+    for level in (0.5, 0.9, 0.95, 0.99):
+        expected = stats.t.ppf((1 + level) / 2, freedom)
+        assert student.quantile(level, freedom) == pytest.approx(expected, rel=1e-9)
+
+
+def test_many_degrees_of_freedom_are_normal() -> None:
+    assert student.quantile(0.95, 5000) == pytest.approx(stats.t.ppf(0.975, 5000), rel=2e-3)
+
+
+def test_the_ends() -> None:
+    assert student.two_sided_p(float("inf"), 3) == 0
+    assert student.two_sided_p(float("nan"), 3) != student.two_sided_p(float("nan"), 3)
