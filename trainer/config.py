@@ -91,7 +91,7 @@ class TrainConfig:
     """Weights of the classes in the loss, from their share of the training pixels."""
     optimizer: str = "adam"
     """Optimiser."""
-    lr: float = 2e-4
+    lr: float = 1e-3
     """Learning rate."""
     momentum: float = 0.9
     """Momentum of sgd and rmsprop."""
@@ -209,8 +209,8 @@ def _coerce(name: str, value: Any, hint: Any) -> Any:
             return tuple(_coerce(name, side, int) for side in value)
     except (TypeError, ValueError, OverflowError):
         pass
-    wanted = "two whole numbers" if kind not in (bool, str, int, float) else kind.__name__
-    raise ValueError(f"{name}: {value!r} is not {wanted}")
+    wanted = {bool: "true or false", str: "text", int: "a whole number", float: "a number"}
+    raise ValueError(f"{name}: {value!r} is not {wanted.get(kind, 'two whole numbers')}")
 
 
 def _as_param(value: Any) -> str:
@@ -261,7 +261,7 @@ def _check_ranges(config: TrainConfig) -> None:
     require("kernel_size", 1 <= config.kernel_size <= 15, "must lie in 1 to 15")
     require("base_channels", config.base_channels >= 1, "must be at least 1")
     require("depth", 1 <= config.depth <= 8, "must lie in 1 to 8")
-    require("lr", 0 < config.lr < float("inf"), "must be a positive number, such as 2e-4")
+    require("lr", 0 < config.lr < float("inf"), "must be a positive number, such as 1e-3")
     require("momentum", 0 <= config.momentum < 1, "must be at least 0 and below 1")
     require("weight_decay", 0 <= config.weight_decay < float("inf"), "must be at least 0")
     clip = config.gradient_clip

@@ -11,7 +11,6 @@ import torch
 from trainer.checkpoints import find_checkpoint, load_optimizer, load_state, load_weights
 from trainer.conclusion import best_of, conclude
 from trainer.config import TrainConfig
-from trainer.data.balance import class_weights
 from trainer.data.loading import SegmentationData, open_data
 from trainer.data.splits import Split
 from trainer.forward import Forward, choose_device, choose_dtype
@@ -102,7 +101,7 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
 
 def _new_training(config: TrainConfig, data: SegmentationData) -> Training:
     torch.manual_seed(config.seed)
-    weights = class_weights(config.class_weights, data.class_pixels)
+    weights = data.class_weights(config.class_weights)
     as_tensor = None if weights is None else torch.tensor(weights, dtype=torch.float32)
     loss = build_loss(config.loss, data.num_classes, as_tensor)
     settings = {

@@ -118,7 +118,7 @@ def pull(uri: str, folder: Path) -> Path:
     found = find(uri)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".pull-", dir=folder.parent) as scratch:
-        downloaded = download_version(found.uri, Path(scratch) / "model")
+        downloaded = download_version(found.name, found.version, Path(scratch) / "model")
         if folder.exists():
             folder.rmdir()
         shutil.move(downloaded, folder)

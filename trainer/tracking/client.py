@@ -5,8 +5,9 @@ This package is the one place of `trainer` that imports mlflow.
 
 import os
 
-# mlflow reads these when it is first imported: no telemetry, no anonymous download counts.
+# mlflow reads these when it is first imported: no telemetry, and no bars among our own lines.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import contextlib
 import logging

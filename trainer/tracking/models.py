@@ -1,6 +1,6 @@
 """MLflow's side of the model registry."""
 
-import logging
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,16 +43,18 @@ def create_version(
     logged = api.create_logged_model(info.experiment_id, name=name, source_run_id=run_id)
     try:
         described = Model(run_id=run_id, model_id=logged.model_id)
-        logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
-        save_model(
-            path=str(workspace / "mlflow_model"),
-            python_model=str(python_model),
-            code_paths=[str(code)],
-            artifacts={"model": str(model_folder)},
-            signature=SIGNATURE,
-            pip_requirements=requirements,
-            mlflow_model=described,
-        )
+        with warnings.catch_warnings():
+            # It asks for an input example even where the signature is given.
+            warnings.simplefilter("ignore", UserWarning)
+            save_model(
+                path=str(workspace / "mlflow_model"),
+                python_model=str(python_model),
+                code_paths=[str(code)],
+                artifacts={"model": str(model_folder)},
+                signature=SIGNATURE,
+                pip_requirements=requirements,
+                mlflow_model=described,
+            )
         api.log_model_artifacts(logged.model_id, str(workspace / "mlflow_model"))
     except BaseException:
         api.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
@@ -62,7 +64,7 @@ def create_version(
     _ensure_registered(name)
     return api.create_model_version(
         name,
-        source=f"models:/{logged.model_id}",
+        source=logged.artifact_location,
         run_id=run_id,
         model_id=logged.model_id,
         tags=dict(tags),
@@ -99,17 +101,19 @@ def find_alias(name: str, alias: str) -> Any:
         raise ValueError(f"model: there is no models:/{name}@{alias} in this store") from error
 
 
-def download_version(uri: str, into: Path) -> Path:
-    """Copy the files of ``models:/NAME/VERSION`` into ``into`` and return their folder."""
-    into.mkdir(parents=True, exist_ok=True)
+def download_version(name: str, version: str, into: Path) -> Path:
+    """Copy the files of a version into ``into``, a new folder, and return it."""
+    api = client()
+    into.mkdir(parents=True)
     try:
-        return Path(
-            download_artifacts(
-                artifact_uri=uri, dst_path=str(into), tracking_uri=client().tracking_uri
-            )
+        # By where it lies: a models:/ address would be looked up in mlflow's global store.
+        uri = api.get_model_version_download_uri(name, version)
+        copied = download_artifacts(
+            artifact_uri=uri, dst_path=str(into), tracking_uri=api.tracking_uri
         )
-    except MlflowException as error:
-        raise ValueError(f"model: cannot download {uri}: {error.message}") from error
+    except (MlflowException, OSError) as error:
+        raise ValueError(f"model: cannot download models:/{name}/{version}: {error}") from error
+    return Path(copied)
 
 
 def registered_models() -> list[Any]:
