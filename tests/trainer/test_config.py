@@ -1,0 +1,322 @@
+"""The configuration: help, validation, YAML, parameters, seed groups."""
+
+import ast
+import inspect
+import itertools
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from trainer import config as config_module
+from trainer.command_line import parse
+from trainer.config import NOT_HYPERPARAMETERS, TrainConfig, from_mapping, from_yaml
+
+NAMES = [field.name for field in fields(TrainConfig)]
+
+# One other, valid value of every field: no field may be forgotten by what is tested below.
+OTHER: dict[str, Any] = {
+    "data": "somewhere",
+    "layout": "camvid",
+    "image_size": (31, 47),
+    "geometry": "pad",
+    "fraction": 0.1,
+    "val_fraction": 0.2,
+    "test_fraction": 0.0,
+    "split_seed": 3,
+    "folds": 5,
+    "fold": 2,
+    "group_by": r"(p\d+)_",
+    "trimap_border": "class",
+    "skip_faulty": True,
+    "cache": "ram",
+    "cache_limit_gib": 1.5,
+    "normalisation": "imagenet",
+    "augment": "flips",
+    "augment_probability": 0.2,
+    "workers": 2,
+    "model": "unet",
+    "kernel_size": 5,
+    "base_channels": 64,
+    "depth": 2,
+    "loss": "cross-entropy",
+    "class_weights": "inverse",
+    "optimizer": "rmsprop",
+    "lr": 1e-5,
+    "momentum": 0.999,
+    "weight_decay": 1e-8,
+    "gradient_clip": 1.0,
+    "schedule": "cosine",
+    "batch_size": 1,
+    "epochs": 3,
+    "patience": 4,
+    "min_delta": 0.001,
+    "monitor": "val/miou",
+    "boundary_iou": True,
+    "seed": 7,
+    "device": "cpu",
+    "precision": "float32",
+    "samples": 0,
+    "experiment": "study",
+    "run_name": "the first",
+}
+
+
+def other(*names: str) -> TrainConfig:
+    """Return a config with other values of these fields, or of all."""
+    return replace(TrainConfig(), **{name: OTHER[name] for name in names or OTHER})
+
+
+def test_the_table_of_other_values_names_every_field() -> None:
+    assert list(OTHER) == NAMES
+
+
+def docstrings_beneath_fields() -> dict[str, str]:
+    tree = ast.parse(inspect.getsource(config_module))
+    body = next(
+        n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "TrainConfig"
+    ).body
+    found = {}
+    for node, following in itertools.pairwise(body):
+        if isinstance(node, ast.AnnAssign) and isinstance(following, ast.Expr):
+            assert isinstance(node.target, ast.Name)
+            found[node.target.id] = str(ast.literal_eval(following.value))
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_has_help(name: str) -> None:
+    text = docstrings_beneath_fields()[name]
+    assert len(text) > 8 or name == "optimizer"
+    assert text.endswith(".")
+    assert "\n" not in text
+
+
+def test_the_command_line_shows_every_field_with_its_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        parse(TrainConfig, prog="trainer fit", args=["--help"])
+    assert stopped.value.code == 0
+    shown = re.sub(r"[\s│]+", "", capsys.readouterr().out)
+    for name, text in docstrings_beneath_fields().items():
+        assert f"--{name.replace('_', '-')}" in shown
+        assert re.sub(r"\s+", "", text) in shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_yaml_brings_every_field_back(name: str, tmp_path: Path) -> None:
+    needed = ("folds", "fold") if name == "fold" else (name,)
+    given = other(*needed)
+    path = tmp_path / "config.yaml"
+    path.write_text(given.to_yaml(), encoding="utf-8")
+    assert from_yaml(path) == given
+    assert list(yaml.safe_load(path.read_text())) == NAMES
+
+
+def test_yaml_brings_all_fields_back_together(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(other().to_yaml(), encoding="utf-8")
+    assert from_yaml(path) == other()
+
+
+def test_yaml_changes_a_base(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("batch-size: 2\nlr: 1e-4\n", encoding="utf-8")
+    changed = from_yaml(path, TrainConfig(epochs=3))
+    assert (changed.batch_size, changed.lr, changed.epochs) == (2, 1e-4, 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "expected"),
+    [
+        ({"lr": "1e-4"}, "lr", 1e-4),  # what YAML 1.1 makes of 1e-4 without a dot
+        ({"lr": 1}, "lr", 1.0),
+        ({"batch_size": "8"}, "batch_size", 8),
+        ({"batch_size": 8.0}, "batch_size", 8),
+        ({"batch-size": 8}, "batch_size", 8),
+        ({"image_size": [80, 120]}, "image_size", (80, 120)),
+        ({"image_size": ["80", 120.0]}, "image_size", (80, 120)),
+        ({"patience": None}, "patience", None),
+        ({"gradient_clip": "0.5"}, "gradient_clip", 0.5),
+        ({"data": 7}, "data", "7"),
+    ],
+)
+def test_plain_values_get_their_type(values: dict[str, Any], name: str, expected: object) -> None:
+    value = getattr(from_mapping(values), name)
+    assert value == expected
+    assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"lr": "fast"}, "lr: 'fast' is not a number"),
+        ({"lr": None}, "lr: None is not a number"),
+        ({"lr": True}, "lr: True is not a number"),
+        ({"epochs": 2.5}, "epochs: 2.5 is not a whole number"),
+        ({"epochs": float("inf")}, "epochs: inf is not a whole number"),
+        ({"epochs": [1]}, "epochs: [1] is not a whole number"),
+        ({"skip_faulty": "yes"}, "skip_faulty: 'yes' is not true or false"),
+        ({"model": ["unet"]}, "model: ['unet'] is not text"),
+        ({"image_size": [80]}, "image_size: [80] is not two whole numbers"),
+        ({"image_size": "80x120"}, "image_size: '80x120' is not two whole numbers"),
+        ({"image_size": [80, 2.5]}, "image_size: [80, 2.5] is not two whole numbers"),
+    ],
+)
+def test_a_wrong_type_names_field_and_value(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        from_mapping(values)
+    assert message in str(caught.value)
+
+
+def test_an_unknown_field_lists_the_known_and_the_nearest() -> None:
+    with pytest.raises(ValueError) as caught:
+        from_mapping({"learning-rate": 1e-3, "batchsize": 2})
+    message = str(caught.value)
+    assert message.startswith("unknown field 'learning_rate'")
+    assert all(name in message for name in NAMES)
+    with pytest.raises(ValueError, match="did you mean 'batch_size'"):
+        TrainConfig().replace(batchsize=2)
+
+
+# field(s), and what the message must say beside the field's name and value
+OUT_OF_RANGE: list[tuple[dict[str, Any], str]] = [
+    ({"image_size": (4, 240)}, "at least 8 8"),
+    ({"image_size": (-160, 240)}, "at least 8 8"),
+    ({"fraction": 0.0}, "above 0"),
+    ({"fraction": 1.5}, "at most 1"),
+    ({"val_fraction": 0.0}, "between 0 and 1"),
+    ({"val_fraction": 1.0}, "between 0 and 1"),
+    ({"test_fraction": -0.1}, "at least 0"),
+    ({"test_fraction": 1.0}, "below 1"),
+    ({"val_fraction": 0.6, "test_fraction": 0.4}, "nothing to train on"),
+    ({"folds": 1}, "at least 2"),
+    ({"fold": 1}, "below folds"),
+    ({"fold": 5, "folds": 5}, "below folds"),
+    ({"fold": -1, "folds": 5}, "below folds"),
+    ({"cache_limit_gib": 0.0}, "above 0"),
+    ({"augment_probability": 1.1}, "0 to 1"),
+    ({"workers": -1}, "at least 0"),
+    ({"kernel_size": 4}, "odd"),
+    ({"kernel_size": 17}, "1 to 15"),
+    ({"kernel_size": -1}, "1 to 15"),
+    ({"base_channels": 0}, "at least 1"),
+    ({"depth": 0}, "1 to 8"),
+    ({"depth": 9}, "1 to 8"),
+    ({"lr": -1e-3}, "positive"),
+    ({"lr": 0.0}, "positive"),
+    ({"lr": float("nan")}, "positive"),
+    ({"lr": float("inf")}, "positive"),
+    ({"momentum": 1.0}, "below 1"),
+    ({"weight_decay": -1.0}, "at least 0"),
+    ({"weight_decay": float("inf")}, "at least 0"),
+    ({"gradient_clip": 0.0}, "above 0"),
+    ({"gradient_clip": float("nan")}, "above 0"),
+    ({"batch_size": 0}, "at least 1"),
+    ({"epochs": 0}, "at least 1"),
+    ({"patience": 0}, "at least 1"),
+    ({"min_delta": -0.1}, "at least 0"),
+    ({"min_delta": float("nan")}, "at least 0"),
+    ({"seed": -1}, "0 to 2**32 - 1"),
+    ({"seed": 2**32}, "0 to 2**32 - 1"),
+    ({"split_seed": -1}, "0 to 2**32 - 1"),
+    ({"samples": -1}, "at least 0"),
+    ({"experiment": "  "}, "give a name"),
+]
+
+
+@pytest.mark.parametrize(("values", "cure"), OUT_OF_RANGE, ids=lambda v: str(v))
+def test_a_value_out_of_range_names_field_value_and_cure(values: dict[str, Any], cure: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        from_mapping(values)
+    name, value = next(iter(values.items()))
+    message = str(caught.value)
+    assert message.startswith(f"{name}: {value}")
+    assert cure in message
+    assert "\n" not in message
+
+
+NAMED = {
+    "model": "model",
+    "loss": "loss",
+    "optimizer": "optimizer",
+    "layout": "layout",
+    "geometry": "geometry",
+    "normalisation": "normalisation",
+    "class_weights": "class_weights",
+    "schedule": "schedule",
+    "precision": "precision",
+    "monitor": "monitor",
+    "cache": "cache",
+    "trimap_border": "trimap_border",
+    "augment": "augment",
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_an_unknown_choice_lists_the_known_ones(name: str) -> None:
+    default = str(getattr(TrainConfig(), name))
+    with pytest.raises(ValueError, match=rf"unknown {name} 'nonsense'.*; known: ") as caught:
+        from_mapping({name: "nonsense"})
+    assert default in str(caught.value)
+
+
+def test_an_augmentation_may_be_a_file() -> None:
+    assert TrainConfig(augment="mine.yaml").augment == "mine.yaml"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot read"),
+        (b"", "must hold 'field: value' lines"),
+        (b"- lr\n", "must hold 'field: value' lines"),
+        (b"lr: [1\n", "is not valid YAML"),
+        (b"lr: \xff\xfe\n", "is not valid YAML"),
+        (b"lr: -1\n", "lr: -1.0 must be a positive number"),
+        (b"lr: !!python/object/apply:os.system ['true']\n", "is not valid YAML"),
+        (b"learning_rate: 1\n", "unknown field 'learning_rate'"),
+    ],
+)
+def test_a_bad_file_is_one_line_with_its_path(
+    content: bytes | None, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        from_yaml(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_params_are_flat_text_for_every_field() -> None:
+    params = other().to_params()
+    assert list(params) == NAMES
+    assert all(isinstance(value, str) and value for value in params.values())
+    assert params["image_size"] == "31x47"
+    assert params["skip_faulty"] == "true"
+    assert params["lr"] == "1e-05"
+    assert TrainConfig().to_params()["patience"] == "none"
+
+
+@pytest.mark.parametrize("name", sorted(NOT_HYPERPARAMETERS))
+def test_repeats_share_a_seed_group(name: str) -> None:
+    assert other(name).seed_group() == TrainConfig().seed_group()
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in {*NOT_HYPERPARAMETERS, "model"}])
+def test_another_hyperparameter_is_another_seed_group(name: str) -> None:
+    needed = ("folds", "fold") if name == "fold" else (name,)
+    without = tuple(n for n in needed if n != name)
+    before = other(*without) if without else TrainConfig()
+    assert other(*needed).seed_group() != before.seed_group()
+
+
+def test_a_seed_group_hangs_on_the_values_alone() -> None:
+    assert re.fullmatch(r"[0-9a-f]{12}", TrainConfig().seed_group())
+    assert from_mapping({"lr": 1}).seed_group() == from_mapping({"lr": "1.0"}).seed_group()
