@@ -54,6 +54,11 @@ class ClassTable:
     void_colours: tuple[Colour, ...] = field(default=())
     threshold: int | None = None
 
+    @property
+    def ours(self) -> bool:
+        """Whether the table was written for this program, so that it must be right."""
+        return self.source.suffix in (".yaml", ".yml")
+
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.entries]
         repeated = {name for name in names if names.count(name) > 1}

@@ -80,6 +80,17 @@ def decode(path: Path) -> Image.Image:
         raise UnreadableFile(path, _in_words(error, path)) from error
 
 
+def count_images(path: Path) -> int:
+    """Return how many images a TIFF file holds, from its directory; 1 for anything else."""
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return 1
+    try:
+        with Image.open(path, formats=("TIFF",)) as image:
+            return int(getattr(image, "n_frames", 1))
+    except DECODER_ERRORS:
+        return 1  # what is wrong with the file, decoding it tells
+
+
 def _in_words(error: Exception, path: Path) -> str:
     if isinstance(error, UnidentifiedImageError):
         empty = path.stat().st_size == 0

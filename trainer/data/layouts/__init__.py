@@ -70,7 +70,7 @@ def _choose(root: Path) -> tuple[Path, Layout]:
 def _named(collection: Collection, options: Options) -> Collection:
     """Let a classes.yaml overrule what the layout says of the masks; other tables do not."""
     table = options.table
-    if table is None or not table.source.name.startswith("classes.y"):
+    if table is None or not table.ours:
         return collection
     masks = [pair.mask for pair in collection.pairs]
     decoding = discover(masks, table=table, trimap_border=options.trimap_border)

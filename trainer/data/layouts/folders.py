@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainer.data.collection import Collection, Fault, Pair
-from trainer.data.layouts.discovery import discover, looks_like_masks
+from trainer.data.layouts.discovery import discover
 from trainer.data.layouts.joining import Join, join
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import is_image, readable
 from trainer.data.layouts.lists import find_lists, read_lists
+from trainer.data.layouts.looking import looks_like_masks
 from trainer.data.layouts.words import Place, mask_name, place
 
 DEEPEST = 8
