@@ -8,6 +8,7 @@ other tools write are read too: ``class_dict.csv`` (name, r, g, b), ``labelmap.t
 
 import colorsys
 import csv
+import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from typing import Any
 import yaml
 
 from trainer.data.collection import MAX_CLASSES, ClassInfo, Colour
+
+log = logging.getLogger(__name__)
 
 # Okabe and Ito's colours, which people with a colour vision deficiency tell apart; black is left
 # to the background, and the most visible come first.
@@ -95,18 +98,29 @@ def two_classes(
 def find_table(root: Path) -> ClassTable | None:
     """Return the class table beside the data, if there is one.
 
-    Raises ``ValueError`` naming the file and what is wrong with it.
+    Raises ``ValueError`` naming the file and what is wrong with it where it is a classes.yaml;
+    a list that another tool left behind and that is no class table is logged and passed over.
     """
     for name, parse in TABLES.items():
         path = root / name
-        if path.is_file():
-            try:
-                return parse(path, path.read_text(encoding="utf-8-sig"))
-            except UnicodeDecodeError as error:
-                raise ValueError(f"{path}: is not UTF-8 text") from error
-            except OSError as error:
-                raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
+        if not path.is_file():
+            continue
+        try:
+            return parse(path, _text(path))
+        except ValueError as error:
+            if parse is _from_yaml:
+                raise
+            log.warning("not used as a class table: %s", error)
     return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is not UTF-8 text") from error
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _from_yaml(path: Path, text: str) -> ClassTable:

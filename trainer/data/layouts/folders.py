@@ -6,7 +6,6 @@ folders holds the masks, the files are looked at.
 """
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,52 +76,56 @@ def survey(root: Path, within: Sequence[str] = ()) -> Survey:
     folders = walk(root)
     if within:
         folders = [f for f in folders if any(f.path.is_relative_to(root / top) for top in within)]
-    alone = {folder.path: source for folder in folders if (source := _within_one(folder))}
+    alone = {folder.path: source for folder in folders if (source := _by_affix(folder))}
     rest = [folder for folder in folders if folder.path not in alone]
     masks = [folder for folder in rest if folder.place.role == "mask"]
     images = [folder for folder in rest if folder.place.role != "mask"]
     matched = _between_two(images, masks)
+    in_use = {folder.path for two in matched for folder in (two.images, two.masks)}
+    alone |= {f.path: s for f in rest if f.path not in in_use and (s := _by_suffix(f))}
     notes = []
     if not alone and not matched:
         matched = _by_content(images)
         notes = [f"{_shown(two.masks)} holds the masks, by its content" for two in matched]
+        in_use = {folder.path for two in matched for folder in (two.images, two.masks)}
     sources = [*alone.values(), *(two.source for two in matched)]
     faults = [fault for source in sources for fault in _faults(source.joined)]
     notes += [note for source in sources for note in _notes(source.joined)]
     faults += [fault for folder in rest for fault in _unclaimed(folder, matched)]
-    in_use = {folder.path for two in matched for folder in (two.images, two.masks)}
     for folder in rest:
-        if folder.path not in in_use:
+        if folder.path not in in_use and folder.path not in alone:
             kind = "masks" if folder.place.role == "mask" else "images without masks"
             notes.append(f"{len(folder.files)} {kind} in {_shown(folder)} are not used")
     return Survey(sources=tuple(sources), faults=tuple(faults), notes=tuple(notes))
 
 
-def _within_one(folder: Folder) -> Source | None:
-    """Pair the files of one folder by an affix (a.jpg, a_mask.png), else by suffix alone."""
+def _by_affix(folder: Folder) -> Source | None:
+    """Pair the files of one folder by the names of the masks: a.jpg with a_mask.png."""
     named = {path: mask_name(path.stem) for path in folder.files}
     masks = [path for path, name in named.items() if name is not None]
     images = [path for path, name in named.items() if name is None]
-    if masks and images:
-        joined = join(images, masks)
-        if 2 * len(joined.pairs) >= min(len(images), len(masks)) and _by_affix(joined):
-            return Source(place=folder.place, joined=joined)
+    joined = join(images, masks)
+    enough = joined.pairs and 2 * len(joined.pairs) >= min(len(images), len(masks))
+    if enough and all(_proven(image, found[0]) for image, found in joined.pairs):
+        return Source(place=folder.place, joined=joined)
+    return None
+
+
+def _proven(image: Path, mask: Path) -> bool:
+    """Say whether names prove that two files are a pair, and not a number that happens to agree."""
+    name = mask_name(mask.stem)
+    return name is not None and name.key.casefold() in image.stem.casefold()
+
+
+def _by_suffix(folder: Folder) -> Source | None:
+    """Pair the files of one folder by suffix alone: a.jpg is the image, a.png its mask."""
     lossy = [path for path in folder.files if path.suffix.lower() in LOSSY_SUFFIXES]
     exact = [path for path in folder.files if path.suffix.lower() not in LOSSY_SUFFIXES]
-    stems = Counter(path.stem for path in lossy)
+    stems = {path.stem for path in lossy}
     twins = sum(path.stem in stems for path in exact)
     if twins and 2 * twins >= max(len(lossy), len(exact)):
         return Source(place=folder.place, joined=join(lossy, exact))
     return None
-
-
-def _by_affix(joined: Join) -> bool:
-    """Say whether names prove the pairing, and not only a number that happens to agree."""
-    return all(
-        (name := mask_name(masks[0].stem)) is not None
-        and name.key.casefold() in image.stem.casefold()
-        for image, masks in joined.pairs
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.data.collection import MAX_CLASSES, Colour
+from trainer.data.collection import Colour
 from trainer.data.imagefile import StoredMask, UnreadableFile, look_at_mask
 
 SAMPLE = 200
@@ -113,7 +113,10 @@ def _common_palette(masks: Sequence[StoredMask]) -> tuple[dict[int, Colour] | No
 def looks_like_masks(files: Sequence[Path]) -> bool:
     """Say whether some files of a folder hold few enough values or colours to be masks."""
     looks = [found for path in sample(files, 4) if (found := _look_or_none(path)) is not None]
-    return bool(looks) and all(
-        not found.lossy and len(found.colours) <= MAX_CLASSES and len(found.values) <= 64
-        for found in looks
-    )
+    return bool(looks) and all(_is_plain(found) for found in looks)
+
+
+def _is_plain(found: StoredMask) -> bool:
+    """Say whether a file holds few different values for its size, as no photograph does."""
+    pixels = sum(found.colours.values())
+    return not found.lossy and len(found.colours) <= min(64, pixels // 8)
