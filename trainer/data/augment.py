@@ -19,7 +19,11 @@ from trainer.data.collection import VOID
 from trainer.data.geometry import UINT8
 from trainer.names import check
 
-Augment = Callable[[UINT8, UINT8, Sequence[int]], tuple[UINT8, UINT8]]
+Seed = int | Sequence[int]
+Augment = Callable[[UINT8, UINT8, Seed], tuple[UINT8, UINT8]]
+
+# What albumentations raises on wrong arguments, and on transforms that want other targets.
+MISUSED = (ValueError, TypeError, KeyError, NotImplementedError)
 
 # Transforms that a pipeline file may not name, and why.
 REFUSED = {
@@ -41,7 +45,7 @@ REFUSED = {
 def build_augmentation(name: str, probability: float) -> Augment:
     """Return the function ``(image, target, seed) -> (image, target)`` of a preset or YAML file.
 
-    ``seed`` is a sequence of whole numbers, at least 0, that the result depends on alone. Masks
+    ``seed`` is a whole number, at least 0, or several; the result depends on it alone. Masks
     go through nearest neighbour, and pixels that a transform moves in from outside are
     `VOID`. ``probability`` is that of each transform of a preset; a file has its own. Raises
     ``ValueError`` for an unknown preset and for a file that is no pipeline of albumentations
@@ -63,7 +67,7 @@ class Augmentation:
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
 
-    def __call__(self, image: UINT8, target: UINT8, seed: Sequence[int]) -> tuple[UINT8, UINT8]:
+    def __call__(self, image: UINT8, target: UINT8, seed: Seed) -> tuple[UINT8, UINT8]:
         """Return both transformed alike; ``ValueError`` when they are no longer an image pair."""
         sequence = np.random.SeedSequence(seed)
         words = sequence.generate_state(2, np.uint64)
@@ -73,11 +77,14 @@ class Augmentation:
             np.random.Generator(np.random.PCG64(sequence)), random.Random(int(words[1]))
         )
         # Copies, since some transforms write into what they are given.
-        result = self._pipeline(image=image.copy(), mask=target.copy())
+        try:
+            result = self._pipeline(image=image.copy(), mask=target.copy())
+        except MISUSED as error:
+            raise ValueError(f"augment: the pipeline cannot be used: {_reason(error)}") from error
         return _checked(result["image"], result["mask"])
 
 
-def _unchanged(image: UINT8, target: UINT8, seed: Sequence[int]) -> tuple[UINT8, UINT8]:
+def _unchanged(image: UINT8, target: UINT8, seed: Seed) -> tuple[UINT8, UINT8]:
     del seed
     return image, target
 
@@ -160,9 +167,12 @@ def _from_file(path: Path) -> Any:
         pipeline = library.from_dict(stored)
         # A lone transform has no `image=, mask=` checks and no seeding of its own.
         return pipeline if isinstance(pipeline, library.Compose) else library.Compose([pipeline])
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"augment: {path}: {reason}") from error
+    except (*MISUSED, AttributeError, RecursionError) as error:
+        raise ValueError(f"augment: {path}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _check_allowed(entry: dict[str, Any]) -> None:

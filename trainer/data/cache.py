@@ -21,9 +21,17 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from trainer.data.decoding import Counts, Source, dataset_digest, decode, decode_all
+from trainer.data.decoding import (
+    Counts,
+    Decoded,
+    Source,
+    dataset_digest,
+    decode,
+    decode_all,
+)
 from trainer.data.eviction import hold, make_room
 from trainer.data.geometry import UINT8, Size
+from trainer.data.imagefile import UnreadableFile
 from trainer.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -38,7 +46,8 @@ class ItemTable:
 
     ``sizes`` is ``(items, 2)`` heights and widths as decoded, ``offsets`` the first byte of each
     item, ``class_pixels`` ``(items, classes)``, ``channel_sums`` and ``channel_squares``
-    ``(items, 3)``; ``content`` hashes each image's pixels and ``files`` its files.
+    ``(items, 3)``; ``content`` hashes each image's pixels and ``files`` its files. An item that
+    cannot be read is ``faulty``, of size 0 x 0 and without pixels.
     """
 
     sizes: Counts
@@ -48,6 +57,7 @@ class ItemTable:
     channel_squares: Counts
     content: NDArray[np.str_]
     files: NDArray[np.str_]
+    faulty: NDArray[np.bool_]
 
     @property
     def num_bytes(self) -> int:
@@ -71,8 +81,14 @@ class DecodedImages:
     ) -> None:
         self.source = source
         self.table = table
-        names = [pair.name for pair in source.pairs]
-        self.digest = dataset_digest(names, table.files.tolist(), source)
+        files = {
+            pair.name: digest
+            for pair, digest, faulty in zip(
+                source.pairs, table.files.tolist(), table.faulty, strict=True
+            )
+            if not faulty
+        }
+        self.digest = dataset_digest(files, source)
         # Plain numbers: indexing an array for one of them costs more than reading the pixels.
         self._places = [
             (offset, height, width)
@@ -95,6 +111,11 @@ class DecodedImages:
         vars(self).update(state)
         if self._path is not None:
             self._pixels, self._held = _map(self._path), hold(self._path.parent)
+
+    def content_by_name(self) -> dict[str, str]:
+        """Return the hash of each image's pixels by the name of its pair."""
+        names = (pair.name for pair in self.source.pairs)
+        return dict(zip(names, self.table.content.tolist(), strict=True))
 
     def size(self, index: int) -> Size:
         """Return height and width of an item as it is decoded."""
@@ -123,8 +144,8 @@ def open_cache(
 
     ``mode`` is ``disk``, ``ram`` (taken from the disk's cache where it is there) or ``off``
     (decoded at every read; what was counted is kept, so that the data is read in full once).
-    A source larger than ``limit_gib`` is not kept. Raises ``ValueError`` when a file cannot be
-    read or the folder cannot be written.
+    A source larger than ``limit_gib`` is not kept. Pairs that cannot be read are ``faulty`` in
+    the table. Raises ``ValueError`` when a file is gone or the folder cannot be written.
     """
     entry = folder / source.key()
     limit = int(limit_gib * 2**30)
@@ -138,7 +159,7 @@ def open_cache(
     try:
         with _lock(entry):
             table = _read_table(entry, with_pixels=mode != "off")
-            if table is None:
+            if table is None or _is_mended(source, table):
                 make_room(folder, 0 if mode == "off" else source.num_bytes(), limit)
                 table = _build(entry, source, keep_pixels=mode != "off", progress=progress)
             os.utime(entry)  # the oldest entry is evicted first, and this one is in use now
@@ -213,14 +234,41 @@ def _decode(source: Source, keep: Callable[[UINT8], object], progress: bool) -> 
     offset = 0
     for _ in shown.watch(range(len(source.pairs)), "decoding images"):
         item = next(results)
+        if isinstance(item, UnreadableFile):
+            item = _nothing(source)
         keep(np.ascontiguousarray(item.image))
         keep(np.ascontiguousarray(item.target))
         columns["sizes"].append(item.target.shape)
         columns["offsets"].append(offset)
+        columns["faulty"].append(item.target.size == 0)
         for name in ("class_pixels", "channel_sums", "channel_squares", "content", "files"):
             columns[name].append(getattr(item, name))
         offset += item.image.size + item.target.size
     return ItemTable(**{name: np.array(values) for name, values in columns.items()})
+
+
+def _nothing(source: Source) -> Decoded:
+    """Return what stands for a pair that cannot be read."""
+    return Decoded(
+        image=np.empty((0, 0, 3), np.uint8),
+        target=np.empty((0, 0), np.uint8),
+        class_pixels=np.zeros(source.num_classes, np.int64),
+        channel_sums=np.zeros(3, np.int64),
+        channel_squares=np.zeros(3, np.int64),
+        content="",
+        files="",
+    )
+
+
+def _is_mended(source: Source, table: ItemTable) -> bool:
+    """Whether a pair can be read by now that could not be, say for want of a network drive."""
+    for row in np.flatnonzero(table.faulty):
+        try:
+            decode(source.pairs[row], source)
+        except UnreadableFile:
+            continue
+        return True
+    return False
 
 
 def _read_table(entry: Path, *, with_pixels: bool) -> ItemTable | None:
@@ -256,5 +304,7 @@ def _lock(entry: Path) -> Iterator[None]:
 
 
 def _map(path: Path) -> UINT8:
+    if not path.stat().st_size:  # nothing could be read, and nothing cannot be mapped
+        return np.empty(0, np.uint8)
     with path.open("rb") as file:
         return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)

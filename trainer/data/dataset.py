@@ -4,22 +4,26 @@ Everything that can be known without torch; `loading` makes batches of it.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from trainer.config import TrainConfig
 from trainer.data.balance import Weights, class_weights
 from trainer.data.cache import DecodedImages, open_cache
-from trainer.data.collection import ClassInfo, Collection
+from trainer.data.collection import ClassInfo, Collection, Fault
 from trainer.data.decoding import Counts, Source
+from trainer.data.faults import examine_pair
 from trainer.data.geometry import UINT8
 from trainer.data.items import Items
 from trainer.data.layouts import open_collection
 from trainer.data.normalisation import Triple, normalisation
 from trainer.data.screening import screen
-from trainer.data.splits import Split, duplicates_across, make_split
+from trainer.data.splits import Split, duplicates_across, join_duplicates, make_split
 from trainer.store import cache_folder
 
 log = logging.getLogger(__name__)
@@ -59,11 +63,13 @@ class DataSet:
             trimap_border=config.trimap_border,
             group_by=config.group_by,
         )
-        collection, left_out = screen(collection, collection.faults, skip_faulty=config.skip_faulty)
         images = _decoded(collection, config, progress)
+        faults = [*collection.faults, *_faults(images, collection)]
+        collection, left_out = screen(collection, faults, skip_faulty=config.skip_faulty)
         if split is None:
-            split = make_split(collection, config)
-            split, copies = _without_leaks(split, images, skip_faulty=config.skip_faulty)
+            content = images.content_by_name()
+            split = make_split(join_duplicates(collection, content), config)
+            split, copies = _without_leaks(split, content, skip_faulty=config.skip_faulty)
             left_out += copies
         else:
             _check_names(split, collection)
@@ -185,6 +191,12 @@ def _decoded(collection: Collection, config: TrainConfig, progress: bool) -> Dec
     )
 
 
+def _faults(images: DecodedImages, collection: Collection) -> list[Fault]:
+    """Return in full what is wrong with the pairs that could not be decoded."""
+    unreadable = [images.source.pairs[row] for row in np.flatnonzero(images.table.faulty)]
+    return [fault for pair in unreadable for fault in examine_pair(pair, collection).faults]
+
+
 def _counted_rows(images: DecodedImages, split: Split) -> list[int]:
     """Return the rows of the training images; of all where nothing is trained on."""
     training = set(split.train)
@@ -193,10 +205,8 @@ def _counted_rows(images: DecodedImages, split: Split) -> list[int]:
 
 
 def _without_leaks(
-    split: Split, images: DecodedImages, *, skip_faulty: bool
+    split: Split, content: Mapping[str, str], *, skip_faulty: bool
 ) -> tuple[Split, tuple[str, ...]]:
-    names = (pair.name for pair in images.source.pairs)
-    content = dict(zip(names, images.table.content.tolist(), strict=True))
     copies = duplicates_across(split, content)
     listed = [f"{copy} is the same image as {kept}" for copy, kept in copies]
     if copies and not skip_faulty:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from PIL import Image
 
 from trainer.data.collection import MaskCoding, Pair
 from trainer.data.geometry import UINT8, Size, resize_image, resize_target
+from trainer.data.imagefile import DECODER_ERRORS, UnreadableFile
 from trainer.data.reading import read_pair
 
 Counts = NDArray[np.int64]
@@ -48,11 +49,7 @@ class Source:
         """Return how much the decoded images and targets take; reads the files' headers."""
         if self.size is not None:
             return 4 * self.size[0] * self.size[1] * len(self.pairs)
-        total = 0
-        for pair in self.pairs:
-            with Image.open(pair.image) as image:
-                total += 4 * image.width * image.height
-        return total
+        return sum(4 * count_pixels(pair.image) for pair in self.pairs)
 
 
 # Part of every key: to be raised when decoding or what is stored changes.
@@ -109,18 +106,18 @@ def decode_and_count(pair: Pair, source: Source) -> Decoded:
     )
 
 
-def decode_all(source: Source, *, threads: int | None = None) -> Iterator[Decoded]:
-    """Yield every pair decoded, in the order of the source's pairs.
+def decode_all(source: Source, *, threads: int | None = None) -> Iterator[Decoded | UnreadableFile]:
+    """Yield every pair decoded, or why it cannot be, in the order of the source's pairs.
 
     Only a few results wait at a time, so that memory stays bounded when writing is slower than
     decoding. ``threads`` left out is one for each core that this process may use.
     """
     count = threads or available_cores()
     with ThreadPoolExecutor(count, thread_name_prefix="decode") as pool:
-        waiting: deque[Future[Decoded]] = deque()
+        waiting: deque[Future[Decoded | UnreadableFile]] = deque()
         try:
             for pair in source.pairs:
-                waiting.append(pool.submit(decode_and_count, pair, source))
+                waiting.append(pool.submit(_try_to_decode, pair, source))
                 if len(waiting) > 3 * count:
                     yield waiting.popleft().result()
             while waiting:
@@ -130,9 +127,28 @@ def decode_all(source: Source, *, threads: int | None = None) -> Iterator[Decode
                 future.cancel()
 
 
-def dataset_digest(names: Sequence[str], files: Sequence[str], source: Source) -> str:
-    """Return what identifies the data on any machine: names, contents and coding, not paths."""
-    what = [sorted(zip(names, files, strict=True)), repr(source.coding), source.num_classes]
+def _try_to_decode(pair: Pair, source: Source) -> Decoded | UnreadableFile:
+    try:
+        return decode_and_count(pair, source)
+    except UnreadableFile as error:
+        return error
+
+
+def count_pixels(path: Path) -> int:
+    """Return the number of pixels that an image's header tells of; 0 where it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            return image.width * image.height
+    except DECODER_ERRORS:
+        return 0
+
+
+def dataset_digest(files: Mapping[str, str], source: Source) -> str:
+    """Return what identifies the data on any machine: names, contents and coding, not paths.
+
+    ``files`` holds each pair's digest of its files by the pair's name.
+    """
+    what = [sorted(files.items()), repr(source.coding), source.num_classes]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 

@@ -90,7 +90,8 @@ class Items:
     def item(self, epoch: int, number: int) -> tuple[UINT8, UINT8]:
         """Return image and target of an item, a function of the seed and the two arguments."""
         image, target = self.images.read(self.rows[number // self._crops_each])
-        if self.crops and self.geometry in ("random-crop", "five-crop"):
+        cropped = self.crops and self.geometry in ("random-crop", "five-crop")
+        if cropped:
             top, left = self._corner((target.shape[0], target.shape[1]), epoch, number)
             image = cut(image, top, left, self.size)
             target = cut_target(target, top, left, self.size, VOID)
@@ -98,7 +99,7 @@ class Items:
             image, target = self._augmentation(
                 image, target, (AUGMENTATION, self.seed, epoch, number)
             )
-        if self.geometry != "resize":
+        if self.geometry != "resize" and not cropped:
             padded = round_up((target.shape[0], target.shape[1]), self.multiple)
             image, target = pad_image(image, padded), pad_target(target, padded, VOID)
         return image, target

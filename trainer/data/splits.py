@@ -6,7 +6,7 @@ by a seed, never the images of one group.
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,6 +113,30 @@ def duplicates_across(split: Split, content: Mapping[str, str]) -> list[tuple[st
             if first[1] != part:
                 found.append((name, first[0]))
     return sorted(found)
+
+
+def join_duplicates(collection: Collection, content: Mapping[str, str]) -> Collection:
+    """Return the collection with equal images in one group, so that no split divides them.
+
+    ``content`` holds a hash of each image's pixels. Groups that share an image become one, under
+    the name that sorts first.
+    """
+    first_with: dict[str, str] = {}
+    merged: dict[str, str] = {}
+
+    def root(group: str) -> str:
+        while group in merged:
+            group = merged[group]
+        return group
+
+    for pair in collection.pairs:
+        group, other = root(pair.group), root(first_with.setdefault(content[pair.name], pair.group))
+        if group != other:
+            merged[max(group, other)] = min(group, other)
+    if not merged:
+        return collection
+    pairs = tuple(replace(pair, group=root(pair.group)) for pair in collection.pairs)
+    return replace(collection, pairs=pairs)
 
 
 def _official(
