@@ -3,6 +3,9 @@
 import signal
 
 from trainer.command_line import dispatch
+from trainer.commands.comparing import compare, stability
+from trainer.commands.evaluating import evaluate
+from trainer.commands.inspecting import data
 from trainer.commands.predicting import predict
 from trainer.commands.registering import promote, pull, register
 from trainer.commands.training import fit, models, recipes, resume
@@ -10,6 +13,10 @@ from trainer.commands.training import fit, models, recipes, resume
 COMMANDS = {
     "fit": fit,
     "resume": resume,
+    "data": data,
+    "evaluate": evaluate,
+    "compare": compare,
+    "stability": stability,
     "predict": predict,
     "register": register,
     "promote": promote,

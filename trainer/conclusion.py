@@ -13,8 +13,10 @@ from trainer.config import TrainConfig
 from trainer.data.loading import SegmentationData
 from trainer.evaluation import evaluate
 from trainer.loop import Progression, Training
-from trainer.per_image import write_part
+from trainer.per_image import FOLDER as PER_IMAGE
+from trainer.per_image import read_parts, write_part
 from trainer.progress import Progress
+from trainer.results import per_image_dice
 from trainer.tracking import Run
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ def conclude(
     if outcome in ("completed", "early-stopped") and data.size("test"):
         summary |= _test(run, config, data, training, progress)
     run.log_epoch(progression.epoch, summary)
-    findings = _diagnose(config, data, progression, outcome)
+    findings = _diagnose(run, config, data, progression, outcome)
     run.write_json("diagnoses.json", [finding.to_json() for finding in findings])
     for finding in findings:
         logger.info("%s: %s", finding.rule, finding.message)
@@ -95,7 +97,11 @@ def _test(
 
 
 def _diagnose(
-    config: TrainConfig, data: SegmentationData, progression: Progression, outcome: str
+    run: Run,
+    config: TrainConfig,
+    data: SegmentationData,
+    progression: Progression,
+    outcome: str,
 ) -> list[Finding]:
     pixels = np.asarray(data.class_pixels, float)
     curves: Mapping[str, Any] = {key: np.array(c) for key, c in progression.history.items()}
@@ -105,4 +111,5 @@ def _diagnose(
         outcome=outcome,
         patience=config.patience,
         target_foreground_share=float(pixels[1:].sum() / max(pixels.sum(), 1)),
+        per_image=per_image_dice(read_parts(run.folder / PER_IMAGE)),
     )

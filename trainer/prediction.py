@@ -59,4 +59,4 @@ def draw_over(image: np.ndarray, mask: np.ndarray, classes: Sequence[ClassInfo])
     colours = np.array([info.colour for info in classes], np.float32)[mask]
     shown = (mask > 0)[..., np.newaxis] * OPACITY
     blended = image * (1 - shown) + colours * shown
-    return np.rint(blended).astype(np.uint8)
+    return np.asarray(np.rint(blended), np.uint8)

@@ -16,7 +16,7 @@ from mlflow.pyfunc.model import PythonModel
 warnings.filterwarnings("ignore", message=".*[Tt]ype hint", category=UserWarning)
 
 
-class SegmentationModel(PythonModel):  # type: ignore[misc]
+class SegmentationModel(PythonModel):
     """Predict masks of RGB images of any size."""
 
     def load_context(self, context: Any) -> None:

@@ -58,18 +58,23 @@ class ModelVersion:
 def export_run(run_id: str, folder: Path) -> Path:
     """Write the best checkpoint of a run as a model folder and return it.
 
-    The folder holds ``config.json`` and ``model.safetensors``. Raises ``ValueError`` when the
+    The folder holds ``config.json``, ``model.safetensors``, and in ``origin.json`` the run and
+    the split of its data. Raises ``ValueError`` when the
     run has no checkpoint yet.
     """
     with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
         config = from_yaml(download(run_id, "config.yaml", Path(scratch)))
         dataset = json.loads(download(run_id, "dataset.json", Path(scratch)).read_text("utf-8"))
+        split = json.loads(download(run_id, "split.json", Path(scratch)).read_text("utf-8"))
         checkpoint = download(run_id, "checkpoints/best", Path(scratch))
         state = json.loads((checkpoint / "state.json").read_text("utf-8"))
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(checkpoint / "model.safetensors", folder / "model.safetensors")
     described = json.dumps(_model_config(config, dataset, state["model"]), indent=2)
     (folder / "config.json").write_text(described, encoding="utf-8")
+    # Whoever evaluates the model elsewhere must know which images it was trained on.
+    origin = {"run_id": run_id, "root": dataset["root"], "digest": dataset["digest"]}
+    (folder / "origin.json").write_text(json.dumps(origin | {"split": split}), encoding="utf-8")
     return folder
 
 

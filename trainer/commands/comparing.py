@@ -1,0 +1,155 @@
+"""``trainer compare`` and ``trainer stability``: which run is better, and which is stable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import Positional
+
+from trainer.command_line import DONE, parse, print_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare:
+    """Say which of several runs is better, given what images and seeds explain.
+
+    Runs that differ only in their seed count as repeats of one configuration.
+    """
+
+    models: Positional[tuple[str, ...]]
+    """Run ids or registered models, two or more."""
+    score: str = "dice"
+    """Score that decides: dice, miou, dice_per_image."""
+    all_seeds: bool = False
+    """Add every finished repeat, with another seed, of the runs that are named."""
+    resamples: int = 10_000
+    """Number of bootstrap resamples."""
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stability:
+    """Print the instability statistics of any runs of the store."""
+
+    run_ids: Positional[tuple[str, ...]]
+    """The runs; those of another program too."""
+    metric: str = "val/dice"
+    """The per-epoch curve."""
+    lower_is_better: bool = False
+    """The curve is a loss."""
+    warmup: int = 0
+    """First epochs to leave out."""
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
+def compare(args: list[str]) -> int:
+    """Say which of several runs is better, given what images and seeds explain."""
+    command = parse(Compare, prog="trainer compare", args=args)
+    if len(command.models) < 2:
+        raise ValueError("models: give at least two run ids or registered models")
+    if command.resamples < 100:
+        raise ValueError(f"resamples: {command.resamples} must be at least 100")
+    from trainer.analysis.comparison import compare_all
+    from trainer.results import best_results, by_configuration
+
+    groups = by_configuration([_run_id(m) for m in command.models], all_seeds=command.all_seeds)
+    if len(groups) < 2:
+        raise ValueError("models: these runs are repeats of one configuration; name another one")
+    found = {name: best_results(runs, name=name) for name, runs in groups.items()}
+    first, *others = found.values()
+    for other in others:
+        if (other.images, other.classes) != (first.images, first.classes):
+            raise ValueError(
+                f"models: {first.name} and {other.name} were evaluated on different images; "
+                "compare runs on the same split of the same data"
+            )
+    results = compare_all(
+        {name: result.counts for name, result in found.items()},
+        images=first.images,
+        score=command.score,
+        resamples=command.resamples,
+    )
+    if command.json:
+        print_json([result.to_json() for result in results])
+        return DONE
+    for result in results:
+        print(result.sentence)
+        for note in result.notes:
+            print(f"  note: {note}")
+        for image in result.most_different[:5]:
+            print(f"  {image.difference:+.4f}  {image.a:.4f} {image.b:.4f}  {image.image}")
+    return DONE
+
+
+def stability(args: list[str]) -> int:
+    """Print the instability statistics of any runs of the store."""
+    command = parse(Stability, prog="trainer stability", args=args)
+    if not command.run_ids:
+        raise ValueError("run_ids: give at least one run")
+    rows = _statistics(command)
+    if command.json:
+        print_json(rows)
+    else:
+        _print_statistics(rows)
+    return DONE
+
+
+def _statistics(command: Stability) -> list[dict[str, Any]]:
+    from trainer.analysis.history import clean
+    from trainer.analysis.stability import stability as of_curve
+    from trainer.results import run_name
+    from trainer.tracking.reading import histories
+
+    run_names = {run_id: run_name(run_id) for run_id in command.run_ids}
+    logged = histories(list(run_names), [command.metric])
+    rows = []
+    for run_id, name in run_names.items():
+        own = logged[logged["run_id"] == run_id]
+        if own.empty:
+            raise ValueError(f"metric: run {run_id} has no {command.metric!r}")
+        curve = clean(own["step"].to_numpy(), own["value"].to_numpy())
+        found = of_curve(
+            curve.values,
+            warmup=command.warmup,
+            higher_is_better=not command.lower_is_better,
+        )
+        rows.append(
+            {
+                "run_id": run_id,
+                "name": name,
+                "epochs": len(curve.values),
+                "non_finite": curve.non_finite_count,
+                **found.to_metrics(),
+            }
+        )
+    return rows
+
+
+def _print_statistics(rows: Sequence[dict[str, Any]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for row in rows:
+        table.add_column(str(row["name"]), justify="right")
+    for key in rows[0]:
+        if key != "name":
+            table.add_row(key.removeprefix("stability/"), *(_cell(row[key]) for row in rows))
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _run_id(model: str) -> str:
+    if not model.startswith("models:/"):
+        return model
+    from trainer.registry import find
+
+    run_id = find(model).run_id
+    if run_id is None:
+        raise ValueError(f"model: {model} names no run that it came from")
+    return run_id

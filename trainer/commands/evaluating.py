@@ -1,0 +1,180 @@
+"""``trainer evaluate``: how a model, or a folder of masks, does on a data set."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import Positional
+
+from trainer import names
+from trainer.command_line import DONE, parse, print_json
+from trainer.progress import Progress
+
+if TYPE_CHECKING:
+    from trainer.assessment import Assessment
+    from trainer.data.collection import Collection
+
+PARTS = ("train", "val", "test", "all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Score a model, or masks that another tool wrote, image by image at the images' own size."""
+
+    model: Positional[str | None] = None
+    """A run id, models:/NAME@ALIAS, models:/NAME/VERSION, or a pulled folder."""
+    predictions: Path | None = None
+    """Folder of masks named as the images, instead of a model."""
+    data: Path | None = None
+    """Folder with images and masks; left out, the data that the run was trained on."""
+    split: str | None = None
+    """train, val, test or all; left out, every part that there is."""
+    layout: str = "auto"
+    """How the folder is laid out; auto finds out."""
+    trimap_border: str = "void"
+    """What a trimap's border is: void (not counted) or class (a third class)."""
+    group_by: str | None = None
+    """Regular expression whose first group names what must not be split."""
+    boundary_iou: bool = False
+    """Compute boundary IoU too."""
+    out: Path | None = None
+    """Folder for the scores per image and the confusion matrix of each part."""
+    device: str = "auto"
+    """Where to run: auto, cpu, cuda or cuda:N."""
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
+def evaluate(args: list[str]) -> int:
+    """Score a model, or a folder of masks, on a data set."""
+    command = parse(Evaluate, prog="trainer evaluate", args=args)
+    if (command.model is None) == (command.predictions is None):
+        raise ValueError("model: give either a model or --predictions DIR")
+    if command.split is not None:
+        names.check("split", command.split, PARTS)
+    with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
+        found = _assess(command, Path(scratch))
+    if command.out is not None:
+        for assessment in found:
+            assessment.write(command.out)
+    if command.json:
+        print_json(_as_json(found))
+    else:
+        _print(found)
+    return DONE
+
+
+def _assess(command: Evaluate, scratch: Path) -> list["Assessment"]:
+    from trainer.assessment import assess, masks_in_folder, masks_of_model
+    from trainer.forward import choose_device
+    from trainer.registry import resolve_model
+
+    folder = None if command.model is None else resolve_model(command.model, scratch)
+    collection = _collection(command, folder)
+    parts = _parts(command, collection, folder)
+    if folder is not None:
+        mask_of = masks_of_model(folder, collection, str(choose_device(command.device)))
+    else:
+        assert command.predictions is not None
+        mask_of = masks_in_folder(command.predictions, collection)
+    progress = Progress()
+    pairs = {pair.name: pair for pair in collection.pairs}
+
+    def assessed(part: str, members: Sequence[str]) -> "Assessment":
+        return assess(
+            mask_of,
+            [pairs[name] for name in members],
+            collection,
+            part=part,
+            boundary=command.boundary_iou,
+            watch=lambda items: progress.watch(items, part),
+        )
+
+    return [assessed(part, members) for part, members in parts.items()]
+
+
+def _collection(command: Evaluate, folder: Path | None) -> "Collection":
+    from trainer.data.layouts import open_collection
+
+    root = command.data
+    if root is None:
+        origin = _origin(folder)
+        if not origin.get("root"):
+            raise ValueError("data: give the folder of images and masks with --data")
+        root = Path(origin["root"])
+    collection = open_collection(
+        root,
+        layout=command.layout,
+        trimap_border=command.trimap_border,
+        group_by=command.group_by,
+    )
+    if collection.faults and any(fault.refuses for fault in collection.faults):
+        first = next(fault for fault in collection.faults if fault.refuses)
+        raise ValueError(f"data: {first.path}: {first.problem}")
+    return collection
+
+
+def _parts(
+    command: Evaluate, collection: "Collection", folder: Path | None
+) -> dict[str, Sequence[str]]:
+    """Return the names of each part: as the run split them, as published, or all as one."""
+    everything = [pair.name for pair in collection.pairs]
+    if command.split == "all":
+        return {"all": everything}
+    known = set(everything)
+    stored = _origin(folder).get("split", {})
+    if stored and all(name in known for part in stored.values() for name in part):
+        parts = {part: members for part, members in stored.items() if members}
+    else:
+        official: dict[str, list[str]] = {}
+        for pair in collection.pairs:
+            if pair.split is not None:
+                official.setdefault(pair.split, []).append(pair.name)
+        parts = official or {"all": everything}
+    if command.split is None:
+        return parts
+    if command.split not in parts:
+        raise ValueError(f"split: the data has no {command.split}; it has {', '.join(parts)}")
+    return {command.split: parts[command.split]}
+
+
+def _origin(folder: Path | None) -> dict[str, Any]:
+    """Return where a model's data lay and how it was split, if its folder says so."""
+    path = None if folder is None else folder / "origin.json"
+    if path is None or not path.is_file():
+        return {}
+    origin: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return origin
+
+
+def _as_json(found: Sequence["Assessment"]) -> dict[str, Any]:
+    values = {assessment.part: assessment.to_json() for assessment in found}
+    headline = next(part for part in ("test", "val", "all", "train") if part in values)
+    return {"split": headline, **values[headline], "splits": values}
+
+
+def _print(found: Sequence["Assessment"]) -> None:
+    console = Console()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for assessment in found:
+        table.add_column(f"{assessment.part} ({len(assessment.images)})", justify="right")
+    intervals = [assessment.intervals() for assessment in found]
+    for key in found[0].scores():
+        cells = []
+        for assessment, ranges in zip(found, intervals, strict=True):
+            interval = ranges.get(key)
+            shown = f" [{interval.low:.4f}, {interval.high:.4f}]" if interval else ""
+            cells.append(f"{assessment.scores()[key]:.4f}{shown}".replace("[", r"\["))
+        table.add_row(key, *cells)
+    for name in found[0].classes:
+        table.add_row(f"iou {name}", *(f"{a.per_class()[name]['iou']:.4f}" for a in found))
+    console.print(table)
+    for assessment in found:
+        worst = ", ".join(f"{name} {score:.4f}" for name, score in assessment.worst(5))
+        console.print(f"worst of {assessment.part}: {worst}", highlight=False, markup=False)

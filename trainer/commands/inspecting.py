@@ -1,0 +1,65 @@
+"""``trainer data``: what a folder holds, and what is wrong with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from tyro.conf import Positional
+
+from trainer.command_line import DONE, parse, print_json
+from trainer.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """Tell what is in a folder: layout, pairs, classes, splits, and every fault."""
+
+    path: Positional[Path]
+    """Folder with images and masks."""
+    layout: str = "auto"
+    """How the folder is laid out; auto finds out."""
+    trimap_border: str = "void"
+    """What a trimap's border is: void (not counted) or class (a third class)."""
+    group_by: str | None = None
+    """Regular expression whose first group names what must not be split, such as a patient."""
+    sheet: Path | None = None
+    """Write a contact sheet of images with their masks to this file."""
+    augment: str = "light"
+    """Augmentation that the sheet's last row shows."""
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
+def data(args: list[str]) -> int:
+    """Tell what is in a folder: layout, pairs, classes, splits, and every fault."""
+    command = parse(Data, prog="trainer data", args=args)
+    from trainer.data.inspection import inspect
+
+    progress = Progress()
+    found = inspect(
+        command.path,
+        layout=command.layout,
+        trimap_border=command.trimap_border,
+        group_by=command.group_by,
+        progress=lambda items: progress.watch(items, "reading"),
+    )
+    if command.sheet is not None:
+        from trainer.data.sheet import write_sheet
+
+        write_sheet(found.collection, command.sheet, augmentation=_augmentation(command.augment))
+    if command.json:
+        print_json(found.to_json())
+    else:
+        found.print(Console())
+    return DONE
+
+
+def _augmentation(name: str) -> Callable[..., Any] | None:
+    if name == "none":
+        return None
+    from trainer.data.augment import build_augmentation
+
+    augment = build_augmentation(name, 1.0)
+    return lambda image, target, seed: augment(image, target, (seed,))
