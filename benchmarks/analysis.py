@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy loads: one core
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.analysis.bootstrap import Interval, intervals
+from trainer.analysis.bootstrap import Interval, Side, intervals, on_logit
 from trainer.analysis.ratios import PixelCounts, ratio_of
 from trainer.analysis.stability import stability_table
 
@@ -68,18 +68,22 @@ class World:
         return both
 
     def truth(self, images: int = 2_000_000) -> dict[str, float]:
-        """Return the true differences; every image of the population gets a seed of its own."""
+        """Return the true values: of one population, or with seeds the mean over many."""
         random = np.random.default_rng(12345)
-        if not self.seeds:
-            a, b = self.draw(random, images, 1)
-            return {name: difference(name, a, b) for name in SCORES}
-        draws = [self.draw(random, 500, 1) for _ in range(images // 500)]
-        return {name: float(np.mean([difference(name, a, b) for a, b in draws])) for name in SCORES}
+        size = 500 if self.seeds else images
+        draws = [sides(*self.draw(random, size, 1)) for _ in range(images // size)]
+        return {name: float(np.mean([value(draw[name]) for draw in draws])) for name in draws[0]}
 
 
-def difference(name: str, a: PixelCounts, b: PixelCounts) -> float:
-    """Return the second configuration's score less the first's, each a mean over its seeds."""
-    return float(ratio_of(name, b).of_all().mean() - ratio_of(name, a).of_all().mean())
+def sides(a: PixelCounts, b: PixelCounts) -> dict[str, list[Side]]:
+    """Return what is measured: differences in each score, and one configuration's own Dice."""
+    differences = {name: [(-1, ratio_of(name, a)), (1, ratio_of(name, b))] for name in SCORES}
+    return {**differences, "dice of one": [(1, ratio_of("dice", a))]}
+
+
+def value(of: list[Side]) -> float:
+    """Return the sum of the sides, each a mean over its seeds."""
+    return float(sum(sign * ratio.of_all().mean() for sign, ratio in of))
 
 
 def simulate(
@@ -87,11 +91,11 @@ def simulate(
 ) -> dict[str, dict[str, float]]:
     """Return per score the coverage of both intervals and their mean width."""
     random = np.random.default_rng(images * 1000 + seeds)
-    held = {name: {"t": 0.0, "percentile": 0.0, "width": 0.0} for name in SCORES}
+    held = {name: {"t": 0.0, "percentile": 0.0, "width": 0.0} for name in truth}
     for run in range(runs):
         a, b = world.draw(random, images, seeds)
-        sides = {name: [(-1, ratio_of(name, a)), (1, ratio_of(name, b))] for name in SCORES}
-        found = intervals(sides, resamples=resamples, seed=run, level=0.95)
+        found = intervals(sides(a, b), resamples=resamples, seed=run, level=0.95)
+        found["dice of one"] = on_logit(found["dice of one"])
         for name, interval in found.items():
             _count(held[name], interval, truth[name])
     return {name: {key: total / runs for key, total in of.items()} for name, of in held.items()}
@@ -113,11 +117,13 @@ WORLDS = {
 }
 
 
-def coverage(runs: int, resamples: int) -> None:
+def coverage(worlds: list[str], runs: int, resamples: int) -> None:
     """Print a table: one row a world, number of images and number of seeds."""
     print(f"{runs} simulated comparisons a row, {resamples} resamples each; coverage in %")
-    print("world | images | seeds | " + " | ".join(f"{name}: t, percentile" for name in SCORES))
-    for name, world in WORLDS.items():
+    columns = (*SCORES, "dice of one")
+    print("world | images | seeds | " + " | ".join(f"{name}: t, percentile" for name in columns))
+    for name in worlds:
+        world = WORLDS[name]
         truth = world.truth()
         many = [(n, 1) for n in (3, 5, 10, 20, 50, 100, 300)]
         if world.seeds or name == "nothing but noise":
@@ -163,9 +169,10 @@ def main() -> None:
     parser.add_argument("what", choices=["stability", "coverage", "comparison"])
     parser.add_argument("--runs", type=int, default=2000, help="simulated comparisons a row")
     parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS))
     arguments = parser.parse_args()
     if arguments.what == "coverage":
-        coverage(arguments.runs, arguments.resamples)
+        coverage(arguments.worlds, arguments.runs, arguments.resamples)
     elif arguments.what == "stability":
         stability_cost()
     else:

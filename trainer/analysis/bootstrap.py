@@ -14,7 +14,7 @@ Tibshirani 1993, chapter 12; n / (n − 1) as in Hesterberg, The American Statis
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class Interval:
     percentile_high: float
     """The plain quantiles of the draws."""
     standard_error: float
-    degrees_of_freedom: int
+    degrees_of_freedom: float
     p_value: float
     """Two-sided, for the value 0; meaningful for a difference only."""
     level: float
@@ -68,9 +68,26 @@ def score_intervals(
     """Return each score with its interval over images, and over seeds where there are several.
 
     ``scores`` are keys of `trainer.analysis.ratios.RATIOS`, or ``dice/2``, ``iou/2`` for class 2.
+    Bounds come from the logit of the score, so they lie within 0 and 1 and reach further to the
+    side of failures that no image happened to show.
     """
     sides = {name: [(1, ratio_of(name, counts))] for name in scores}
-    return intervals(sides, resamples=resamples, seed=seed, level=level)
+    found = intervals(sides, resamples=resamples, seed=seed, level=level)
+    return {name: on_logit(interval) for name, interval in found.items()}
+
+
+def on_logit(interval: Interval) -> Interval:
+    """Return the interval of a score with its bounds taken on the logit scale (delta method)."""
+    score, half = interval.value, interval.high - interval.value
+    if not 0 < score < 1 or np.isnan(half):
+        return replace(interval, low=max(interval.low, 0.0), high=min(interval.high, 1.0))
+    odds = score / (1 - score)
+    widened = float(np.exp(min(half / (score * (1 - score)), 700.0)))
+    return replace(
+        interval,
+        low=odds / (odds + widened),
+        high=odds * widened / (1 + odds * widened),
+    )
 
 
 def intervals(
@@ -144,24 +161,24 @@ def _interval(
     )
 
 
-def _image_variance(means: Floats, images: int) -> tuple[float, int]:
+def _image_variance(means: Floats, images: int) -> tuple[float, float]:
     """Return the variance that the choice of images explains, and its degrees of freedom.
 
     A bootstrap's variance is that of the sample with divisor n; n / (n − 1) undoes it.
     """
     if images < 2:
-        return float("nan"), 1
-    return float(np.nanvar(means)) * images / (images - 1), images - 1
+        return float("nan"), 1.0
+    return float(np.nanvar(means)) * images / (images - 1), float(images - 1)
 
 
 def _with_seeds(
     by_images: float, images: int, side: Sequence[Side], of_all: Sequence[Floats]
-) -> tuple[float, int]:
+) -> tuple[float, float]:
     """Return the variance over images and seeds, and its degrees of freedom.
 
     The images' and the seeds' shares both hold what is particular to an image under one seed, so
     it is taken off once (the two-way layout's interaction mean square, on influences). Degrees of
-    freedom after Satterthwaite (1946), rounded down.
+    freedom after Satterthwaite (1946).
     """
     shares = [(by_images, images - 1)]
     interaction = 0.0
@@ -176,7 +193,7 @@ def _with_seeds(
     by_seeds = sum(share for share, _ in shares[1:])
     total = max(by_images, by_seeds, by_images + by_seeds - interaction)
     spread = sum(share**2 / freedom for share, freedom in shares if freedom > 0)
-    return total, max(1, int(total**2 / spread)) if spread > 0 else 1
+    return total, max(1.0, total**2 / spread) if spread > 0 else 1.0
 
 
 def _draw_seeds(
@@ -198,7 +215,7 @@ def _quantiles(draws: Floats, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _p_value(value: float, error: float, freedom: int) -> float:
+def _p_value(value: float, error: float, freedom: float) -> float:
     if np.isnan(value) or np.isnan(error):
         return float("nan")
     if error == 0:

@@ -7,6 +7,7 @@ epochs where a single odd epoch must not decide.
 
 import numpy as np
 
+from trainer.analysis import student
 from trainer.analysis.dips import RECOVERY_MARGIN
 from trainer.analysis.fallen import describe, fallen
 from trainer.analysis.findings import Finding, Floats, RunFacts
@@ -34,7 +35,8 @@ IMPROVING_GAIN = 0.005
 DEFAULT_CLAIM = 0.01
 """The difference in Dice that people usually report as one, where no claim is given."""
 FEW_IMAGES = 20
-"""Below this number of images no interval by bootstrap can be relied on (docs/metrics.md)."""
+"""Below this number of validation images a single one moves the mean by more than 5 % of its own
+score, and percentile intervals cover less than nine times in ten (docs/metrics.md)."""
 
 
 def diverged(facts: RunFacts) -> Finding | None:
@@ -229,14 +231,16 @@ def too_few_images(facts: RunFacts) -> Finding | None:
     """Report a validation set that cannot carry the difference claimed.
 
     From the per-image Dice of the best epoch the half-width of a 95 % interval of their mean is
-    1.96 × standard deviation / √n; without it only the number of images can be judged.
+    t × standard deviation / √n; without it only the number of images can be judged.
     """
     claim = facts.claimed_difference or DEFAULT_CLAIM
     scores = _best_epoch_scores(facts)
     number = scores.size or facts.num_val_images
     if not number:
         return None
-    half = 1.96 * float(scores.std(ddof=1)) / np.sqrt(number) if scores.size > 1 else np.nan
+    half = np.nan
+    if number > 1 and scores.size:
+        half = student.quantile(0.95, number - 1) * float(scores.std(ddof=1)) / np.sqrt(number)
     if not (half > claim or number < FEW_IMAGES):
         return None
     suggestion = "validate on more images or folds, and compare runs image by image"
@@ -249,7 +253,7 @@ def too_few_images(facts: RunFacts) -> Finding | None:
             f"{suggestion}"
         ),
         threshold=(
-            f"1.96 × standard deviation of the per-image Dice / √n > {claim:g}, or n < {FEW_IMAGES}"
+            f"half of the 95 % interval of the mean per-image Dice > {claim:g}, or n < {FEW_IMAGES}"
         ),
         suggestion=suggestion,
         evidence={"images": number, "half_width": half, "claimed_difference": claim},

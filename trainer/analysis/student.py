@@ -7,11 +7,22 @@ LARGE = 1000
 """Degrees of freedom from which the normal distribution stands in: 0.1 % apart at 95 %."""
 
 
-def two_sided_p(t: float, degrees_of_freedom: int) -> float:
+def two_sided_p(t: float, degrees_of_freedom: float) -> float:
     """Return the probability of a value at least as far from 0 as ``t``.
 
-    Abramowitz and Stegun 26.7.3 and 26.7.4, exact for whole degrees of freedom of at least 1.
+    Exact for whole degrees of freedom of at least 1; between two of them it is interpolated in
+    their reciprocals, which is right to 0.004.
     """
+    below = int(degrees_of_freedom)
+    p = _two_sided_p(t, below)
+    if below == degrees_of_freedom:
+        return p
+    share = (1 / below - 1 / degrees_of_freedom) / (1 / below - 1 / (below + 1))
+    return (1 - share) * p + share * _two_sided_p(t, below + 1)
+
+
+def _two_sided_p(t: float, degrees_of_freedom: int) -> float:
+    """Abramowitz and Stegun 26.7.3 (odd) and 26.7.4 (even)."""
     if t != t:
         return float("nan")
     t = abs(t)
@@ -30,7 +41,7 @@ def two_sided_p(t: float, degrees_of_freedom: int) -> float:
 
 
 @cache
-def quantile(level: float, degrees_of_freedom: int) -> float:
+def quantile(level: float, degrees_of_freedom: float) -> float:
     """Return t such that a share ``level`` of the distribution lies within ±t."""
     low, high = 0.0, 1.0
     while two_sided_p(high, degrees_of_freedom) > 1 - level:

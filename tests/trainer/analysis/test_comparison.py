@@ -7,7 +7,7 @@ from scipy import stats
 from tests.trainer.analysis.simulated import counts, pair
 from trainer.analysis.bootstrap import score_intervals
 from trainer.analysis.comparison import compare, compare_all, holm
-from trainer.analysis.ratios import PixelCounts
+from trainer.analysis.ratios import PixelCounts, ratio_of
 
 
 def coverage(truth: float, *, runs: int, images: int, **world: float) -> float:
@@ -21,13 +21,12 @@ def coverage(truth: float, *, runs: int, images: int, **world: float) -> float:
     return held / runs
 
 
-def true_difference(**world: float) -> float:
-    # Seeds enter once per small data set, so that their spread averages out too.
+def true_difference(*, populations: int, images: int, **world: float) -> float:
     random = np.random.default_rng(99)
     found = []
-    for _ in range(1000):
-        a, b = pair(random, 500, gap=0.2, **world)
-        found.append(compare(a, b, scores=(), resamples=2, at_most=0).interval.value)
+    for _ in range(populations):
+        a, b = (ratio_of("dice", side) for side in pair(random, images, gap=0.2, **world))
+        found.append(float(a.of_all().mean() - b.of_all().mean()))
     return float(np.mean(found))
 
 
@@ -87,6 +86,27 @@ def test_intervals_of_one_configuration() -> None:
         assert (interval.images, interval.seeds, interval.resamples) == (30, (1,), 10_000)
 
 
+def test_bounds_of_a_score_are_those_of_its_logit() -> None:
+    a, _ = pair(np.random.default_rng(0), 20)
+    found = score_intervals(a, ("dice",))["dice"]
+    by_hand = stats.t.ppf(0.975, 19) * found.standard_error / (found.value * (1 - found.value))
+    logits = [np.log(x / (1 - x)) for x in (found.low, found.value, found.high)]
+    assert np.diff(logits) == pytest.approx([by_hand, by_hand])
+
+
+@pytest.mark.parametrize(("tp", "wrong", "score"), [(0, 5, 0.0), (5, 0, 1.0)])
+def test_a_score_at_the_end_of_its_range_stays_there(tp: int, wrong: int, score: float) -> None:
+    counted = np.full((1, 6, 2), tp), np.full((1, 6, 2), wrong), np.full((1, 6, 2), wrong)
+    found = score_intervals(PixelCounts(*counted), ("dice",))["dice"]
+    assert (found.low, found.value, found.high) == (score, score, score)
+
+
+def test_one_image_has_no_interval() -> None:
+    a, _ = pair(np.random.default_rng(0), 1)
+    found = score_intervals(a, ("dice",))["dice"]
+    assert np.isnan([found.low, found.high]).all()
+
+
 def test_the_same_seed_gives_the_same_interval_and_another_a_close_one() -> None:
     a, b = pair(np.random.default_rng(5), 30)
     first, again, other = (compare(a, b, seed=seed).interval for seed in (0, 0, 1))
@@ -102,16 +122,17 @@ def test_blocks_of_resamples_are_all_counted() -> None:
 
 
 def test_nominal_95_percent_cover_between_92_and_98() -> None:
-    truth = true_difference()
+    truth = true_difference(populations=1, images=300_000)
     for images in (5, 20):
         assert 0.92 <= coverage(truth, runs=400, images=images) <= 0.98
 
 
 @pytest.mark.slow
 def test_coverage_over_seeds() -> None:
-    truth = true_difference(seed_spread=0.2)
+    # Many small populations, so that the spread of their seeds averages out too.
+    truth = true_difference(populations=2000, images=200, seed_spread=0.2)
     for seeds in (3, 5):
-        covered = coverage(truth, runs=600, images=30, seeds=seeds, seed_spread=0.2)
+        covered = coverage(truth, runs=300, images=30, seeds=seeds, seed_spread=0.2)
         assert 0.92 <= covered <= 0.98
 
 

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tests.trainer.analysis.curves import BY_DRAWDOWN, LR_1E_4
 from trainer.analysis.diagnosis import RULES, Finding, History, PerImageDice, diagnose
@@ -247,7 +248,7 @@ def test_too_few_images_for_the_difference_claimed() -> None:
     curves = {"val/dice": [0.7, 0.8]}
     finding = found("validation set too small", curves, per_image=spread, claimed_difference=0.02)
     assert finding is not None
-    half = 1.96 * spread.dice[1, :, 1].std(ddof=1) / 5
+    half = stats.t.ppf(0.975, 24) * spread.dice[1, :, 1].std(ddof=1) / 5
     assert finding.evidence["half_width"] == pytest.approx(half)
     assert finding.severity == "warning"
     large = found("validation set too small", curves, per_image=spread, claimed_difference=0.1)

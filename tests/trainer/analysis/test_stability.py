@@ -95,10 +95,10 @@ def test_a_spread_of_the_last_epochs_would_miss_the_dip() -> None:
 
 
 def test_table_equals_the_single_run_and_the_definitions() -> None:
-    curves = random_curves(300, 60)
+    curves = random_curves(120, 60)
     table = stability_table(curves)
-    assert table["dips"][~np.isnan(table["dips"])].sum() > 100, "the curves must test something"
-    assert np.nansum(table["unrecovered_dips"]) > 5
+    assert table["dips"][~np.isnan(table["dips"])].sum() > 50, "the curves must test something"
+    assert np.nansum(table["unrecovered_dips"]) > 1
     for row, curve in enumerate(curves):
         single = stability(curve[~np.isnan(curve)])
         expected = by_the_book(curve[~np.isnan(curve)].tolist())
