@@ -32,15 +32,16 @@ def set_note(run_id: str, text: str) -> None:
         client().set_tag(run_id, MLFLOW_RUN_NOTE, text)
 
 
-def set_tag(run_id: str, key: str, value: str) -> None:
+def tag_runs(run_ids: Iterable[str], key: str, value: str) -> None:
     """Set a tag of the user's own; ``ValueError`` for a name that is empty, long or reserved."""
     name = key.strip()
     if not name or len(name) > MAX_TAG_NAME:
         raise ValueError(f"tag: a name has 1 to {MAX_TAG_NAME} characters")
     if name.startswith(OWN_PREFIXES):
         raise ValueError(f"tag: {name!r} is kept for the trainer's own; choose another name")
-    with _refusals(run_id):
-        client().set_tag(run_id, name, value)
+    for run_id in run_ids:
+        with _refusals(run_id):
+            client().set_tag(run_id, name, value)
 
 
 def delete_tag(run_id: str, key: str) -> None:

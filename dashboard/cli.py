@@ -1,0 +1,106 @@
+"""The ``dashboard`` command: serve the pages of the current store."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.settings import Settings
+from dashboard.theme import streamlit_options
+from trainer.command_line import guarded, parse
+from trainer.store import tracking_uri
+
+UPLOAD_MIB = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serve:
+    """Serve the dashboard of the current store until interrupted."""
+
+    port: int = 8501
+    """Port to listen on."""
+    address: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 is every interface of this machine, see docs/serving.md."""
+    read_only: bool = False
+    """Show everything, change nothing: no tags, notes, archive or aliases."""
+    login: bool = False
+    """Ask for a login by OpenID Connect; needs secrets.toml, see docs/serving.md."""
+
+
+def main() -> int:
+    """Run the command line and return the exit code."""
+    return guarded("dashboard", lambda: serve(parse(Serve, prog="dashboard", args=sys.argv[1:])))
+
+
+def serve(command: Serve) -> int:
+    """Start Streamlit, print the address, and return its exit code.
+
+    Raises ``ValueError`` when the port is taken or out of range, or when ``--login`` lacks its
+    secrets.
+    """
+    _check(command)
+    arguments = streamlit_command(command)
+    settings = Settings(read_only=command.read_only, login=command.login)
+    print(f"Segscope dashboard: http://{_shown(command.address)}:{command.port}", flush=True)
+    print(f"store: {tracking_uri()}  (Ctrl-C stops)", file=sys.stderr, flush=True)
+    process = subprocess.Popen(arguments, env=os.environ | settings.to_environment())
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait(timeout=10)
+        return 0
+
+
+def streamlit_command(command: Serve) -> list[str]:
+    """Return the command line that serves the app: headless, silent, bound to one address."""
+    options: dict[str, object] = {
+        "server.port": command.port,
+        "server.address": command.address,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.runOnSave": False,
+        "runner.magicEnabled": False,
+        "server.maxUploadSize": UPLOAD_MIB,
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "logger.level": "warning",
+    } | streamlit_options()
+    app = Path(__file__).with_name("app.py")
+    flags = [f"--{name}={_value(value)}" for name, value in options.items()]
+    return [sys.executable, "-m", "streamlit", "run", str(app), *flags]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value) if isinstance(value, list) else str(value)
+
+
+def _shown(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _check(command: Serve) -> None:
+    import socket
+
+    if not 1 <= command.port <= 65535:
+        raise ValueError(f"port: {command.port} must lie in 1 to 65535")
+    family = socket.AF_INET6 if ":" in command.address else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((command.address, command.port))
+        except OSError as error:
+            where = f"{_shown(command.address)}:{command.port}"
+            raise ValueError(f"port: {where} cannot be served ({error.strerror})") from error
+    if command.login and not _secrets():
+        raise ValueError("login: no .streamlit/secrets.toml with [auth] here; see docs/serving.md")
+
+
+def _secrets() -> bool:
+    places = (Path.cwd() / ".streamlit/secrets.toml", Path.home() / ".streamlit/secrets.toml")
+    return any(p.is_file() and "[auth" in p.read_text(encoding="utf-8") for p in places)

@@ -1,0 +1,43 @@
+"""From one page to another, with the address that reopens the view."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from dashboard.components import selection
+
+PENDING = "_open_page"
+
+
+def open_page(name: str, **params: str) -> None:
+    """Go to the page ``name`` (its file's name) with query parameters; keeps the selection.
+
+    Works in a callback too: the page is then switched when the app runs next.
+    """
+    st.session_state[PENDING] = (name, dict(params))
+
+
+def follow() -> None:
+    """Switch to the page that a callback asked for; the router calls this once a run."""
+    pending = st.session_state.pop(PENDING, None)
+    if pending is not None:
+        name, params = pending
+        st.switch_page(f"pages/{name}.py", query_params=with_selection(params))
+
+
+def page_link(name: str, label: str, *, help: str | None = None, **params: str) -> None:
+    """Show a link to the page ``name`` with query parameters; keeps the selection."""
+    st.page_link(f"pages/{name}.py", label=label, help=help, query_params=with_selection(params))
+
+
+def open_clicked(key: str, ids: list[str]) -> None:
+    """Open the run whose button in a table was pressed; a callback."""
+    row = st.session_state[key]["row"]
+    if row < len(ids):
+        open_page("run", run=ids[row])
+
+
+def with_selection(params: Mapping[str, str]) -> dict[str, str]:
+    """Return query parameters with the selected runs added, unless they choose others."""
+    chosen = ",".join(selection.selected())
+    return ({selection.KEY: chosen} if chosen else {}) | dict(params)

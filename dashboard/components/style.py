@@ -1,0 +1,15 @@
+"""The few things that Streamlit's theme options do not reach."""
+
+import streamlit as st
+
+_CSS = """<style>
+[data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
+[data-testid="stText"], [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
+[data-testid="stSidebarContent"] [data-testid="stText"] { font-size: 0.85rem; }
+[data-testid="stAppDeployButton"] { display: none; }
+</style>"""
+
+
+def apply() -> None:
+    """Add the house's style to the page; once a run of the app."""
+    st.html(_CSS)

@@ -1,0 +1,43 @@
+"""What all figures share: compact margins, tabular numbers, a quiet grid."""
+
+import plotly.graph_objects as go
+
+GRID = "rgba(128,128,128,0.18)"
+AXIS = "rgba(128,128,128,0.55)"
+GROUND = "rgba(0,0,0,0)"
+
+
+def styled(
+    figure: go.Figure, *, x: str, y: str, height: int = 420, legend: bool = True
+) -> go.Figure:
+    """Return the figure with the house's layout; ``x`` and ``y`` are the axes' titles."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 56, "r": 16, "t": 24, "b": 44},
+        paper_bgcolor=GROUND,
+        plot_bgcolor=GROUND,
+        showlegend=legend,
+        legend={"orientation": "v", "x": 1.01, "y": 1, "xanchor": "left", "font": {"size": 12}},
+        hoverlabel={"namelength": -1, "align": "left"},
+        font={"size": 12},
+        dragmode="zoom",
+        uirevision="keep",
+    )
+    line = {"gridcolor": GRID, "linecolor": AXIS, "zerolinecolor": GRID, "automargin": True}
+    figure.update_xaxes(title={"text": x, "standoff": 8}, **line)
+    figure.update_yaxes(title={"text": y, "standoff": 8}, **line)
+    return figure
+
+
+def escaped(text: str) -> str:
+    """Return text that plotly shows as it is: its labels are a small HTML."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def empty(message: str, *, height: int = 220) -> go.Figure:
+    """Return a figure that says why it shows nothing."""
+    figure = go.Figure()
+    figure.add_annotation(text=escaped(message), showarrow=False, x=0.5, y=0.5, xref="paper",
+                          yref="paper", font={"size": 13})  # fmt: skip
+    figure.update_layout(height=height, paper_bgcolor=GROUND, plot_bgcolor=GROUND)
+    return figure.update_xaxes(visible=False).update_yaxes(visible=False)

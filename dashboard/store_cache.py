@@ -1,0 +1,177 @@
+"""What has been read of one store, kept up to date with few, small reads.
+
+A finished run never changes, so its history is read once. The table of runs is completed by what
+changed since the last look, and read whole again now and then, because a tag that another program
+changed shows in no other way. Nothing here knows Streamlit.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from trainer.tracking import reading
+
+FRESH_SECONDS = 1.5
+WHOLE_SECONDS = 60.0
+CHEAP_SECONDS = 0.3
+OVERLAP_MS = 30_000
+"""Clocks of several machines differ; a change is looked for this much before the last look."""
+
+
+class Curve(NamedTuple):
+    """One metric of one run: epochs ascending, each once, and the value logged last for each."""
+
+    steps: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+EMPTY = Curve(np.empty(0, np.int64), np.empty(0))
+
+
+class _Entry(NamedTuple):
+    curve: Curve
+    ended: object
+    """When the run had ended as its history was read; None while it went on."""
+    read_at: float
+    newest: int
+
+
+class StoreCache:
+    """Everything read of the store at ``uri``; safe to share between sessions."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.generation = 0
+        """Counts up whenever the table of runs has changed: a key for what is made from it."""
+        self._lock = threading.RLock()
+        self._runs: pd.DataFrame | None = None
+        self._looked = self._whole = float("-inf")
+        self._looked_ms = 0
+        self._cost = 0.0
+        self._refreshing = False
+        self._curves: dict[str, dict[str, _Entry]] = {}
+
+    def runs(self) -> pd.DataFrame:
+        """Return the table of `reading.list_runs`, at most a few seconds old; do not change it.
+
+        Raises ``ValueError`` when the store cannot be read.
+        """
+        with self._lock:
+            now = time.monotonic()
+            if self._runs is None:
+                self._read_whole()
+            elif now - self._looked > FRESH_SECONDS:
+                self._read_changes()
+                if now - self._whole > WHOLE_SECONDS:
+                    self._refresh_whole()
+            assert self._runs is not None
+            return self._runs
+
+    def forget(self) -> None:
+        """Read everything anew at the next look: after a write, or when the reader asks for it."""
+        with self._lock:
+            self._runs = None
+            self._curves = {}
+
+    def reread(self) -> None:
+        """Read the table of runs anew at the next look, keeping histories."""
+        with self._lock:
+            self._runs = None
+
+    def curves(self, run_ids: Iterable[str], metric: str) -> dict[str, Curve]:
+        """Return one metric of each run, full; a run that never logged it has an empty curve."""
+        wanted = list(dict.fromkeys(run_ids))
+        ended = self._ended(wanted)
+        with self._lock:
+            entries = self._curves.setdefault(metric, {})
+            now = time.monotonic()
+            absent = [r for r in wanted if r not in entries]
+            moving = [r for r in wanted if r in entries and _is_old(entries[r], ended[r], now)]
+            if absent:
+                self._read_curves(metric, absent, ended, since=None)
+            if moving:
+                since = min(entries[r].newest for r in moving)
+                self._read_curves(metric, moving, ended, since=since)
+            return {r: entries[r].curve for r in wanted}
+
+    def _ended(self, run_ids: Sequence[str]) -> dict[str, object]:
+        runs = self.runs()
+        known = runs.loc[runs.index.intersection(list(run_ids))]
+        done = ~known["status"].isin(reading.UNFINISHED)
+        times = dict(zip(known.index[done], known["ended"][done], strict=True))
+        return {run_id: times.get(run_id) for run_id in run_ids}
+
+    def _read_curves(
+        self, metric: str, run_ids: list[str], ended: dict[str, object], since: int | None
+    ) -> None:
+        entries = self._curves[metric]
+        read_at = time.monotonic()
+        table = reading.histories(run_ids, [metric], since=since, uri=self.uri)
+        pieces = dict(tuple(table.groupby("run_id", observed=True)[["step", "value", "timestamp"]]))
+        for run_id in run_ids:
+            old = entries[run_id].curve if since is not None else EMPTY
+            piece = pieces.get(run_id)
+            curve, newest = old, entries[run_id].newest if since is not None else 0
+            if piece is not None:
+                newest = int(piece["timestamp"].max())
+                curve = _newest_per_step(
+                    np.concatenate([old.steps, piece["step"].to_numpy()]),
+                    np.concatenate([old.values, piece["value"].to_numpy()]),
+                )
+            entries[run_id] = _Entry(curve, ended[run_id], read_at, newest)
+
+    def _read_whole(self) -> None:
+        started = time.monotonic()
+        looked_ms = int(time.time() * 1000)
+        runs = reading.list_runs(self.uri)
+        with self._lock:
+            self._runs = runs
+            self.generation += 1
+            self._looked = self._whole = time.monotonic()
+            self._looked_ms = looked_ms
+            self._cost = self._whole - started
+
+    def _read_changes(self) -> None:
+        assert self._runs is not None
+        looked_ms = int(time.time() * 1000)
+        changes = reading.latest_changes(self._looked_ms - OVERLAP_MS, self.uri)
+        changed = changes.reindex(columns=self._runs.columns)
+        known = self._runs.reindex(changes.index)
+        if len(changes) and not (set(changes) <= set(self._runs) and changed.equals(known)):
+            self._runs = reading.updated(self._runs, changes)
+            self.generation += 1
+        self._looked = time.monotonic()
+        self._looked_ms = looked_ms
+
+    def _refresh_whole(self) -> None:
+        # A large store takes seconds: nobody waits for them, the older table serves meanwhile.
+        if self._cost < CHEAP_SECONDS:
+            self._read_whole()
+        elif not self._refreshing:
+            self._refreshing = True
+            threading.Thread(target=self._refresh_behind, daemon=True).start()
+
+    def _refresh_behind(self) -> None:
+        try:
+            self._read_whole()
+        except ValueError:
+            # The next look in the foreground meets the same trouble, and says so to somebody.
+            self._whole = time.monotonic()
+        finally:
+            self._refreshing = False
+
+
+def _is_old(entry: _Entry, ended: object, now: float) -> bool:
+    if ended is None:
+        return now - entry.read_at > FRESH_SECONDS
+    return entry.ended != ended
+
+
+def _newest_per_step(steps: NDArray[np.int64], values: NDArray[np.float64]) -> Curve:
+    unique, position = np.unique(steps[::-1], return_index=True)
+    return Curve(unique, values[::-1][position])
