@@ -76,13 +76,14 @@ def survey(root: Path, within: Sequence[str] = ()) -> Survey:
     folders = walk(root)
     if within:
         folders = [f for f in folders if any(f.path.is_relative_to(root / top) for top in within)]
-    alone = {folder.path: source for folder in folders if (source := _by_affix(folder))}
+    alone = {f.path: s for f in folders if (s := _by_affix(f)) and 2 * _files(s) >= len(f.files)}
     rest = [folder for folder in folders if folder.path not in alone]
     masks = [folder for folder in rest if folder.place.role == "mask"]
     images = [folder for folder in rest if folder.place.role != "mask"]
     matched = _between_two(images, masks)
     in_use = {folder.path for two in matched for folder in (two.images, two.masks)}
-    alone |= {f.path: s for f in rest if f.path not in in_use and (s := _by_suffix(f))}
+    unused = [folder for folder in rest if folder.path not in in_use]
+    alone |= {f.path: s for f in unused if (s := _by_affix(f) or _by_suffix(f))}
     notes = []
     if not alone and not matched:
         matched = _by_content(images)
@@ -109,6 +110,10 @@ def _by_affix(folder: Folder) -> Source | None:
     if enough and all(_proven(image, found[0]) for image, found in joined.pairs):
         return Source(place=folder.place, joined=joined)
     return None
+
+
+def _files(source: Source) -> int:
+    return len(source.joined.pairs) + len(_claimed(source.joined))
 
 
 def _proven(image: Path, mask: Path) -> bool:

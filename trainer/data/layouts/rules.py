@@ -16,6 +16,8 @@ from trainer.data.layouts.looking import Seen
 
 CURE = "say what they mean in a classes.yaml beside the data"
 
+MAX_COLOURS = 64
+
 # Values this close to 0 or 255 are those two, seen through lossy compression.
 NEAR = 40
 MOST = 0.9  # of the pixels must be near 0 or 255 for the rest to count as smoothed edges
@@ -137,6 +139,8 @@ def _by_indices(seen: Seen, found: Sequence[int]) -> Decoding:
         void = ", 255 is void"
     note = f"masks: class indices 0 to {max(labels)}{void} ({seen.how_many})"
     colours = _palette_colours(seen, max(labels) + 1)
+    if len(colours) == 2:
+        return Decoding(coding=MaskCoding(values=values), classes=two_classes(), notes=(note,))
     classes = tuple(
         ClassInfo(name=f"class {index}", colour=colours[index]) for index in range(len(colours))
     )
@@ -155,12 +159,15 @@ def _palette_colours(seen: Seen, number: int) -> list[Colour]:
 
 
 def by_colours(seen: Seen) -> Decoding:
-    common = [colour for colour, n in seen.colours.most_common() if n]
-    nearest = False
-    if len(common) > MAX_CLASSES or seen.lossy:
+    """Return the coding of RGB masks: each colour a class, or the few that others scatter round.
+
+    Raises ``ValueError`` where there are too many, as in a photograph.
+    """
+    common = list(seen.colours)
+    nearest = len(common) > MAX_COLOURS or seen.lossy
+    if nearest:
         common = _dominant(seen.colours)
-        nearest = True
-    if len(common) > 64 or len(common) < 2:
+    if not 2 <= len(common) <= MAX_COLOURS or (nearest and not _flat(seen.colours, common)):
         raise ValueError(f"masks hold {len(seen.colours):,} colours, too many for classes; {CURE}")
     ordered = sorted(common)
     classes = tuple(ClassInfo(name=f"colour {_hex(colour)}", colour=colour) for colour in ordered)
@@ -183,11 +190,21 @@ def _dominant(colours: Counter[Colour]) -> list[Colour]:
     for colour, n in colours.most_common(4096):
         if n < 0.001 * colours.total():
             break
-        if all(
-            max(abs(a - b) for a, b in zip(colour, other, strict=True)) > 48 for other in dominant
-        ):
+        if all(_distance(colour, other) > 48 for other in dominant):
             dominant.append(colour)
     return dominant
+
+
+def _flat(colours: Counter[Colour], dominant: Sequence[Colour]) -> bool:
+    """Say whether most pixels have nearly a dominant colour, as areas of a mask do."""
+    close = sum(
+        n for colour, n in colours.items() if any(_distance(colour, d) <= 8 for d in dominant)
+    )
+    return close >= 0.6 * colours.total()
+
+
+def _distance(one: Colour, other: Colour) -> int:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True))
 
 
 def _hex(colour: Colour) -> str:

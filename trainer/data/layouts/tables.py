@@ -45,7 +45,8 @@ def _named(seen: Seen, table: ClassTable, trimap_border: str) -> Decoding:
     labels = {value for value in seen.values if value not in (VOID, *table.void_values)}
     note = f"masks: class names from {where.name}"
     void = dict.fromkeys((*table.void_values, VOID), VOID)
-    if labels and max(labels) < number:
+    # 0 and 255 alone are two classes, not one class and void.
+    if labels and max(labels) < number and (len(labels) > 1 or VOID not in seen.values):
         coding = MaskCoding(values={index: index for index in range(number)} | void)
         notes = (f"{note}, for values 0 to {number - 1} ({seen.how_many})",)
         return Decoding(coding=coding, classes=_infos(table), notes=notes)
