@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from trainer.data.reading import read_image, read_target, size_mismatch
 
 # Where a copy stands in two official parts, the one in the part named first is left out.
 EXPENDABLE = ("train", "val", "test")
+# Wraps an iteration to show how far it is, as `trainer.progress.Progress.watch` does.
+Watch = Callable[[Iterable[Any]], Iterable[Any]]
+
 BACKGROUNDS = frozenset({"background", "interior", "class 0"})
 
 
@@ -46,7 +50,7 @@ def check_pairs(
     collection: Collection,
     *,
     workers: int | None = None,
-    progress: Callable[[Iterable[PairReport]], Iterable[PairReport]] | None = None,
+    progress: Watch | None = None,
 ) -> list[Fault]:
     """Return every fault of the collection, those of its file names first.
 
@@ -67,12 +71,17 @@ def examine(
     collection: Collection,
     *,
     workers: int | None = None,
-    progress: Callable[[Iterable[PairReport]], Iterable[PairReport]] | None = None,
+    progress: Watch | None = None,
 ) -> list[PairReport]:
     """Read every pair, in parallel, and return what each holds, in the collection's order."""
-    with ThreadPoolExecutor(workers) as pool:
-        reports = pool.map(lambda pair: examine_pair(pair, collection), collection.pairs)
-        return list(progress(reports) if progress else reports)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="check")
+    try:
+        waiting = [pool.submit(examine_pair, pair, collection) for pair in collection.pairs]
+        watched = progress(waiting) if progress else waiting
+        return [future.result() for future in watched]
+    finally:
+        # Whoever interrupts must not wait for thousands of files.
+        pool.shutdown(cancel_futures=True)
 
 
 def examine_pair(pair: Pair, collection: Collection) -> PairReport:

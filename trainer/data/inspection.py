@@ -1,7 +1,7 @@
 """Everything that ``trainer data PATH`` tells of a folder."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from trainer.config import TrainConfig
 from trainer.data.collection import Collection, Fault
-from trainer.data.faults import PairReport, all_faults, examine
+from trainer.data.faults import PairReport, Watch, all_faults, examine
 from trainer.data.layouts import open_collection
 from trainer.data.layouts.listing import readable
 from trainer.data.splits import PARTS, make_split
@@ -182,7 +182,7 @@ def inspect(
     trimap_border: str = "void",
     group_by: str | None = None,
     workers: int | None = None,
-    progress: Callable[[Iterable[PairReport]], Iterable[PairReport]] | None = None,
+    progress: Watch | None = None,
 ) -> Inspection:
     """Read every file under ``path`` once and report what is there.
 

@@ -80,11 +80,18 @@ def test_faults_come_in_the_order_of_the_pairs_whatever_the_workers(broken, work
     assert check_pairs(collection, workers=workers) == check_pairs(collection)
 
 
-def test_progress_sees_every_pair(broken):
+def test_progress_is_told_how_many_there_are_and_sees_each(broken):
     collection = open_collection(broken)
     seen = []
-    check_pairs(collection, progress=lambda reports: (seen.append(r.pair) or r for r in reports))
-    assert seen == list(collection.pairs)
+
+    def watch(items):
+        assert len(items) == len(collection.pairs)
+        for item in items:
+            yield item
+            seen.append(item)
+
+    check_pairs(collection, progress=watch)
+    assert len(seen) == len(collection.pairs)
 
 
 def test_a_copy_in_another_official_split_refuses_and_spares_the_test(draw, tmp_path):

@@ -1,9 +1,14 @@
 """What the values of masks mean: found by looking, or said by a table beside the data."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from trainer.catalogue import LAYOUTS
+from trainer.data.classes import TABLES, find_table
 from trainer.data.collection import VOID, MaskCoding
 from trainer.data.layouts import open_collection
 
@@ -248,3 +253,20 @@ def test_a_wrong_classes_yaml_is_named_with_what_is_wrong(draw, tmp_path, text, 
         open_collection(tmp_path)
     assert "classes.yaml" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "data.md"
+
+
+def test_every_classes_yaml_of_the_documentation_is_one(tmp_path):
+    blocks = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) >= 3
+    for block in blocks:
+        (tmp_path / "classes.yaml").write_text(block)
+        assert find_table(tmp_path) is not None
+
+
+def test_every_layout_and_table_is_documented():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for name in [*LAYOUTS, *TABLES]:
+        assert f"`{name}`" in text, name

@@ -60,8 +60,14 @@ def _read(root: Path, options: Options) -> Collection:
         classes=classes,
         coding=MaskCoding(threshold=127, layered=len(folders) > 1),
         faults=tuple(faults),
-        notes=("masks: above 127 is foreground; several masks of an image are laid over another",),
+        notes=_notes(pairs),
     )
+
+
+def _notes(pairs: list[Pair]) -> tuple[str, ...]:
+    several = sum(bool(pair.more_masks) for pair in pairs)
+    over = f"; {several} images have several masks, laid over each other" if several else ""
+    return (f"masks: above 127 is foreground{over}",)
 
 
 def _prepared(root: Path, folders: list[Path]) -> tuple[list[Pair], list[Fault]]:
