@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeps.claims import REASON, is_alive
@@ -156,4 +155,7 @@ def importances(sweep: Sweep) -> dict[str, float] | None:
     """
     if len(sweep.trials(TrialState.COMPLETE)) < ENOUGH_FOR_IMPORTANCE:
         return None
+    # Late: it imports scikit-learn where that is installed, seconds for every worker.
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
     return get_param_importances(sweep.study, evaluator=PedAnovaImportanceEvaluator())

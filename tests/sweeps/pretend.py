@@ -1,6 +1,7 @@
 """Stands in for training: curves computed from the config, so that a search takes no time.
 
-A module of its own, so that worker processes can import it by name.
+A module of its own, so that worker processes can import it by name; torch is not imported, for
+they would wait longer for it than for all the rest.
 """
 
 import math
@@ -9,13 +10,27 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from sweeps.claims import claim, present
+from sweeps.study import load
+from sweeps.workers import work
 from trainer.config import TrainConfig
-from trainer.fitting import FitResult, StopTraining
 from trainer.tracking import start_run
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a sweep reads of a `trainer.fitting.FitResult`."""
+
+    run_id: str
+    outcome: str
+    epochs: int
+    best: dict[str, float]
+    reason: str | None = None
 
 
 def quality(config: TrainConfig) -> float:
@@ -35,12 +50,19 @@ def fit(
     tags: Mapping[str, str] | None = None,
     on_epoch: OnEpoch | None = None,
     progress: bool = True,
-) -> FitResult:
+) -> Result:
     """Follow the curve of the config, as `trainer.fitting.fit` would train."""
     return follow(scores(config), on_epoch)
 
 
-def follow(curve: list[float], on_epoch: OnEpoch | None, pause: float = 0.0) -> FitResult:
+def asked_to_stop(error: Exception) -> bool:
+    """Return whether the error is a `StopTraining`."""
+    from trainer.fitting import StopTraining
+
+    return isinstance(error, StopTraining)
+
+
+def follow(curve: list[float], on_epoch: OnEpoch | None, pause: float = 0.0) -> Result:
     """Report a curve epoch by epoch; a NaN ends the run as failed."""
     best, best_epoch, outcome, reason, epoch = math.nan, 0, "completed", None, 0
     for epoch, score in enumerate(curve, start=1):
@@ -53,13 +75,13 @@ def follow(curve: list[float], on_epoch: OnEpoch | None, pause: float = 0.0) -> 
         try:
             if on_epoch is not None:
                 on_epoch(epoch, {"val/dice": score, "val/miou": score})
-        except StopTraining as stop:
-            outcome, reason = stop.outcome, stop.reason
+        except Exception as error:
+            if not asked_to_stop(error):
+                raise
+            outcome, reason = "pruned", str(error)
             break
     found = {"epoch": best_epoch, "val_dice": best, "val_miou": best} if best_epoch else {}
-    return FitResult(
-        run_id=uuid.uuid4().hex, outcome=outcome, epochs=epoch, best=found, reason=reason
-    )
+    return Result(run_id=uuid.uuid4().hex, outcome=outcome, epochs=epoch, best=found, reason=reason)
 
 
 def slow_fit(
@@ -69,7 +91,7 @@ def slow_fit(
     tags: Mapping[str, str] | None = None,
     on_epoch: OnEpoch | None = None,
     progress: bool = True,
-) -> FitResult:
+) -> Result:
     """Take a while, with a run in the store that is open meanwhile, as a real one's is."""
     run = start_run(config, parent_run_id=parent_run_id, tags=tags)
     outcome = "interrupted"
@@ -78,7 +100,7 @@ def slow_fit(
         outcome = result.outcome
     finally:
         run.finish(outcome)
-    return FitResult(run_id=run.id, outcome=outcome, epochs=result.epochs, best=result.best)
+    return Result(run_id=run.id, outcome=outcome, epochs=result.epochs, best=result.best)
 
 
 def fit_that_dies_once(
@@ -88,7 +110,7 @@ def fit_that_dies_once(
     tags: Mapping[str, str] | None = None,
     on_epoch: OnEpoch | None = None,
     progress: bool = True,
-) -> FitResult:
+) -> Result:
     """Kill its own process, as the system does when memory runs out, the first time it is run."""
     mark = Path(os.environ["PRETEND_MARK"])
     if not mark.exists():
@@ -104,6 +126,18 @@ def fit_that_refuses(
     tags: Mapping[str, str] | None = None,
     on_epoch: OnEpoch | None = None,
     progress: bool = True,
-) -> FitResult:
+) -> Result:
     """Find a mistake in the data, as in every trial of a sweep."""
     raise ValueError("data: nothing there")
+
+
+def work_slowly(name: str) -> None:
+    """Work on a sweep until killed."""
+    work(load(name, None), fit=slow_fit)
+
+
+def claim_and_die(name: str) -> None:
+    """Begin a trial of a sweep and be killed."""
+    with present() as presence:
+        claim(load(name, None), presence)
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,197 @@
+"""The ``sweeps`` command, in this process where nothing is trained and for real where it is."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from sweeps import cli
+from sweeps.search import carry_out
+from sweeps.spec import PRESETS, SweepSpec
+from sweeps.study import create, load
+from trainer import tracking
+
+MakeSpec = Callable[..., SweepSpec]
+Sweeps = Callable[..., int]
+# A network and a data set so small that an epoch takes a fraction of a second.
+TINY = [
+    "--image-size",
+    "16",
+    "24",
+    "--base-channels",
+    "2",
+    "--depth",
+    "1",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "32",
+]
+TINY += ["--samples", "1", "--fraction", "0.1"]
+
+
+@pytest.fixture
+def sweeps(monkeypatch: pytest.MonkeyPatch, store: Path) -> Sweeps:
+    """Return a function that runs the command with arguments and returns its exit code."""
+
+    def call(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["sweeps", *arguments])
+        return cli.main()
+
+    return call
+
+
+def test_presets_are_listed(sweeps: Sweeps, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweeps("presets") == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in PRESETS)
+    assert "lr: 1e-05 to 0.01, log" in listed
+
+
+def test_a_finished_sweep_is_looked_at(
+    sweeps: Sweeps,
+    pretend: ModuleType,
+    spec: MakeSpec,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    summary = carry_out(create(spec(trials=5), None), fit=pretend.fit)
+    assert summary.best is not None
+    capsys.readouterr()
+    assert sweeps("best", "test") == 0
+    assert capsys.readouterr().out.strip() == summary.best.run_id
+    assert sweeps("best", "test", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == summary.to_json()
+    assert sweeps("status", "test") == 0
+    assert capsys.readouterr().out.startswith("test                    5/5 trials (")
+    assert sweeps("status", "--json") == 0
+    (one,) = json.loads(capsys.readouterr().out)
+    assert (one["study"], one["total"], one["running"]) == ("test", 5, 0)
+    assert sweeps("report", "test") == 0
+    table = capsys.readouterr().out
+    assert f"**Best: {summary.best.value:.4f}**" in table
+    assert len(re.findall(r"^\| \d+ \|", table, flags=re.MULTILINE)) == 5
+    assert sweeps("report", "test", "--json") == 0
+    written = json.loads(capsys.readouterr().out)
+    assert len(written["rows"]) == 5
+    assert written["importance"] == {"evaluator": "PED-ANOVA", "fields": None}
+    # Nothing is left to do, so this trains nothing and says the same.
+    assert sweeps("resume", "test", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == summary.to_json()
+
+
+def test_no_sweeps_yet_says_what_to_run(sweeps: Sweeps, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweeps("status") == 0
+    assert "sweeps run lr-batch-kernel" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run"], "spec: name a preset or a YAML file first"),
+        (["run", "--trials", "3", "lr-only"], "spec: name a preset or a YAML file first"),
+        (["run", "lr-onyl"], "unknown preset 'lr-onyl' (did you mean 'lr-only'?)"),
+        (["run", "gone.yaml"], "spec: cannot read gone.yaml"),
+        (["run", "lr-only", "--lr", "1e-3"], "lr: it is searched"),
+        (["run", "lr-only", "--lr=1e-3"], "lr: it is searched"),
+        (["run", "lr-only", "--batch-size", "-1"], "batch_size: -1 must be at least 1"),
+        (["run", "lr-only", "--trials", "0"], "trials: 0 must be at least 1"),
+        (["run", "lr-only", "--workers", "0"], "workers: 0 must be at least 1"),
+        (["run", "lr-only", "--trails", "1"], "unknown option '--trails'"),
+        (["run", "lr-only", "--name", "a b"], "name: 'a b' may hold letters"),
+        (["run", "lr-only", "--data", "/no/such/folder"], "data: /no/such/folder does not exist"),
+        (["run", "lr-only", "--storage", "x.db"], "storage: 'x.db' is not a URL"),
+        (["best", "nothing"], "there is no 'nothing'"),
+        (["resume", "nothing"], "there is no 'nothing'"),
+        (["begin"], "unknown command 'begin'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    sweeps: Sweeps, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert sweeps(*arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.strip().splitlines()) == 1
+    assert said in captured.err
+
+
+def test_an_empty_study_has_no_best(
+    sweeps: Sweeps, spec: MakeSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create(spec(), None)
+    assert sweeps("best", "test") == 2
+    assert "sweep: 'test' has no completed trial (0 pruned, 0 failed)" in capsys.readouterr().err
+
+
+def test_a_wrong_path_leaves_no_run_behind(sweeps: Sweeps) -> None:
+    assert sweeps("run", "lr-only", "--data", "/no/such/folder") == 2
+    assert tracking.find_runs("") == []
+
+
+def test_help_imports_none_of_the_heavy_packages() -> None:
+    script = (
+        "import sys; sys.argv = ['sweeps', 'run', '--help']\n"
+        "from sweeps.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'mlflow', 'optuna', 'albumentations', 'streamlit'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--kernel-size" in done.stdout
+
+
+def test_a_real_sweep_from_end_to_end(store: Path) -> None:
+    command = [sys.executable, "-m", "sweeps", "run", "lr-only", "--name", "real", *TINY]
+    done = subprocess.run(
+        [*command, "--trials", "3", "--json"], capture_output=True, text=True, env=environment()
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert list(result) == ["study", "trials", "best", "epochs_trained", "epochs_saved"]
+    assert sum(result["trials"].values()) == 3
+    assert result["epochs_trained"] + result["epochs_saved"] == 6
+    assert len(re.findall(r"^trial \d", done.stderr, flags=re.MULTILINE)) == 3
+    best = tracking.get_run(result["best"]["run_id"])
+    assert best.data.metrics["best/val_dice"] == pytest.approx(result["best"]["value"])
+    assert float(best.data.params["lr"]) == pytest.approx(result["best"]["params"]["lr"])
+    assert best.data.tags["mlflow.parentRunId"] == load("real", None).parent_run_id
+    assert best.data.tags["segscope.sweep"] == "real"
+
+
+def test_a_real_sweep_goes_on_after_kill_9(store: Path) -> None:
+    command = [sys.executable, "-m", "sweeps", "run", "lr-only", "--name", "real", *TINY]
+    command += ["--trials", "2", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment()) as process:
+        end = time.monotonic() + 120
+        while not (store / "optuna.journal").exists() or not has_reported(store):
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment())
+    assert done.returncode == 0, done.stderr
+    assert sum(json.loads(done.stdout)["trials"].values()) == 2
+    trials = load("real", None).study.get_trials()
+    assert trials[0].user_attrs["reason"] == "its process died"
+    assert trials[1].params == trials[0].params
+    assert not tracking.find_runs("attributes.status = 'RUNNING'")
+
+
+def has_reported(store: Path) -> bool:
+    """Return whether a trial has reported an epoch: operation 7 of the journal."""
+    return '"op_code":7' in (store / "optuna.journal").read_text()
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a command, on one thread."""
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
