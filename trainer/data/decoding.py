@@ -42,7 +42,7 @@ class Source:
         """
         files = [[_file_state(path) for path in pair.files] for pair in self.pairs]
         names = [pair.name for pair in self.pairs]
-        what = [FORMAT, names, files, repr(self.coding), self.num_classes, self.size]
+        what = [FORMAT, names, files, _plain(self.coding), self.num_classes, self.size]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:24]
 
     def num_bytes(self) -> int:
@@ -148,7 +148,7 @@ def dataset_digest(files: Mapping[str, str], source: Source) -> str:
 
     ``files`` holds each pair's digest of its files by the pair's name.
     """
-    what = [sorted(files.items()), repr(source.coding), source.num_classes]
+    what = [sorted(files.items()), _plain(source.coding), source.num_classes]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 
@@ -157,6 +157,12 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _plain(coding: MaskCoding) -> list[object]:
+    """Return a coding as JSON has it, the same in whatever order its values were found."""
+    tables = [sorted((table or {}).items()) for table in (coding.values, coding.colours)]
+    return [*tables, coding.threshold, coding.nearest, coding.layered]
 
 
 def _file_state(path: Path) -> tuple[str, int, int]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 
 from trainer.data import cache as cache_module
 from trainer.data.cache import DecodedImages, open_cache
-from trainer.data.collection import Collection
+from trainer.data.collection import Collection, MaskCoding
 from trainer.data.decoding import Source
 from trainer.data.geometry import resize_image, resize_target
 from trainer.data.layouts import open_collection
@@ -123,6 +124,15 @@ def test_the_digest_is_of_contents_not_of_places_or_sizes(make_cars, tmp_path: P
     same = opened(make_cars(folder="two"), tmp_path / "b", size=None, mode="ram")
     other = opened(make_cars(folder="three", seed=1), tmp_path / "c")
     assert one.digest == same.digest != other.digest
+
+
+def test_the_order_in_which_label_values_were_found_does_not_matter(make_cars) -> None:
+    source = source_of(make_cars())
+    keys = [
+        replace(source, coding=MaskCoding(values=values)).key()
+        for values in ({0: 0, 1: 1}, {1: 1, 0: 0}, {0: 1, 1: 0})
+    ]
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_a_pair_that_cannot_be_read_is_faulty_until_it_is_mended(make_cars, tmp_path: Path) -> None:
