@@ -14,6 +14,9 @@ from trainer.catalogue import LOSSES
 from trainer.data.collection import VOID
 from trainer.names import load
 
+# Where every pixel is void the sum of losses is 0, and so is the loss.
+SMALLEST_WEIGHT = 1e-12
+
 
 class BinaryCrossEntropy(nn.Module):
     """Cross-entropy of two classes from one channel, the logit of class 1."""
@@ -38,7 +41,7 @@ class BinaryCrossEntropy(nn.Module):
         total = F.binary_cross_entropy_with_logits(
             logits[:, 0], foreground, weight=weight, reduction="sum"
         )
-        return total / weight.sum().clamp(min=1.0)
+        return total / weight.sum().clamp(min=SMALLEST_WEIGHT)
 
 
 class CrossEntropy(nn.Module):
@@ -56,10 +59,11 @@ class CrossEntropy(nn.Module):
         total = F.cross_entropy(
             logits, target, weight=self.class_weights, ignore_index=VOID, reduction="sum"
         )
-        labelled = target[target != VOID]
-        if self.class_weights is None:
-            return total / max(labelled.numel(), 1)
-        return total / self.class_weights[labelled].sum().clamp(min=1e-12)
+        # Multiplied, not chosen: a choice of pixels would make the processor wait for a GPU.
+        weight = (target != VOID).to(logits.dtype)
+        if self.class_weights is not None:
+            weight = weight * self.class_weights[target.clamp(max=self.out_channels - 1)]
+        return total / weight.sum().clamp(min=SMALLEST_WEIGHT)
 
 
 def build_loss(name: str, num_classes: int, class_weights: Tensor | None = None) -> nn.Module:

@@ -61,7 +61,7 @@ def cosine(optimizer: Optimizer, config: TrainConfig) -> LRScheduler:
 
 
 def plateau(optimizer: Optimizer, _config: TrainConfig) -> LRScheduler:
-    """Halve the learning rate when the monitored score has not risen for three epochs."""
+    """Halve the learning rate when the monitored score has not risen for more than three epochs."""
     return ReduceLROnPlateau(
         optimizer, mode="max", factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE
     )
