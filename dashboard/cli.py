@@ -2,10 +2,10 @@
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from dashboard.settings import Settings
 from dashboard.theme import streamlit_options
@@ -34,8 +34,8 @@ def main() -> int:
     return guarded("dashboard", lambda: serve(parse(Serve, prog="dashboard", args=sys.argv[1:])))
 
 
-def serve(command: Serve) -> int:
-    """Start Streamlit, print the address, and return its exit code.
+def serve(command: Serve) -> NoReturn:
+    """Print the address and become the server.
 
     Raises ``ValueError`` when the port is taken or out of range, or when ``--login`` lacks its
     secrets.
@@ -45,13 +45,8 @@ def serve(command: Serve) -> int:
     settings = Settings(read_only=command.read_only, login=command.login)
     print(f"Segscope dashboard: http://{_shown(command.address)}:{command.port}", flush=True)
     print(f"store: {tracking_uri()}  (Ctrl-C stops)", file=sys.stderr, flush=True)
-    process = subprocess.Popen(arguments, env=os.environ | settings.to_environment())
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.terminate()
-        process.wait(timeout=10)
-        return 0
+    # Streamlit takes this process's place: a signal to the command then reaches the server.
+    os.execve(arguments[0], arguments, os.environ | settings.to_environment())
 
 
 def streamlit_command(command: Serve) -> list[str]:

@@ -13,6 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import run_table
+from dashboard.overlays import encoded
 from dashboard.settings import Settings, from_environment
 from dashboard.store_cache import Curve, StoreCache
 from trainer.data.collection import ClassInfo
@@ -210,3 +211,31 @@ def _worst(version: Version) -> tuple[Strip, list[np.ndarray], list[float]]:
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _per_image(version: Version, epochs: tuple[int, ...] | None) -> pd.DataFrame:
     return read_parts(Path(version.folder), epochs)
+
+
+def encoded_samples(run_id: str) -> tuple[list[str], list[str], list[str], list[ClassInfo]] | None:
+    """Return a run's sample names, images and targets as the browser takes them, and classes."""
+    return _read(_encoded_samples, _version(run_id, SAMPLES, "index.json"))
+
+
+def encoded_predictions(run_id: str, epoch: int) -> list[str] | None:
+    """Return the samples' predicted maps at an epoch as the browser takes them."""
+    version = _version(run_id, SAMPLES, f"epoch-{epoch:04d}.png", epoch)
+    return _read(_encoded_predictions, version)
+
+
+def encoded_map(image: np.ndarray) -> str:
+    """Return an image or a map of classes as the browser takes it."""
+    return encoded(image)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _encoded_samples(version: Version) -> tuple[list[str], list[str], list[str], list[ClassInfo]]:
+    strip, classes = read_samples(Path(version.folder))
+    images, targets = ([encoded(m) for m in maps] for maps in (strip.images, strip.targets))
+    return list(strip.names), images, targets, classes
+
+
+@st.cache_resource(show_spinner=False, max_entries=2048)
+def _encoded_predictions(version: Version) -> list[str]:
+    return [encoded(m) for m in read_predictions(Path(version.folder), version.epoch)]

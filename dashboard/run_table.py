@@ -48,7 +48,7 @@ COLUMNS: dict[str, Column] = {
         "MDD", "score", "Maximum drawdown: the deepest fall below the best Dice so far"
     ),
     "dips": Column("Dips", "count", "Epochs that fell out of line (Hampel filter, more than 0.01)"),
-    "curve": Column("Dice by epoch", "spark", "Validation Dice of every epoch"),
+    "curve": Column("Dice curve", "spark", "Validation Dice of every epoch"),
     "epochs": Column("Epochs", "count", "Last epoch logged"),
     "minutes": Column("Minutes", "minutes", "From start to end, or until now"),
     "started": Column("Started", "age", "When the run started"),

@@ -40,14 +40,13 @@ def selectable(table: pd.DataFrame, columns: Sequence[str]) -> None:
     ids = list(table.index)
     chosen = set(selection.selected())
     key = f"{TABLE}_{hash((tuple(ids), tuple(columns)))}"
-    shown = table.assign(open="Open")
     st.dataframe(
-        shown,
+        table,
         hide_index=True,
-        height=min(38 + ROW_HEIGHT * max(len(shown), 3), 640),
+        height=min(38 + ROW_HEIGHT * max(len(table), 3), 640),
         row_height=ROW_HEIGHT,
-        column_order=["open", *columns],
-        column_config=column_config(shown) | {"open": _open_column(ids)},
+        column_order=["name", *(c for c in columns if c != "name")],
+        column_config=column_config(table) | {"name": _name_column(ids)},
         key=key,
         on_select=lambda: _take_rows(key, ids),
         selection_mode="multi-row",
@@ -59,7 +58,7 @@ def selectable(table: pd.DataFrame, columns: Sequence[str]) -> None:
 
 def column_config(table: pd.DataFrame) -> dict[str, Any]:
     """Return how each column of a table of runs is shown."""
-    return {column: _configured(column, table) for column in table.columns if column != "open"}
+    return {column: _configured(column, table) for column in table.columns}
 
 
 def group_table(rows: pd.DataFrame, by: Sequence[str], scores: Sequence[str]) -> None:
@@ -83,7 +82,7 @@ def _configured(column: str, table: pd.DataFrame) -> Any:
     known = run_table.COLUMNS.get(column)
     if known is None:
         if pd.api.types.is_numeric_dtype(table[column]):
-            return kinds.NumberColumn(heading(column), format="plain")
+            return kinds.NumberColumn(heading(column), format="%.4g", width=92)
         return kinds.TextColumn(heading(column))
     label, help_text = known.label, known.help
     if known.kind == "score":
@@ -95,15 +94,20 @@ def _configured(column: str, table: pd.DataFrame) -> Any:
     if known.kind == "age":
         return kinds.DatetimeColumn(label, help=help_text, format="distance")
     if known.kind == "spark":
-        return kinds.LineChartColumn(label, help=help_text, width="small", y_min=0, y_max=1)
-    return kinds.TextColumn(label, help=help_text, pinned=column == "name")
+        lowest = min((float(min(v)) for v in table[column] if v is not None), default=0.0)
+        return kinds.LineChartColumn(label, help=help_text, width=120, y_min=lowest, y_max=1)
+    return kinds.TextColumn(label, help=help_text, width=105 if column == "state" else None)
 
 
-def _open_column(ids: list[str]) -> Any:
+def _name_column(ids: list[str]) -> Any:
     return st.column_config.ButtonColumn(
-        "", width=58, pinned=True, type="tertiary", key="open_run",
-        on_click=lambda: navigation.open_clicked("open_run", ids),
+        "Run", width=190, pinned=True, type="tertiary", alignment="left", key="open_run",
+        help="Press a name to open its run", on_click=_open_clicked, args=(ids,),
     )  # fmt: skip
+
+
+def _open_clicked(ids: list[str]) -> None:
+    navigation.open_clicked("open_run", ids)
 
 
 def _take_rows(key: str, ids: list[str]) -> None:

@@ -5,19 +5,25 @@ import plotly.graph_objects as go
 GRID = "rgba(128,128,128,0.18)"
 AXIS = "rgba(128,128,128,0.55)"
 GROUND = "rgba(0,0,0,0)"
+SIDE_BY_SIDE = 360
 
 
 def styled(
     figure: go.Figure, *, x: str, y: str, height: int = 420, legend: bool = True
 ) -> go.Figure:
-    """Return the figure with the house's layout; ``x`` and ``y`` are the axes' titles."""
+    """Return the figure with the house's layout; ``x`` and ``y`` are the axes' titles.
+
+    Low figures stand side by side, so they have their legend above; others on the right.
+    """
+    above = {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"}
+    beside = {"orientation": "v", "x": 1.01, "y": 1, "xanchor": "left", "yanchor": "top"}
     figure.update_layout(
         height=height,
         margin={"l": 56, "r": 16, "t": 24, "b": 44},
         paper_bgcolor=GROUND,
         plot_bgcolor=GROUND,
         showlegend=legend,
-        legend={"orientation": "v", "x": 1.01, "y": 1, "xanchor": "left", "font": {"size": 12}},
+        legend=(above if height < SIDE_BY_SIDE else beside) | {"font": {"size": 12}},
         hoverlabel={"namelength": -1, "align": "left"},
         font={"size": 12},
         dragmode="zoom",
