@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from sweeps import cli
 from sweeps.search import carry_out
@@ -21,21 +23,27 @@ from trainer import tracking
 
 MakeSpec = Callable[..., SweepSpec]
 Sweeps = Callable[..., int]
-# A network and a data set so small that an epoch takes a fraction of a second.
-TINY = [
-    "--image-size",
-    "16",
-    "24",
-    "--base-channels",
-    "2",
-    "--depth",
-    "1",
-    "--epochs",
-    "2",
-    "--batch-size",
-    "32",
-]
-TINY += ["--samples", "1", "--fraction", "0.1"]
+# A network so small that an epoch takes a fraction of a second.
+TINY = {"image-size": "16 24", "base-channels": "2", "depth": "1", "epochs": "2", "samples": "1"}
+
+
+@pytest.fixture
+def real_sweep(tmp_path: Path, store: Path) -> list[str]:
+    """Return the command of a sweep that trains for real, on bright squares on noise."""
+    random = np.random.default_rng(0)
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    for number in range(16):
+        image = random.integers(0, 100, (16, 24, 3), dtype=np.uint8)
+        mask = np.zeros((16, 24), np.uint8)
+        top, left = random.integers(0, 8, 2)
+        mask[top : top + 8, left : left + 12] = 255
+        image[mask > 0] += 120
+        Image.fromarray(image).save(tmp_path / "data" / "images" / f"{number:02}.png")
+        Image.fromarray(mask).save(tmp_path / "data" / "masks" / f"{number:02}.png")
+    flags = [word for name, value in TINY.items() for word in (f"--{name}", *value.split())]
+    command = [sys.executable, "-m", "sweeps", "run", "lr-only", "--name", "real", *flags]
+    return [*command, "--data", str(tmp_path / "data"), "--batch-size", "4", "--json"]
 
 
 @pytest.fixture
@@ -150,11 +158,9 @@ def test_help_imports_none_of_the_heavy_packages() -> None:
     assert "--kernel-size" in done.stdout
 
 
-def test_a_real_sweep_from_end_to_end(store: Path) -> None:
-    command = [sys.executable, "-m", "sweeps", "run", "lr-only", "--name", "real", *TINY]
-    done = subprocess.run(
-        [*command, "--trials", "3", "--json"], capture_output=True, text=True, env=environment()
-    )
+def test_a_real_sweep_from_end_to_end(real_sweep: list[str]) -> None:
+    command = [*real_sweep, "--trials", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert list(result) == ["study", "trials", "best", "epochs_trained", "epochs_saved"]
@@ -168,9 +174,8 @@ def test_a_real_sweep_from_end_to_end(store: Path) -> None:
     assert best.data.tags["segscope.sweep"] == "real"
 
 
-def test_a_real_sweep_goes_on_after_kill_9(store: Path) -> None:
-    command = [sys.executable, "-m", "sweeps", "run", "lr-only", "--name", "real", *TINY]
-    command += ["--trials", "2", "--json"]
+def test_a_real_sweep_goes_on_after_kill_9(real_sweep: list[str], store: Path) -> None:
+    command = [*real_sweep, "--trials", "2"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment()) as process:
         end = time.monotonic() + 120
         while not (store / "optuna.journal").exists() or not has_reported(store):
