@@ -100,6 +100,13 @@ def test_voc_has_21_classes_and_void_borders(tmp_path, draw):
     assert not collection.faults
 
 
+def test_a_particular_layout_in_an_archives_folder_comes_before_the_general_one(draw, tmp_path):
+    inner = tmp_path / "VOCdevkit" / "VOC2012"
+    voc(draw, inner, lambda path: draw.palette_mask(path, (0, 1, 255, 15), VOC_PALETTE))
+    collection = open_collection(tmp_path)
+    assert (collection.layout, collection.root) == ("voc", inner)
+
+
 def test_voc_colour_map_is_the_published_one():
     published = {0: (0, 0, 0), 1: (128, 0, 0), 2: (0, 128, 0), 15: (192, 128, 128)}
     published |= {20: (0, 64, 128), 255: (224, 224, 192)}
@@ -279,7 +286,7 @@ def test_what_is_not_there_is_said_in_one_line(tmp_path, draw):
     draw.photo(tmp_path / "a.png")
     with pytest.raises(ValueError, match="is a file"):
         open_collection(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="holds no pairs of images and masks; looked for") as error:
+    with pytest.raises(ValueError, match="holds no pairs of images and masks; layout") as error:
         open_collection(tmp_path)
     assert "carvana" in str(error.value)
     assert "\n" not in str(error.value)

@@ -45,7 +45,7 @@ def open_collection(
     options = Options(trimap_border=trimap_border, table=find_table(root))
     collection = chosen.read(root, options)
     if not collection.pairs:
-        raise ValueError(_no_pairs(collection, chosen))
+        raise ValueError(_no_pairs(collection, None if layout == "auto" else chosen))
     if options.table is not None and chosen.name not in READ_TABLES:
         collection = _named(collection, options)
     return collection if group_by is None else _grouped(collection, group_by)
@@ -57,14 +57,17 @@ def _load(name: str) -> Layout:
 
 
 def _choose(root: Path) -> tuple[Path, Layout]:
-    """Return the layout that fits and where; an archive's single top folder is looked into."""
-    layouts = [_load(name) for name in LAYOUTS]
+    """Return the layout that fits and where; an archive's single top folder is looked into.
+
+    The general layout comes last, after the particular ones have been tried on every folder: it
+    looks below ``root`` by itself.
+    """
+    *particular, general = [_load(name) for name in LAYOUTS]
     for folder in _single_folders(root):
-        for layout in layouts:
+        for layout in particular:
             if layout.matches(folder):
                 return folder, layout
-    looked_for = "; ".join(f"{layout.name}: {layout.looks_for}" for layout in layouts)
-    raise ValueError(f"data: {root} holds no pairs of images and masks; looked for {looked_for}")
+    return root, general
 
 
 def _named(collection: Collection, options: Options) -> Collection:
@@ -97,9 +100,10 @@ def _single_folders(root: Path) -> list[Path]:
     return chain
 
 
-def _no_pairs(collection: Collection, layout: Layout) -> str:
-    line = f"data: {collection.root} holds no pairs; layout {layout.name} looks for"
-    line = f"{line} {layout.looks_for}"
+def _no_pairs(collection: Collection, layout: Layout | None) -> str:
+    looked = [layout] if layout else [_load(name) for name in LAYOUTS]
+    looked_for = "; ".join(f"{one.name} looks for {one.looks_for}" for one in looked)
+    line = f"data: {collection.root} holds no pairs of images and masks; layout {looked_for}"
     if collection.faults:
         first = collection.faults[0]
         line = f"{line}; first of {len(collection.faults)} faults: {first.path}: {first.problem}"

@@ -10,26 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from trainer.data.collection import Collection, Fault, Pair
+from trainer.data.collection import Collection, Fault, MaskCoding, Pair
 from trainer.data.layouts.discovery import discover
 from trainer.data.layouts.joining import Join, join
 from trainer.data.layouts.layout import Layout, Options
-from trainer.data.layouts.listing import is_image, readable
+from trainer.data.layouts.listing import readable
 from trainer.data.layouts.lists import find_lists, read_lists
 from trainer.data.layouts.looking import looks_like_masks
-from trainer.data.layouts.words import Place, mask_name, place
+from trainer.data.layouts.walking import Folder, walk
+from trainer.data.layouts.words import Place, mask_name
 
-DEEPEST = 8
 LOSSY_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Folder:
-    """A folder that directly holds images, and what its path says about them."""
-
-    path: Path
-    place: Place
-    files: tuple[Path, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,28 +38,6 @@ class Survey:
     sources: tuple[Source, ...]
     faults: tuple[Fault, ...]
     notes: tuple[str, ...]
-
-
-def walk(root: Path) -> list[Folder]:
-    """Return every folder under ``root`` that directly holds images, sorted by path.
-
-    Links are followed, each real folder once; hidden folders are left out.
-    """
-    found: list[Folder] = []
-    seen: set[str] = set()
-    for top, below, names in os.walk(root, followlinks=True):
-        real = os.path.realpath(top)
-        path = Path(top)
-        parts = path.relative_to(root).parts
-        if real in seen or len(parts) > DEEPEST:
-            below.clear()
-            continue
-        seen.add(real)
-        below[:] = sorted(b for b in below if not b.startswith((".", "__MACOSX")))
-        files = tuple(path / n for n in sorted(names) if is_image(n) and (path / n).is_file())
-        if files:
-            found.append(Folder(path=path, place=place(parts), files=files))
-    return found
 
 
 def survey(root: Path, within: Sequence[str] = ()) -> Survey:
@@ -263,10 +232,8 @@ def _read(root: Path, options: Options) -> Collection:
     result = survey(root)
     pairs = name_pairs(root, result.sources)
     if not pairs:
-        raise ValueError(
-            f"data: {root} holds no pairs of images and masks; layout folders looks for "
-            f"{LAYOUT.looks_for}"
-        )
+        nothing = MaskCoding(values={})
+        return Collection(root=root, layout=LAYOUT.name, pairs=(), classes=(), coding=nothing)
     pairs, notes = with_split(root, pairs)
     decoding = discover(
         [p.mask for p in pairs], table=options.table, trimap_border=options.trimap_border
@@ -299,6 +266,6 @@ LAYOUT = Layout(
     name="folders",
     looks_for="folders of images and masks (images/ and masks/, train/images and train/masks …) "
     "or one folder with a.jpg and a_mask.png",
-    matches=lambda root: bool(survey(root).sources),
+    matches=lambda _root: True,
     read=_read,
 )

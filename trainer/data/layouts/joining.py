@@ -35,6 +35,8 @@ def join(images: Sequence[Path], masks: Sequence[Path]) -> Join:
     if not images or not masks:
         return _join(images, masks, _plain, _same)
     best = _join(images, masks, _plain, _same)
+    if len(best.pairs) == len(images) == len(masks):
+        return best
     for image_way in (_plain, _image_words):
         tried = _join(images, masks, image_way, _mask_words)
         if _score(tried) > _score(best):

@@ -15,7 +15,8 @@ IMAGE_SUFFIXES = frozenset(
 
 def is_image(name: str) -> bool:
     """Say whether a file name looks like an image's; hidden files (``._a.png``) do not."""
-    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+    _, dot, suffix = name.rpartition(".")
+    return not name.startswith(".") and dot + suffix.lower() in IMAGE_SUFFIXES
 
 
 def list_images(folder: Path) -> list[Path]:

@@ -118,6 +118,7 @@ AFFIX = re.compile(r"(?P<sep>[ _.\-]+)(?P<word>[A-Za-z0-9]+)$")
 LEADING = re.compile(r"^(?P<word>[A-Za-z]+)(?P<sep>[ _.\-]*)(?=.)")
 
 
+@lru_cache(maxsize=2**17)  # asked several times of every file
 def mask_name(stem: str) -> MaskName | None:
     """Take the mask words off a stem: ``a_mask``, ``mask_a``, ``a_gtFine_labelIds``, ``a_mask_2``.
 
