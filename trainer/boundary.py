@@ -38,4 +38,5 @@ def inner_band(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     """
     padded = np.pad(mask.astype(np.uint8), 1)
     inner = cv2.erode(padded, np.ones((3, 3), np.uint8), iterations=width)[1:-1, 1:-1]
-    return mask & (inner == 0)
+    band: NDArray[np.bool_] = mask & (inner == 0)
+    return band

@@ -40,8 +40,8 @@ LAYOUTS = {
 GEOMETRIES = {
     "resize": "the whole image, scaled to image_size",
     "pad": "the image at its own scale, padded",
-    "random-crop": "crops of image_size at the image's own scale; tiles when validating",
-    "five-crop": "the four corners and the centre, each image_size; tiles when validating",
+    "random-crop": "crops of image_size at the image's own scale; whole images when validating",
+    "five-crop": "the four corners and the centre, each image_size; whole images when validating",
 }
 
 NORMALISATIONS = ("dataset", "imagenet", "none")

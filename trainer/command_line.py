@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -129,9 +130,11 @@ def _overview(prog: str, description: str, commands: Mapping[str, Command]) -> s
 
 
 def _known_flags(kind: type, given: dict[str, Any]) -> list[str]:
-    parser = tyro.extras.get_parser(kind, **given)
-    flags = [flag for action in parser._actions for flag in action.option_strings]
-    return [f for f in flags if f.startswith("--") and not f.startswith("--no-")]
+    shown = io.StringIO()
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(shown):
+        tyro.cli(kind, args=["--help"], **given)
+    flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", shown.getvalue()))
+    return sorted(flag for flag in flags if not flag.startswith("--no-"))
 
 
 def _one_line(box: str) -> str:

@@ -125,7 +125,7 @@ class TrainConfig:
     experiment: str = "segscope"
     """MLflow experiment."""
     run_name: str | None = None
-    """Name of the run; left out, it is made from the model and the learning rate."""
+    """Name of the run; left out, it tells model, lr, batch size, kernel size and seed."""
 
     def __post_init__(self) -> None:
         _check_names(self)

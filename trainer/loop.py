@@ -223,6 +223,7 @@ def train_epoch(
         shuffle=True,
         augment=True,
         workers=config.workers,
+        pin_memory=forward.device.type == "cuda",
     )
     for batch in progress.watch(batches, f"epoch {epoch}/{config.epochs}"):
         logits, loss = forward(batch)

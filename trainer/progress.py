@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from rich.console import Console
@@ -29,7 +29,7 @@ class Progress:
         if not self._enabled:
             yield from items
             return
-        total = len(items) if isinstance(items, Collection) else None
+        total = len(items) if isinstance(items, Sized) else None
         with _bars() as bars:
             task = bars.add_task(label, total=total)
             for item in items:

@@ -159,11 +159,13 @@ def _as_json(found: Sequence["Assessment"]) -> dict[str, Any]:
 
 
 def _print(found: Sequence["Assessment"]) -> None:
-    console = Console()
+    # As wide as the table is: a number that wraps cannot be read.
+    console = Console(width=24 + 28 * len(found))
     table = Table(box=None, pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for assessment in found:
-        table.add_column(f"{assessment.part} ({len(assessment.images)})", justify="right")
+        title = f"{assessment.part} ({len(assessment.images)})"
+        table.add_column(title, justify="right", no_wrap=True)
     intervals = [assessment.intervals() for assessment in found]
     for key in found[0].scores():
         cells = []
@@ -177,4 +179,4 @@ def _print(found: Sequence["Assessment"]) -> None:
     console.print(table)
     for assessment in found:
         worst = ", ".join(f"{name} {score:.4f}" for name, score in assessment.worst(5))
-        console.print(f"worst of {assessment.part}: {worst}", highlight=False, markup=False)
+        print(f"worst of {assessment.part}: {worst}")

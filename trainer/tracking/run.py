@@ -130,7 +130,7 @@ def start_run(
 
     Raises ``ValueError`` when the store cannot be reached.
     """
-    name = config.run_name or f"{config.model} lr {config.lr:.3g}"
+    name = config.run_name or _default_name(config)
     all_tags = {
         MLFLOW_RUN_NAME: name,
         "segscope.version": __version__,
@@ -295,11 +295,21 @@ def log_file(run: Run) -> Iterator[None]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     trainer_logger = logging.getLogger("trainer")
     trainer_logger.addHandler(handler)
+    level = trainer_logger.level
+    trainer_logger.setLevel(logging.INFO)  # Called as a library, nobody has asked for it yet.
     try:
         yield
     finally:
+        trainer_logger.setLevel(level)
         trainer_logger.removeHandler(handler)
         handler.close()
+
+
+def _default_name(config: TrainConfig) -> str:
+    return (
+        f"{config.model} lr {config.lr:.3g} batch {config.batch_size} "
+        f"kernel {config.kernel_size} seed {config.seed}"
+    )
 
 
 def metric_key(key: str) -> str:

@@ -1,0 +1,192 @@
+"""The commands as a user types them: exit codes, stdout, one line for a mistake."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trainer.cli import main
+from trainer.config import TrainConfig
+from trainer.tracking import find_runs
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: Captured):  # type: ignore[no-untyped-def]
+    """Call ``trainer`` with arguments; returns exit code, stdout and stderr."""
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["trainer", *map(str, arguments)])
+        code = main()
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def config_file(tiny: TrainConfig, tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(tiny.to_yaml())
+    return path
+
+
+def test_from_training_to_a_mask(run, store: Path, config_file: Path, cars: Path, tmp_path: Path):  # type: ignore[no-untyped-def]
+    code, out, err = run("fit", "--config", config_file, "--epochs", "4", "--json")
+    result = json.loads(out)
+    assert (code, result["status"], result["epochs"]) == (0, "completed", 4)
+    assert set(result["best"]) == {"epoch", "val_dice", "val_miou"}
+    assert "epoch   4/4" in err
+
+    code, out, _ = run("register", result["run_id"], "--name", "cars", "--alias", "champion")
+    assert (code, out.strip()) == (0, "models:/cars/1 @champion")
+    pulled = tmp_path / "pulled"
+    assert run("pull", "models:/cars@champion", "--out", pulled)[0] == 0
+
+    image = tmp_path / "new.png"
+    Image.open(next((cars / "train").iterdir())).resize((130, 77)).save(image)
+    code, out, _ = run("predict", pulled, image, "--out", tmp_path / "masks", "--overlay", "--json")
+    (pair,) = json.loads(out)
+    with Image.open(pair["mask"]) as mask:
+        assert (mask.mode, mask.size) == ("P", (130, 77))
+        assert set(np.unique(np.array(mask))) <= {0, 1}
+    assert (tmp_path / "masks/new_overlay.png").is_file()
+
+    code, out, _ = run("evaluate", result["run_id"], "--json", "--boundary-iou")
+    found = json.loads(out)
+    assert set(found["splits"]) == {"train", "val", "test"}
+    assert found["splits"]["val"]["dice"] == pytest.approx(result["best"]["val_dice"], abs=1e-9)
+    assert {"dice", "miou", "accuracy", "dice_per_image", "images", "iou"} <= set(found)
+    assert 0 <= found["boundary_iou"] <= 1
+    low, high = found["intervals"]["dice"]
+    assert low <= found["dice"] <= high
+
+    code, out, _ = run("stability", result["run_id"], "--json")
+    (row,) = json.loads(out)
+    assert row["run_id"] == result["run_id"]
+    assert row["stability/max_drawdown"] == pytest.approx(
+        result["stability"]["stability/max_drawdown"]
+    )
+
+    code, out, _ = run("resume", result["run_id"], "--epochs", "5", "--json")
+    assert (code, json.loads(out)["epochs"]) == (0, 5)
+
+
+def test_perfect_masks_of_another_tool_score_one(run, cars: Path, tmp_path: Path):  # type: ignore[no-untyped-def]
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    for path in (cars / "train_masks").iterdir():
+        with Image.open(path) as mask:
+            pixels = np.array(mask).astype(np.uint8) * 255
+        Image.fromarray(pixels).save(folder / f"{path.stem.removesuffix('_mask')}.png")
+    out = tmp_path / "scores"
+    code, said, _ = run("evaluate", "--predictions", folder, "--data", cars, "--out", out, "--json")
+    found = json.loads(said)
+    assert (code, found["dice"], found["miou"], found["images"]) == (0, 1.0, 1.0, 24)
+    assert (out / "all/confusion.json").is_file()
+    next(folder.iterdir()).unlink()
+    code, _, err = run("evaluate", "--predictions", folder, "--data", cars)
+    assert code == 2
+    assert "has no mask for" in err
+
+
+def test_compare_tells_repeats_from_configurations(run, store: Path, config_file: Path):  # type: ignore[no-untyped-def]
+    base = ("fit", "--config", config_file, "--epochs", "2")
+    code, out, _ = run(*base, "--seeds", "2")
+    repeats = out.split()
+    assert (code, len(repeats)) == (0, 2)
+    assert run("compare", *repeats)[0] == 2
+    code, out, _ = run(*base, "--lr", "1e-12")
+    other = out.strip()
+    code, out, _ = run("compare", repeats[0], other, "--all-seeds", "--resamples", "500", "--json")
+    (result,) = json.loads(out)
+    assert (code, result["seeds"]) == (0, [2, 1])
+    assert result["verdict"] in ("A better", "B better") or "not dist" in result["verdict"]
+
+
+def test_data_is_told_whole(run, cars: Path, tmp_path: Path):  # type: ignore[no-untyped-def]
+    broken = Path(shutil.copytree(cars, tmp_path / "broken"))
+    next((broken / "train_masks").iterdir()).unlink()
+    code, out, _ = run("data", broken, "--json", "--sheet", tmp_path / "sheet.png")
+    found = json.loads(out)
+    assert (code, found["layout"], found["pairs"]) == (0, "carvana", 23)
+    assert len([fault for fault in found["faults"] if fault["refuses"]]) == 1
+    assert Image.open(tmp_path / "sheet.png").size[0] > 100
+
+
+MISTAKES = {
+    "no such folder": (["fit", "--data", "nowhere"], "does not exist"),
+    "a negative learning rate": (["fit", "--lr", "-1"], "lr: -1.0 must be"),
+    "an unknown field": (["fit", "--learning-rte", "1"], "known: --augment"),
+    "an unknown model": (["fit", "--model", "vnet"], "known: unet"),
+    "an unknown recipe": (["fit", "--recipe", "nope"], "known: carvana-grid"),
+    "an unknown command": (["fti"], "did you mean 'fit'"),
+    "an unknown run": (["resume", "0" * 32], "there is no run"),
+    "no model": (["predict", "nowhere", "x.png", "--out", "y"], "is no folder, run id"),
+    "half a size": (["fit", "--image-size", "160"], "--image-size"),
+    "one run to compare": (["compare", "0" * 32], "at least two"),
+    "nothing to evaluate": (["evaluate"], "--predictions"),
+    "a config that is not there": (["fit", "--config", "no.yaml"], "cannot read no.yaml"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_gets_one_line_and_exit_code_2(run, store: Path, mistake: str):  # type: ignore[no-untyped-def]
+    arguments, said = MISTAKES[mistake]
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def spoil(folder: Path, how: str) -> None:
+    image = sorted((folder / "train").iterdir())[0]
+    mask = sorted((folder / "train_masks").iterdir())[0]
+    if how == "empty folder":
+        shutil.rmtree(folder)
+        folder.mkdir()
+    elif how == "missing mask":
+        mask.unlink()
+    elif how == "another size":
+        Image.new("P", (20, 20)).save(mask)
+    else:
+        image.write_bytes(image.read_bytes()[:300])
+
+
+@pytest.mark.parametrize("how", ["empty folder", "missing mask", "another size", "truncated"])
+def test_faulty_data_is_refused_before_there_is_a_run(
+    run,  # type: ignore[no-untyped-def]
+    store: Path,
+    cars: Path,
+    tmp_path: Path,
+    how: str,
+) -> None:
+    folder = Path(shutil.copytree(cars, tmp_path / "cars"))
+    spoil(folder, how)
+    code, out, err = run("fit", "--data", folder)
+    assert (code, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1
+    assert find_runs("") == []
+
+
+def test_faulty_pairs_can_be_left_out(
+    run, store: Path, config_file: Path, cars: Path, tmp_path: Path
+):  # type: ignore[no-untyped-def]
+    folder = Path(shutil.copytree(cars, tmp_path / "cars"))
+    spoil(folder, "truncated")
+    arguments = ("fit", "--config", config_file, "--data", folder, "--epochs", "1")
+    code, _, err = run(*arguments, "--skip-faulty")
+    assert code == 0
+    assert "left out" in err
+
+
+def test_a_server_that_is_not_there(run, tiny: TrainConfig, config_file: Path, monkeypatch):  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    code, _, err = run("fit", "--config", config_file)
+    assert code == 2
+    assert "cannot be reached" in err.strip().splitlines()[-1]
