@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 RESAMPLES = 10_000
 FEWEST_IMAGES = 5
-"""Below this number of images the interval's coverage is not known, and no verdict is given."""
+"""Below this number of images no verdict is given: one odd image would decide it (ours)."""
 
 
 @dataclass(frozen=True, kw_only=True)
