@@ -19,7 +19,7 @@ from trainer.analysis.ratios import PixelCounts
 from trainer.boundary import boundary_confusion
 from trainer.data.collection import VOID, Collection, MaskCoding, Pair
 from trainer.data.imagefile import UnreadableFile
-from trainer.data.reading import read_image, read_mask
+from trainer.data.reading import read_image, read_mask, read_target
 from trainer.metrics import confusion_per_image
 from trainer.per_image import write_part
 from trainer.scores import Counts, counts, dice, image_scores, iou, nanmean, summary
@@ -121,7 +121,7 @@ def assess(
     confusion = np.zeros((len(pairs), num_classes, num_classes), np.int64)
     bands = np.zeros((len(pairs), 3, num_classes), np.int64)
     for row, pair in enumerate(watch(pairs)):
-        target = read_mask(pair.mask, collection.coding, pair.valid)
+        target = read_target(pair, collection.coding)
         predicted = mask_of(pair)
         if predicted.shape != target.shape:
             raise ValueError(
