@@ -60,7 +60,7 @@ def dispatch(prog: str, description: str, commands: Mapping[str, Command]) -> in
     """Run the command that the first argument names and return the process's exit code."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(_overview(prog, description, commands))
+        guarded(prog, lambda: _show(_overview(prog, description, commands)))
         return DONE if arguments else USER_MISTAKE
     return guarded(prog, lambda: _run_named(commands, arguments))
 
@@ -71,7 +71,7 @@ def guarded(prog: str, command: Callable[[], int]) -> int:
     ``SEGSCOPE_DEBUG=1`` shows the traceback of such an error too.
     """
     try:
-        return command()
+        return _flushed(command)
     except ValueError as error:
         if os.environ.get("SEGSCOPE_DEBUG"):
             raise
@@ -97,6 +97,8 @@ def finite(value: Any) -> Any:
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
+    if callable(getattr(value, "item", None)):
+        value = value.item()  # A scalar of numpy or torch, which would else be printed as text.
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
@@ -111,6 +113,19 @@ def log_to_stderr() -> None:
         logger.setLevel(logging.INFO)
         logger.handlers = [handler]
         logger.propagate = False
+
+
+def _show(text: str) -> int:
+    print(text)
+    return DONE
+
+
+def _flushed(command: Callable[[], int]) -> int:
+    # Where the reader of our output has left, that shows here and not after the last line of ours.
+    try:
+        return command()
+    finally:
+        sys.stdout.flush()
 
 
 def _run_named(commands: Mapping[str, Command], arguments: list[str]) -> int:

@@ -99,12 +99,15 @@ def _base_config(args: list[str]) -> TrainConfig:
     """Return the configuration that the flags change: a recipe's, a file's, or the defaults."""
     if not args:
         return recipe("demo")
-    start, _ = tyro.cli(
-        _Start,
-        args=[a for a in args if a not in ("-h", "--help")],
-        return_unknown_args=True,
-        console_outputs=False,
-    )
+    try:
+        start, _ = tyro.cli(
+            _Start,
+            args=[a for a in args if a not in ("-h", "--help")],
+            return_unknown_args=True,
+            console_outputs=False,
+        )
+    except SystemExit:
+        return TrainConfig()  # The whole command's parser meets the same mistake, and names it.
     if start.recipe and start.config:
         raise ValueError("recipe: give either --recipe or --config, not both")
     if start.recipe:
