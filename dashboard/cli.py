@@ -5,7 +5,6 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from dashboard.settings import Settings
 from dashboard.theme import streamlit_options
@@ -34,23 +33,26 @@ def main() -> int:
     return guarded("dashboard", lambda: serve(parse(Serve, prog="dashboard", args=sys.argv[1:])))
 
 
-def serve(command: Serve) -> NoReturn:
-    """Print the address and become the server.
+def serve(command: Serve) -> int:
+    """Print the address and serve until interrupted.
 
     Raises ``ValueError`` when the port is taken or out of range, or when ``--login`` lacks its
     secrets.
     """
     _check(command)
-    arguments = streamlit_command(command)
+    arguments = streamlit_flags(command)
     settings = Settings(read_only=command.read_only, login=command.login)
+    os.environ.update(settings.to_environment())
     print(f"Segscope dashboard: http://{_shown(command.address)}:{command.port}", flush=True)
     print(f"store: {tracking_uri()}  (Ctrl-C stops)", file=sys.stderr, flush=True)
-    # Streamlit takes this process's place: a signal to the command then reaches the server.
-    os.execve(arguments[0], arguments, os.environ | settings.to_environment())
+    from dashboard.server import run_server
+
+    run_server(arguments)
+    return 0
 
 
-def streamlit_command(command: Serve) -> list[str]:
-    """Return the command line that serves the app: headless, silent, bound to one address."""
+def streamlit_flags(command: Serve) -> list[str]:
+    """Return Streamlit's flags: headless, silent, bound to one address, in our theme."""
     options: dict[str, object] = {
         "server.port": command.port,
         "server.address": command.address,
@@ -64,9 +66,7 @@ def streamlit_command(command: Serve) -> list[str]:
         "client.showErrorDetails": "none",
         "logger.level": "warning",
     } | streamlit_options()
-    app = Path(__file__).with_name("app.py")
-    flags = [f"--{name}={_value(value)}" for name, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(app), *flags]
+    return [f"--{name}={_value(value)}" for name, value in options.items()]
 
 
 def _value(value: object) -> str:

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import run_table
+from dashboard import comparisons, run_table
 from dashboard.overlays import encoded
 from dashboard.settings import Settings, from_environment
 from dashboard.store_cache import Curve, StoreCache
+from trainer.analysis.comparison import Comparison, compare_all
 from trainer.data.collection import ClassInfo
 from trainer.per_image import FOLDER as PER_IMAGE
 from trainer.per_image import read_parts
@@ -211,6 +212,21 @@ def _worst(version: Version) -> tuple[Strip, list[np.ndarray], list[float]]:
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _per_image(version: Version, epochs: tuple[int, ...] | None) -> pd.DataFrame:
     return read_parts(Path(version.folder), epochs)
+
+
+@st.cache_data(show_spinner="Resampling images and seeds", max_entries=64)
+def compared(
+    sides: tuple[tuple[str, tuple[str, ...]], ...], epochs: tuple[tuple[str, int], ...], score: str
+) -> list[Comparison]:
+    """Return every pair's comparison of some sides; a side is its name and its runs.
+
+    Each run counts with the validation images at its epoch of ``epochs``. Raises ``ValueError``
+    when the sides have no image in common or differ in classes.
+    """
+    at = dict(epochs)
+    frames = {side: [per_image(r, [at[r]]) for r in run_ids] for side, run_ids in sides}
+    counts, images = comparisons.pixel_counts(frames)
+    return compare_all(counts, images=images, score=score)
 
 
 def encoded_samples(run_id: str) -> tuple[list[str], list[str], list[str], list[ClassInfo]] | None:

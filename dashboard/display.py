@@ -70,3 +70,12 @@ def shortened(text: str, length: int = 40) -> str:
 def label(name: str, run_id: str) -> str:
     """Return what tells a run from others of its name: the name and the start of its id."""
     return f"{shortened(name or 'unnamed')} · {run_id[:6]}"
+
+
+def short_name(name: str, *, abbreviated: bool = True) -> str:
+    """Return the short form of a statistic's name: ``MDD`` of ``Maximum drawdown (MDD)``.
+
+    Not abbreviated, or where it has no abbreviation, the words before it.
+    """
+    words, _, rest = name.partition(" (")
+    return rest.partition(")")[0] if abbreviated and rest else words.partition(",")[0]

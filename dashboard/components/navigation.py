@@ -1,12 +1,14 @@
 """From one page to another, with the address that reopens the view."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import streamlit as st
 
 from dashboard.components import selection
 
 PENDING = "_open_page"
+PAGES = Path(__file__).parents[1] / "pages"
 
 
 def open_page(name: str, **params: str) -> None:
@@ -22,12 +24,14 @@ def follow() -> None:
     pending = st.session_state.pop(PENDING, None)
     if pending is not None:
         name, params = pending
-        st.switch_page(f"pages/{name}.py", query_params=with_selection(params))
+        st.switch_page(str(PAGES / f"{name}.py"), query_params=with_selection(params))
 
 
 def page_link(name: str, label: str, *, help: str | None = None, **params: str) -> None:
     """Show a link to the page ``name`` with query parameters; keeps the selection."""
-    st.page_link(f"pages/{name}.py", label=label, help=help, query_params=with_selection(params))
+    st.page_link(
+        str(PAGES / f"{name}.py"), label=label, help=help, query_params=with_selection(params)
+    )
 
 
 def open_clicked(key: str, ids: list[str]) -> None:

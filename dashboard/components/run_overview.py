@@ -10,7 +10,7 @@ from dashboard import data, run_facts, run_table
 from dashboard.components import states
 from dashboard.components.charts import chart
 from dashboard.curves import CurveInfo, curve_infos, drawn_badge
-from dashboard.display import MISSING, number, plain, score
+from dashboard.display import MISSING, number, plain, score, short_name
 from dashboard.figures.curves import draw_curves
 from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.diagnosis import diagnose
@@ -104,7 +104,11 @@ def show_stability(run_id: str) -> None:
         value = getattr(found, name)
         shown = score(value) if definition.unit == "score" else number(value)
         said = plain(f"{definition.name}: {definition.formula}. Source: {definition.source}.")
-        column.metric(_short(definition.name), shown, help=f"{said} {_tail(found, name)}")
+        column.metric(
+            short_name(definition.name, abbreviated=False),
+            shown,
+            help=f"{said} {_tail(found, name)}",
+        )
     left_out = f"; {cleaned.non_finite_count} not finite" if cleaned.non_finite_count else ""
     st.caption(f"Over {found.n} epochs, warm-up {found.warmup}{left_out}.")
     if found.dip_list:
@@ -135,10 +139,6 @@ def _diagnosed_now(run_id: str) -> list[dict[str, Any]]:
 
 def _grid(count: int) -> list[Any]:
     return [column for _ in range(0, count, 5) for column in st.columns(5)][:count]
-
-
-def _short(name: str) -> str:
-    return name.split(" (")[0].split(",")[0]
 
 
 def _tail(found: Stability, name: str) -> str:

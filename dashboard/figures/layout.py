@@ -15,6 +15,7 @@ def styled(
 
     Low figures stand side by side, so they have their legend above; others on the right.
     """
+    few = sum(trace.showlegend is not False for trace in figure.data) <= 5
     above = {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"}
     beside = {"orientation": "v", "x": 1.01, "y": 1, "xanchor": "left", "yanchor": "top"}
     figure.update_layout(
@@ -23,7 +24,7 @@ def styled(
         paper_bgcolor=GROUND,
         plot_bgcolor=GROUND,
         showlegend=legend,
-        legend=(above if height < SIDE_BY_SIDE else beside) | {"font": {"size": 12}},
+        legend=(above if height < SIDE_BY_SIDE and few else beside) | {"font": {"size": 12}},
         hoverlabel={"namelength": -1, "align": "left"},
         font={"size": 12},
         dragmode="zoom",

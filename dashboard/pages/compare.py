@@ -1,5 +1,130 @@
-"""To come."""
+"""Two or more runs side by side: what differs, which is better, on which images."""
 
+from collections.abc import Sequence
+
+import pandas as pd
 import streamlit as st
 
-st.text("to come")
+from dashboard import comparisons, data, run_table
+from dashboard.components import compare_images, downloads, navigation, selection, states, tables
+from dashboard.components.charts import chart
+from dashboard.curves import configuration_labels, curve_infos, drawn_badge
+from dashboard.figures.comparison import draw_intervals
+from dashboard.figures.curves import draw_curves
+from dashboard.run_facts import best_epoch
+from trainer.analysis.comparison import SCORES, Comparison
+
+SIDES = 6
+"""Most configurations compared pair by pair: 15 verdicts."""
+
+
+def main() -> None:
+    """Draw the page."""
+    st.subheader("Compare", anchor=False)
+    run_ids = selection.selected()
+    if len(run_ids) < 2:
+        states.nothing("Choose two or more runs on the page Runs, then come back.")
+        navigation.page_link("runs", "Runs")
+        return
+    runs = data.runs().loc[run_ids]
+    labels = configuration_labels(runs, run_table.differing_parameters(runs, at_most=4))
+    show_scores(run_ids, labels)
+    st.subheader("What differs", anchor=False)
+    show_difference(runs, labels)
+    infos = curve_infos(data.curves(run_ids, run_table.MAIN_METRIC), labels)
+    figure = draw_curves(infos, metric=run_table.MAIN_METRIC, height=380)
+    chart(figure, key="compared_curves", alt="Validation Dice of the compared runs by epoch")
+    st.caption(drawn_badge(infos))
+    st.subheader("Verdict", anchor=False)
+    show_verdict(runs, labels)
+
+
+def show_scores(run_ids: Sequence[str], labels: dict[str, str]) -> None:
+    """Show the main numbers of each run."""
+    columns = ["best_dice", "last_dice", "ema_dice", "best_miou", "max_drawdown", "dips", "minutes"]
+    overview = data.with_curves(data.runs().loc[list(run_ids)])
+    table = overview[["state", *columns]].rename(index=labels).rename_axis("run")
+    st.dataframe(table, column_config=tables.column_config(table), key="compared",
+                 row_height=tables.ROW_HEIGHT, alt="Scores of the compared runs")  # fmt: skip
+    downloads.save_table(table, "compared", ("CSV", "Markdown", "LaTeX"))
+
+
+def show_difference(runs: pd.DataFrame, labels: dict[str, str]) -> None:
+    """Show the parameters in which the runs differ."""
+    table = comparisons.differing(runs).rename(columns=labels)
+    if table.empty:
+        st.caption("These runs share every parameter.")
+        return
+    st.dataframe(table, key="differing", row_height=28, alt="Parameters that differ")
+
+
+def show_verdict(runs: pd.DataFrame, labels: dict[str, str]) -> None:
+    """Show which side is better, or that images and seeds cannot tell them apart."""
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    score = left.selectbox("Score that decides", SCORES, key="score", bind="query-params")
+    pool = right.toggle(
+        "Runs that differ in their seed alone are one side", value=True, key="pool",
+        bind="query-params",
+    )  # fmt: skip
+    sides = comparisons.configurations(runs, pool_seeds=pool)
+    if len(sides) < 2:
+        st.caption("All chosen runs are seeds of one configuration; there is nothing to compare.")
+        return
+    if len(sides) > SIDES:
+        st.caption(f"The first {SIDES} of {len(sides)} configurations are compared.")
+        sides = dict(list(sides.items())[:SIDES])
+    best = {r: _best(r) for of_side in sides.values() for r in of_side}
+    epochs = {r: epoch for r, epoch in best.items() if epoch is not None}
+    without = [labels[r] for r in best if r not in epochs]
+    if without:
+        states.nothing(f"No per-image scores: {', '.join(without)}. A verdict needs them.")
+        return
+    try:
+        found = data.compared(_frozen(sides), tuple(epochs.items()), str(score))
+    except ValueError as error:
+        states.nothing(str(error))
+        return
+    names = {side: labels[side] for side in sides}
+    show_pairs(found, names)
+    compare_images.show_most_different(found[0], sides, epochs, labels)
+
+
+def show_pairs(found: list[Comparison], names: dict[str, str]) -> None:
+    """Show every pair's verdict, and the first pair's intervals."""
+    for pair in found:
+        with st.container(border=True, gap="xsmall"):
+            sides = f"A = {names[pair.a]}    B = {names[pair.b]}"
+            st.text(sides)
+            st.text(pair.verdict + ": " + _numbers(pair))
+            for note in pair.notes:
+                st.text(f"Note: {note}.")
+    st.caption(
+        f"Paired bootstrap over {found[0].images} images"
+        + (" and over seeds" if found[0].over_seeds else "")
+        + f", {found[0].resamples:,} resamples; each run at its best epoch."
+    )
+    if len(found) == 1:
+        chart(draw_intervals(found[0]), key="intervals", alt="Differences with their intervals")
+
+
+def _numbers(pair: Comparison) -> str:
+    shown, interval = pair.differences[pair.score], pair.interval
+    holm = f", Holm over {pair.comparisons}" if pair.comparisons > 1 else ""
+    return (
+        f"{pair.score} {shown.a:.4f} and {shown.b:.4f}, difference {interval.value:+.4f}, "
+        f"{pair.level:.0%} interval {interval.low:+.4f} to {interval.high:+.4f}, "
+        f"p = {pair.adjusted_p_value:.3g}{holm}, n = {pair.n}"
+    )
+
+
+def _best(run_id: str) -> int | None:
+    curve = data.curves([run_id], run_table.MAIN_METRIC)[run_id]
+    epoch = best_epoch(curve.steps, curve.values)
+    return None if epoch is None or data.per_image(run_id, [epoch]).empty else epoch
+
+
+def _frozen(sides: dict[str, list[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((side, tuple(run_ids)) for side, run_ids in sides.items())
+
+
+main()
