@@ -11,7 +11,7 @@ from trainer.analysis.stability import stability
 from trainer.checkpoints import find_checkpoint, load_weights
 from trainer.config import TrainConfig
 from trainer.data.loading import SegmentationData
-from trainer.evaluation import evaluate
+from trainer.evaluation import Evaluation, evaluate
 from trainer.loop import Progression, Training
 from trainer.per_image import FOLDER as PER_IMAGE
 from trainer.per_image import read_parts, write_part
@@ -42,8 +42,8 @@ def conclude(
         return {}
     statistics = stability(np.array(progression.history["val/dice"])).to_metrics()
     summary = {f"best/{key}": value for key, value in best_of(progression).items()} | statistics
-    if outcome in ("completed", "early-stopped") and data.size("test"):
-        summary |= _test(run, config, data, training, progress)
+    if outcome in ("completed", "early-stopped"):
+        summary |= _final(run, config, data, training, progress)
     run.log_epoch(progression.epoch, summary)
     findings = _diagnose(run, config, data, progression, outcome)
     run.write_json("diagnoses.json", [finding.to_json() for finding in findings])
@@ -64,36 +64,52 @@ def best_of(progression: Progression) -> dict[str, float]:
     }
 
 
-def _test(
+def _final(
     run: Run,
     config: TrainConfig,
     data: SegmentationData,
     training: Training,
     progress: Progress,
 ) -> dict[str, float]:
+    """Return the ``test/*`` metrics of the best weights, and boundary IoU where asked for."""
     best = find_checkpoint(run.folder / "checkpoints" / "best")
     if best is None:
         return {}
     load_weights(best, training.forward.model)
-    batches = data.batches("test", batch_size=config.batch_size, workers=config.workers)
-    result = evaluate(
-        training.forward,
-        progress.watch(batches, "test"),
-        images=data.names("test"),
-        classes=data.class_names,
-    )
+
+    def evaluated(part: str) -> Evaluation:
+        batches = data.batches(part, batch_size=config.batch_size, workers=config.workers)
+        return evaluate(
+            training.forward,
+            progress.watch(batches, part),
+            images=data.names(part),
+            classes=data.class_names,
+            boundary=config.boundary_iou,
+        )
+
+    metrics: dict[str, float] = {}
+    if config.boundary_iou:
+        found = evaluated("val").metrics("val")
+        metrics["best/val_boundary_iou"] = found["val/boundary_iou"]
+    if data.size("test"):
+        result = evaluated("test")
+        _keep_test(run, training.progression.best_epoch, result)
+        metrics |= result.metrics("test")
+        logger.info("test: dice %.4f  miou %.4f", metrics["test/dice"], metrics["test/miou"])
+    return metrics
+
+
+def _keep_test(run: Run, epoch: int, result: Evaluation) -> None:
+    nan = float("nan")
     write_part(
         run.folder / TEST_FOLDER,
-        epoch=training.progression.best_epoch,
+        epoch=epoch,
         images=result.images,
         classes=result.classes,
         confusion=result.confusion,
-        lr=float("nan"),
-        grad_norm=float("nan"),
+        lr=nan,
+        grad_norm=nan,
     )
-    metrics = result.metrics("test")
-    logger.info("test: dice %.4f  miou %.4f", metrics["test/dice"], metrics["test/miou"])
-    return metrics
 
 
 def _diagnose(

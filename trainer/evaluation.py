@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainer.boundary import boundary_confusion
 from trainer.data.loading import Batch
 from trainer.forward import Forward
 from trainer.metrics import confusion_per_image, predicted_classes
-from trainer.scores import Counts, counts, image_scores, iou, summary
+from trainer.scores import Counts, counts, image_scores, iou, nanmean, summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,8 @@ class Evaluation:
 
     ``confusion`` is ``(images, classes, classes)`` in pixels, in the order of ``images``;
     ``loss`` the mean over the images. ``predictions`` holds the predicted map ``(height, width)``
-    of the images that were asked for, and of the ``worst``, by their index.
+    of the images that were asked for, and of the ``worst``, by their index. ``boundary`` is
+    ``(images, 3, classes)``, TP, FP and FN of the boundary bands, or None when not asked for.
     """
 
     images: tuple[str, ...]
@@ -30,6 +32,7 @@ class Evaluation:
     loss: float
     predictions: dict[int, np.ndarray] = field(default_factory=dict)
     worst: tuple[int, ...] = ()
+    boundary: Counts | None = None
 
     def metrics(self, prefix: str) -> dict[str, float]:
         """Return the metrics as the store names them; a class that never appears has no IoU."""
@@ -42,6 +45,9 @@ class Evaluation:
             for name, value in zip(self.classes, per_class, strict=True)
             if not np.isnan(value)
         }
+        if self.boundary is not None:
+            bands = iou(*self.boundary.sum(axis=0))
+            named[f"{prefix}/boundary_iou"] = float(nanmean(bands))
         return {f"{prefix}/loss": self.loss, **named}
 
 
@@ -54,17 +60,20 @@ def evaluate(
     classes: Sequence[str],
     keep: Collection[int] = (),
     keep_worst: int = 0,
+    boundary: bool = False,
 ) -> Evaluation:
     """Run the model over ``batches`` and count pixels image by image.
 
     ``images`` are the names that the batches' indices point into. The predicted maps of the
     images in ``keep`` and of the ``keep_worst`` with the lowest Dice are returned with the counts.
+    ``boundary`` counts the boundary bands too, which takes longer than all the rest.
     """
     was_training = forward.model.training
     forward.model.eval()
     confusion = np.zeros((len(images), len(classes), len(classes)), np.int64)
     kept: dict[int, np.ndarray] = {}
     lowest = _Lowest(keep_worst)
+    bands = np.zeros((len(images), 3, len(classes)), np.int64)
     losses: list[Tensor] = []
     for batch in batches:
         logits, loss = forward(batch)
@@ -80,6 +89,9 @@ def evaluate(
                 kept[index] = predicted[row].cpu().numpy()
             if lowest.admits(score):
                 lowest.add(score, index, predicted[row].cpu().numpy())
+            if boundary:
+                maps = predicted[row].cpu().numpy(), batch.targets[row].numpy()
+                bands[index] = boundary_confusion(*maps, len(classes))
     forward.model.train(was_training)
     total = float(torch.stack(losses).sum()) if losses else float("nan")
     return Evaluation(
@@ -89,6 +101,7 @@ def evaluate(
         loss=total / max(len(images), 1),
         predictions=kept | lowest.maps,
         worst=lowest.indices,
+        boundary=bands if boundary else None,
     )
 
 

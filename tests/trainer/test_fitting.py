@@ -199,6 +199,13 @@ def test_the_settings_of_a_sweep_all_train(tiny: TrainConfig, store: Path) -> No
         assert np.isfinite(result.best["val_miou"])
 
 
+def test_boundary_iou_is_logged_when_asked_for(tiny: TrainConfig, store: Path) -> None:
+    metrics = get_run(fit(tiny.replace(boundary_iou=True), progress=False).run_id).data.metrics
+    assert 0 < metrics["best/val_boundary_iou"] < 1
+    assert 0 < metrics["test/boundary_iou"] < 1
+    assert "test/boundary_iou" not in get_run(fit(tiny, progress=False).run_id).data.metrics
+
+
 def test_a_killed_process_leaves_a_run_that_resumes(tiny: TrainConfig, store: Path) -> None:
     config = store.parent / "config.yaml"
     config.write_text(dataclasses.replace(tiny, epochs=400).to_yaml())
