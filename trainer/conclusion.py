@@ -1,12 +1,11 @@
 """The end of a run: its summary, the test split, and what the curves say."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from trainer.analysis.diagnosis import Finding, diagnose
+from trainer.analysis.per_image_rows import per_image_dice
 from trainer.analysis.stability import stability
 from trainer.checkpoints import find_checkpoint, load_weights
 from trainer.config import TrainConfig
@@ -16,7 +15,6 @@ from trainer.loop import Progression, Training
 from trainer.per_image import FOLDER as PER_IMAGE
 from trainer.per_image import read_parts, write_part
 from trainer.progress import Progress
-from trainer.results import per_image_dice
 from trainer.tracking import Run
 
 logger = logging.getLogger(__name__)
@@ -38,13 +36,13 @@ def conclude(
     own end: a pruned or failed run has no result to report on it.
     """
     progression = training.progression
-    if progression.epoch == 0:
-        return {}
-    statistics = stability(np.array(progression.history["val/dice"])).to_metrics()
-    summary = {f"best/{key}": value for key, value in best_of(progression).items()} | statistics
-    if outcome in ("completed", "early-stopped"):
-        summary |= _final(run, config, data, training, progress)
-    run.log_epoch(progression.epoch, summary)
+    statistics: dict[str, float] = {}
+    if progression.epoch:
+        statistics = stability(np.array(progression.history["val/dice"])).to_metrics()
+        summary = {f"best/{key}": value for key, value in best_of(progression).items()}
+        if outcome in ("completed", "early-stopped"):
+            summary |= _final(run, config, data, training, progress)
+        run.log_epoch(progression.epoch, summary | statistics)
     findings = _diagnose(run, config, data, progression, outcome)
     run.write_json("diagnoses.json", [finding.to_json() for finding in findings])
     for finding in findings:
@@ -120,12 +118,12 @@ def _diagnose(
     outcome: str,
 ) -> list[Finding]:
     pixels = np.asarray(data.class_pixels, float)
-    curves: Mapping[str, Any] = {key: np.array(c) for key, c in progression.history.items()}
+    rows = read_parts(run.folder / PER_IMAGE)
     return diagnose(
-        curves,
+        progression.history,
         num_val_images=data.size("val"),
         outcome=outcome,
         patience=config.patience,
         target_foreground_share=float(pixels[1:].sum() / max(pixels.sum(), 1)),
-        per_image=per_image_dice(read_parts(run.folder / PER_IMAGE)),
+        per_image=None if rows.empty else per_image_dice(rows),
     )

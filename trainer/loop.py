@@ -151,6 +151,7 @@ def train(
         learned = train_epoch(training, data, config, epoch, progress)
         if not math.isfinite(learned["train/loss"]):
             run.log_epoch(epoch, {**learned, "lr": lr})
+            training.progression.history.setdefault("train/loss", []).append(learned["train/loss"])
             raise TrainingFailure(_divergence(learned, epoch, lr))
         validation = evaluate(
             training.forward,

@@ -4,12 +4,10 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from trainer.analysis.fallen import PerImageDice
+from trainer.analysis.per_image_rows import pixel_counts
 from trainer.analysis.ratios import PixelCounts
 from trainer.per_image import FOLDER, read_parts
 from trainer.tracking import download, find_runs, get_run
@@ -31,8 +29,14 @@ def best_results(run_ids: Sequence[str], *, name: str | None = None) -> ImageRes
 
     Raises ``ValueError`` when a run has no per-image results, or other images than the first.
     """
-    frames = [_at_best_epoch(run_id) for run_id in run_ids]
-    return _joined(frames, run_ids, name or run_name(run_ids[0]))
+    counts, images, classes = pixel_counts([_at_best_epoch(run_id) for run_id in run_ids])
+    return ImageResults(
+        name=name or run_name(run_ids[0]),
+        run_ids=tuple(run_ids),
+        images=images,
+        classes=classes,
+        counts=counts,
+    )
 
 
 def by_configuration(run_ids: Sequence[str], *, all_seeds: bool = False) -> dict[str, list[str]]:
@@ -61,53 +65,6 @@ def by_configuration(run_ids: Sequence[str], *, all_seeds: bool = False) -> dict
 def run_name(run_id: str) -> str:
     """Return a run's name, or the beginning of its id where it has none."""
     return get_run(run_id).info.run_name or run_id[:8]
-
-
-def per_image_dice(frame: pd.DataFrame) -> PerImageDice | None:
-    """Return the Dice of `read_parts` rows as one array; None when there are no rows."""
-    if frame.empty:
-        return None
-    epochs, images, classes = (
-        list(dict.fromkeys(frame[column])) for column in ("epoch", "image", "class")
-    )
-    index = pd.MultiIndex.from_product([epochs, images, classes])
-    dice = frame.set_index(["epoch", "image", "class"])["dice"].reindex(index)
-    shape = (len(epochs), len(images), len(classes))
-    return PerImageDice(
-        epochs=[int(epoch) for epoch in epochs],
-        images=[str(image) for image in images],
-        classes=[str(name) for name in classes],
-        dice=dice.to_numpy(np.float64).reshape(shape),
-    )
-
-
-def as_results(frame: pd.DataFrame, *, name: str) -> ImageResults:
-    """Return `read_parts` rows of one epoch as the results of one model."""
-    return _joined([frame], (), name)
-
-
-def _joined(frames: Sequence[pd.DataFrame], run_ids: Sequence[str], name: str) -> ImageResults:
-    first = frames[0]
-    images, classes = (tuple(dict.fromkeys(first[column])) for column in ("image", "class"))
-    index = pd.MultiIndex.from_product([images, classes])
-    arrays: dict[str, list[np.ndarray]] = {"tp": [], "fp": [], "fn": []}
-    for number, frame in enumerate(frames):
-        table = frame.set_index(["image", "class"])
-        if len(table) != len(index) or not table.index.isin(index).all():
-            raise ValueError(
-                f"run: {run_ids[number]} was evaluated on other images or classes than "
-                f"{run_ids[0]}; compare runs on the same split of the same data"
-            )
-        for key, found in arrays.items():
-            found.append(table[key].reindex(index).to_numpy().reshape(len(images), len(classes)))
-    stacked: dict[str, Any] = {key: np.stack(found) for key, found in arrays.items()}
-    return ImageResults(
-        name=name,
-        run_ids=tuple(run_ids),
-        images=tuple(str(image) for image in images),
-        classes=tuple(str(c) for c in classes),
-        counts=PixelCounts(**stacked),
-    )
 
 
 def _at_best_epoch(run_id: str) -> pd.DataFrame:

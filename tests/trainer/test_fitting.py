@@ -152,6 +152,8 @@ def test_a_loss_that_is_not_finite_fails_with_the_reason(tiny: TrainConfig, stor
     assert (result.outcome, run.info.status) == ("failed", "FAILED")
     assert "lower lr" in run.data.tags["segscope.reason"]
     assert "epoch" in (result.reason or "")
+    findings = json.loads((folder_of(result.run_id) / "diagnoses.json").read_text())
+    assert findings[0]["rule"] == "diverged"
 
 
 def test_a_watcher_can_stop_the_run(tiny: TrainConfig, store: Path) -> None:
