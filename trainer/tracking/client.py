@@ -33,7 +33,7 @@ def client() -> MlflowClient:
 
     Raises ``ValueError`` when the store cannot be reached or opened.
     """
-    return _prepared(tracking_uri())
+    return _prepared(_absolute(tracking_uri()))
 
 
 def experiment_id(name: str) -> str:
@@ -56,6 +56,17 @@ def experiment_id(name: str) -> str:
     if found.lifecycle_stage == "deleted":
         raise ValueError(f"experiment: {name!r} has been deleted; restore it or give another name")
     return str(found.experiment_id)
+
+
+def _absolute(uri: str) -> str:
+    # A relative path is meant from where we are now; an open client stays where it was made.
+    database = sqlite_path(uri)
+    if database is None:
+        return uri
+    _, mark, settings = uri.partition("?")
+    # No more than needed is quoted: mlflow creates the folder that it reads here.
+    path = str(database).replace("%", "%25")
+    return f"sqlite:///{path}{mark}{settings}"
 
 
 @lru_cache(maxsize=8)

@@ -35,6 +35,7 @@ OUTCOMES = {
 }
 UPLOAD_SECONDS = 180.0
 MAX_TAG = 5000
+MAX_KEY = 250
 
 
 class Run:
@@ -313,8 +314,12 @@ def _default_name(config: TrainConfig) -> str:
 
 
 def metric_key(key: str) -> str:
-    """Return ``key`` with what MLflow does not take in a metric's name replaced by ``_``."""
-    return re.sub(r"[^\w\-. :/]", "_", key)
+    """Return ``key`` with what MLflow does not take in a metric's name replaced by ``_``.
+
+    That is most punctuation, and, since a name may become a path, a part that is empty or dots.
+    """
+    safe = re.sub(r"[^\w\-. :/]", "_", key)[:MAX_KEY]
+    return "/".join(part if part.strip(".") else "_" for part in safe.split("/"))
 
 
 def _storable(value: float) -> float:
