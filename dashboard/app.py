@@ -14,10 +14,13 @@ PAGES = {
         st.Page("pages/runs.py", title="Runs", default=True),
         st.Page("pages/curves.py", title="Curves"),
         st.Page("pages/run.py", title="Run"),
+        st.Page("pages/samples.py", title="Samples"),
+        st.Page("pages/dip.py", title="Dip"),
     ],
     "Decide": [
         st.Page("pages/compare.py", title="Compare"),
         st.Page("pages/stability.py", title="Stability"),
+        st.Page("pages/predict.py", title="Predict"),
     ],
 }
 page = st.navigation(PAGES)
