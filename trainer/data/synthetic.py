@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from trainer.data.turntable.picture import draw, random_scene, random_view
+from trainer.data.turntable.styles import STYLES
 
 FORMAT = 1
 """Rises when the same settings are drawn differently, so that old pictures are not mixed in."""
@@ -39,8 +40,8 @@ Progress = Callable[[int, int], None]
 class TurntableSettings:
     """What is drawn. Raises ``ValueError`` naming the field, its value and the cure."""
 
-    objects: int = 32
-    views: int = 10
+    objects: int = 40
+    views: int = 8
     height: int = 160
     width: int = 240
     seed: int = 7
@@ -63,8 +64,8 @@ class TurntableSettings:
 def ensure_turntable(
     folder: Path,
     *,
-    objects: int = 32,
-    views: int = 10,
+    objects: int = 40,
+    views: int = 8,
     height: int = 160,
     width: int = 240,
     seed: int = 7,
@@ -136,7 +137,7 @@ def _draw_all(folder: Path, settings: TurntableSettings, progress: Progress | No
 
 def _draw_object(folder: Path, settings: TurntableSettings, number: int) -> int:
     """Draw all views of one object and return how many they are."""
-    scene = random_scene(_generator(settings.seed, number))
+    scene = random_scene(_generator(settings.seed, number), _style(number))
     for view in range(settings.views):
         rng = _generator(settings.seed, number, view)
         how = random_view(rng, scene, view / settings.views, settings.height, settings.width)
@@ -147,12 +148,17 @@ def _draw_object(folder: Path, settings: TurntableSettings, number: int) -> int:
 
 
 def _draw_unseen(folder: Path, settings: TurntableSettings) -> None:
-    scene = random_scene(_generator(settings.seed, UNSEEN_OBJECT))
+    scene = random_scene(_generator(settings.seed, UNSEEN_OBJECT), "estate")
     rng = _generator(settings.seed, UNSEEN_OBJECT, 0)
     size = (2 * settings.height, 2 * settings.width)
     image, mask = draw(scene, random_view(rng, scene, 0.0, *size, whole=True), rng)
     paths = (folder / "unseen" / UNSEEN_NAME, folder / "unseen_masks" / UNSEEN_NAME)
     _save(*paths, image, mask)
+
+
+def _style(number: int) -> str:
+    """Return the body style of an object: each as often as the others."""
+    return list(STYLES)[number % len(STYLES)]
 
 
 def _generator(*key: int) -> np.random.Generator:

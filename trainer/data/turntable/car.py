@@ -15,7 +15,7 @@ from trainer.data.turntable.materials import Finish, Material, darker
 from trainer.data.turntable.mesh import Array, Mesh, box, lathe, merged, sheet
 from trainer.data.turntable.paints import paint
 from trainer.data.turntable.raster import Pixels
-from trainer.data.turntable.styles import STYLES, BodyStyle, Outline, rounded
+from trainer.data.turntable.styles import BodyStyle, Outline, rounded
 
 Real = TypeVar("Real", np.float32, np.float64)
 
@@ -53,17 +53,16 @@ class Car:
         return place
 
 
-def random_car(rng: np.random.Generator) -> Car:
-    """Return a car of any style, colour and trim."""
-    style = STYLES[list(STYLES)[int(rng.integers(len(STYLES)))]]
+def random_car(rng: np.random.Generator, base: BodyStyle) -> Car:
+    """Return a car of that body style, of any colour and trim, with proportions of its own."""
     length, width, height = (1 + 0.05 * (2 * rng.random() - 1) for _ in range(3))
     style = replace(
-        style,
-        length=style.length * length,
-        width=style.width * width,
-        deck=tuple((place, y * height) for place, y in style.deck),
-        roof=tuple((place, y * height) for place, y in style.roof),
-        glass_from=0.52 if style is STYLES["van"] and rng.random() < 0.6 else 0.0,
+        base,
+        length=base.length * length,
+        width=base.width * width,
+        deck=tuple((place, y * height) for place, y in base.deck),
+        roof=tuple((place, y * height) for place, y in base.roof),
+        glass_from=base.glass_from if rng.random() < 0.6 else 0.0,
     )
     coat = paint(rng)
     rim_light = 0.25 + 0.75 * rng.random()

@@ -16,6 +16,7 @@ from trainer.data.turntable.paints import display_colour
 from trainer.data.turntable.raster import Camera, Fragments, Pixels, seen
 from trainer.data.turntable.shading import shaded
 from trainer.data.turntable.studio import Studio, random_studio
+from trainer.data.turntable.styles import STYLES
 
 SAMPLES = 3
 """Each pixel is the mean of this many samples each way; odd, so that no mask pixel is a tie."""
@@ -50,10 +51,10 @@ class View:
     vignette: float
 
 
-def random_scene(rng: np.random.Generator) -> Scene:
-    """Return an object with its studio; one in four studios has the colour of the car."""
-    car = random_car(rng)
-    like = display_colour(car.finishes[Material.PAINT]) if rng.random() < 0.25 else None
+def random_scene(rng: np.random.Generator, style: str) -> Scene:
+    """Return an object of that body style; one studio in twenty has the colour of its car."""
+    car = random_car(rng, STYLES[style])
+    like = display_colour(car.finishes[Material.PAINT]) if rng.random() < 0.05 else None
     return Scene(
         car=car,
         mesh=build(car),
@@ -61,9 +62,9 @@ def random_scene(rng: np.random.Generator) -> Scene:
         finishes=table(car.finishes),
         distance=7.0 + 3.0 * rng.random(),
         eye_height=0.9 + 1.9 * rng.random(),
-        fill=0.52 + 0.36 * rng.random(),
+        fill=0.66 + 0.26 * rng.random(),
         start=2 * pi * rng.random(),
-        exposure=0.65 + 0.75 * rng.random(),
+        exposure=0.8 + 0.55 * rng.random(),
     )
 
 
@@ -82,7 +83,7 @@ def random_view(
     """
     fill = scene.fill * (0.9 + 0.2 * rng.random())
     shift_x, shift_y = 0.07 * (2 * rng.random() - 1), 0.06 * (2 * rng.random() - 1)
-    if rng.random() < 0.12 and not whole:
+    if rng.random() < 0.08 and not whole:
         # Now and then the car is only partly in the picture.
         fill *= 1.25
         shift_x = (0.22 + 0.16 * rng.random()) * (1 if rng.random() < 0.5 else -1)
@@ -101,9 +102,9 @@ def random_view(
     return View(
         heading=scene.start + 2 * pi * (turn + 0.02 * (2 * rng.random() - 1)),
         camera=camera,
-        exposure=scene.exposure * (0.8 + 0.45 * rng.random()),
+        exposure=scene.exposure * (0.85 + 0.35 * rng.random()),
         blur=scale * (0.25 + 0.5 * rng.random()),
-        noise=2.0 + 6.0 * rng.random(),
+        noise=1.5 + 4.0 * rng.random(),
         vignette=0.4 * rng.random(),
     )
 

@@ -11,7 +11,7 @@ from trainer.data.turntable import surfaces
 from trainer.data.turntable.materials import linear
 from trainer.data.turntable.mesh import Mesh, Point, merged
 from trainer.data.turntable.props import scattered
-from trainer.data.turntable.surfaces import STUDIO_COLOURS, pick
+from trainer.data.turntable.surfaces import NEUTRALS, STUDIO_COLOURS, pick
 
 Light = NDArray[np.float32]
 
@@ -55,10 +55,12 @@ class Studio:
 
 def random_studio(rng: np.random.Generator, *, like: tuple[int, int, int] | None = None) -> Studio:
     """Return a studio; with ``like``, its wall comes close to that display colour."""
-    wall_colour = pick(rng, (like,)) if like else pick(rng, STUDIO_COLOURS)
-    same = rng.random() < 0.35
-    floor_colour = wall_colour if same else pick(rng, STUDIO_COLOURS)
-    disc_colour = pick(rng, STUDIO_COLOURS)
+    # Most studios are grey, as studios are; the others have any colours.
+    colours = NEUTRALS if rng.random() < 0.7 else STUDIO_COLOURS
+    wall_colour = pick(rng, (like,)) if like else pick(rng, colours)
+    same = rng.random() < 0.5
+    floor_colour = wall_colour if same else pick(rng, colours)
+    disc_colour = pick(rng, colours)
     distance = 4.2 + 3.0 * rng.random()
     table = light_of_display()
     props = scattered(rng, wall=distance)

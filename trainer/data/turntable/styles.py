@@ -26,7 +26,7 @@ class BodyStyle:
     lean: float = 0.26
     """How far the cabin's sides lean in, metres per metre of height."""
     glass_from: float = 0.0
-    """The side has no windows behind this place (a panel van)."""
+    """The side may have no windows behind this place (a panel van)."""
     bed: tuple[float, float] | None = None
     """Where an open load bed begins and ends (a pickup)."""
     rails: bool = False
@@ -116,6 +116,7 @@ STYLES = {
         pillars=(0.34, 0.58),
         seams=(0.34, 0.59, 0.775),
         lean=0.13,
+        glass_from=0.52,
     ),
     "pickup": BodyStyle(
         length=5.25,

@@ -19,10 +19,13 @@ DISC_PIXELS = 512
 WALL_METRES = (18.0, 6.0)
 WALL_PIXELS = (960, 320)
 
-STUDIO_COLOURS: tuple[Colour, ...] = (
+NEUTRALS: tuple[Colour, ...] = (
     (236, 236, 234), (214, 214, 212), (178, 180, 182), (130, 133, 136), (84, 86, 90),
-    (44, 46, 50), (24, 25, 28), (196, 178, 150), (150, 66, 52), (54, 84, 120), (92, 120, 104),
-    (206, 196, 120), (120, 96, 130), (176, 120, 84), (40, 62, 60), (150, 170, 190),
+    (44, 46, 50),
+)  # fmt: skip
+STUDIO_COLOURS: tuple[Colour, ...] = (
+    (24, 25, 28), (196, 178, 150), (150, 66, 52), (54, 84, 120),
+    (92, 120, 104), (206, 196, 120), (120, 96, 130), (40, 62, 60), (150, 170, 190),
 )  # fmt: skip
 ACCENTS: tuple[Colour, ...] = (
     (210, 40, 36), (240, 190, 30), (20, 20, 22), (245, 245, 245), (30, 90, 170), (40, 130, 70),
@@ -42,7 +45,7 @@ def floor(rng: np.random.Generator, colour: Colour) -> Image.Image:
     """Return a studio floor: stains, perhaps planks, tiles or lines, cables and stickers."""
     image = Image.new("RGB", (FLOOR_PIXELS, FLOOR_PIXELS), colour)
     draw = ImageDraw.Draw(image)
-    pattern = int(rng.integers(5))
+    pattern = int(rng.integers(10))
     darker, lighter = _scaled(colour, 0.8), _scaled(colour, 1.15)
     if pattern == 1:
         _tiles(draw, int(rng.integers(45, 110)), darker)
@@ -55,9 +58,9 @@ def floor(rng: np.random.Generator, colour: Colour) -> Image.Image:
             draw.rectangle((row, 0, row + 8, FLOOR_PIXELS), fill=pick(rng, ACCENTS))
     image = _stained(rng, image, strength=0.04 + 0.16 * rng.random())
     draw = ImageDraw.Draw(image)
-    for _ in range(int(rng.integers(0, 4))):
+    for _ in range(int(rng.integers(0, 3))):
         _cable(rng, draw)
-    for _ in range(int(rng.integers(0, 6))):
+    for _ in range(int(rng.integers(0, 3))):
         _sticker(rng, draw)
     return image
 
@@ -99,7 +102,7 @@ def wall(rng: np.random.Generator, colour: Colour) -> Image.Image:
         Image.new("RGB", WALL_PIXELS, colour), Image.new("RGB", WALL_PIXELS, other), ramp
     )
     draw = ImageDraw.Draw(image)
-    pattern = int(rng.integers(6))
+    pattern = int(rng.integers(10))
     scale = height / WALL_METRES[1]
     if pattern == 1:
         top = height - scale * (0.8 + 0.8 * rng.random())
@@ -113,7 +116,7 @@ def wall(rng: np.random.Generator, colour: Colour) -> Image.Image:
         _bricks(draw, int(scale * 0.24), _scaled(colour, 0.82))
     elif pattern == 4:
         draw.rectangle((0, height - scale * 1.1, width, height), fill=pick(rng, STUDIO_COLOURS))
-    for _ in range(int(rng.integers(0, 4))):
+    for _ in range(max(0, int(rng.integers(-1, 3)))):
         _poster(rng, draw, scale)
     return image
 
