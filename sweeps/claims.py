@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -46,7 +47,7 @@ class Presence:
 def present() -> Iterator[Presence]:
     """Hold this process's lock file as long as it works."""
     presence = Presence(id=uuid.uuid4().hex, host=socket.gethostname(), pid=os.getpid())
-    path = locks_folder() / f"{presence.id}.worker"
+    path = _lock_path(presence.id)
     with FileLock(path):
         try:
             yield presence
@@ -99,6 +100,8 @@ def reap(sweep: Sweep) -> list[FrozenTrial]:
             reason = f"its process died {deaths} times; out of memory?"
             sweep.study._storage.set_trial_user_attr(trial._trial_id, REASON, reason)
             sweep.study.tell(trial.number, state=TrialState.FAIL)
+        if worker := trial.user_attrs.get(WORKER):
+            _lock_path(worker["id"]).unlink(missing_ok=True)
     return dead
 
 
@@ -110,12 +113,15 @@ def is_alive(sweep: Sweep, trial: FrozenTrial) -> bool:
         begun = trial.datetime_start if sweep.storage is not None else None
         now = datetime.now(UTC) if begun and begun.tzinfo else datetime.now()
         return begun is not None and now - begun < UNSIGNED
-    path = locks_folder() / f"{worker['id']}.worker"
+    path = _lock_path(worker["id"])
     if not path.exists():
         return bool(worker["host"] != socket.gethostname())
     try:
         with FileLock(path, timeout=0):
-            path.unlink(missing_ok=True)
+            return False
     except Timeout:
         return True
-    return False
+
+
+def _lock_path(worker_id: str) -> Path:
+    return locks_folder() / f"{worker_id}.worker"

@@ -12,9 +12,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from optuna.trial import FrozenTrial
+
 from sweeps.claims import WORKER, claim, present, reap
 from sweeps.objective import Fit, Objective
-from sweeps.parent import close_dead_runs
 from sweeps.study import Sweep, load
 from trainer.command_line import log_to_stderr
 
@@ -45,7 +46,7 @@ def work(
     with present() as presence:
         while deadline is None or time.time() < deadline:
             trial, dead = claim(sweep, presence)
-            close_dead_runs(sweep, dead)
+            _close_runs(sweep, dead)
             on_change()
             if trial is None:
                 return
@@ -82,7 +83,7 @@ def work_together(
         finally:
             with sweep.lock():
                 dead = reap(sweep)
-            close_dead_runs(sweep, dead)
+            _close_runs(sweep, dead)
             on_change()
 
 
@@ -168,7 +169,7 @@ def _replacement(
     pid, code = member.process.pid, member.process.exitcode
     with sweep.lock():
         dead = reap(sweep)
-    close_dead_runs(sweep, dead)
+    _close_runs(sweep, dead)
     signed = [trial.user_attrs.get(WORKER, {}) for trial in sweep.study.get_trials(deepcopy=False)]
     if pid not in [worker.get("pid") for worker in signed]:
         raise RuntimeError(f"a worker ended before its first trial, with exit code {code}")
@@ -189,6 +190,14 @@ def _stop(crew: list[_Member]) -> None:
             if member.process.exitcode is None:
                 member.process.kill()
                 member.process.join()
+
+
+def _close_runs(sweep: Sweep, dead: list[FrozenTrial]) -> None:
+    if dead:
+        # Late: it imports mlflow, which a worker needs only once it trains.
+        from sweeps.parent import close_dead_runs
+
+        close_dead_runs(sweep, dead)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Stands in for training: curves computed from the config, so that a search takes no time.
 
-A module of its own, so that worker processes can import it by name; torch is not imported, for
-they would wait longer for it than for all the rest.
+A module of its own, so that worker processes can import it by name; torch and
+mlflow are imported late, for they would wait longer for them than for all the rest.
 """
 
 import math
@@ -17,7 +17,6 @@ from sweeps.claims import claim, present
 from sweeps.study import load
 from sweeps.workers import work
 from trainer.config import TrainConfig
-from trainer.tracking import start_run
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 
@@ -84,6 +83,18 @@ def follow(curve: list[float], on_epoch: OnEpoch | None, pause: float = 0.0) -> 
     return Result(run_id=uuid.uuid4().hex, outcome=outcome, epochs=epoch, best=found, reason=reason)
 
 
+def paced_fit(
+    config: TrainConfig,
+    *,
+    parent_run_id: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    on_epoch: OnEpoch | None = None,
+    progress: bool = True,
+) -> Result:
+    """Take long enough for another worker to have its turn."""
+    return follow(scores(config), on_epoch, pause=0.2)
+
+
 def slow_fit(
     config: TrainConfig,
     *,
@@ -93,6 +104,8 @@ def slow_fit(
     progress: bool = True,
 ) -> Result:
     """Take a while, with a run in the store that is open meanwhile, as a real one's is."""
+    from trainer.tracking import start_run
+
     run = start_run(config, parent_run_id=parent_run_id, tags=tags)
     outcome = "interrupted"
     try:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from sweeps.space import Choices, Range, combinations
-from sweeps.spec import PRESETS, from_plain, read_spec
+from sweeps.spec import KEYS, PRESETS, from_plain, read_spec
 
 LR = {"lr": {"low": 1e-5, "high": 1e-2, "log": True}}
 
@@ -153,3 +153,11 @@ def test_flags_fix_fields_that_the_space_does_not_search() -> None:
     assert read_spec("lr-only", overrides={"epochs": 2}).config.epochs == 2
     with pytest.raises(ValueError, match="lr: it is searched"):
         read_spec("lr-only", overrides={"lr": 1e-3})
+
+
+def test_the_documentation_shows_a_valid_spec_and_names_every_key() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    spec = from_plain(yaml.safe_load(block))
+    assert spec.first == ({"lr": 1e-3, "depth": 4},)
+    assert set(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)) == set(KEYS)

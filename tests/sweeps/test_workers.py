@@ -41,7 +41,7 @@ def test_two_workers_share_the_trials_and_do_not_overshoot(
 ) -> None:
     space = {"batch_size": [1, 2, 4, 8], "kernel_size": [3, 5, 7]}
     sweep = create(spec(space=space, trials=9, pruner="none", epochs=2), None)
-    summary = carry_out(sweep, workers=2, fit=pretend.slow_fit)
+    summary = carry_out(sweep, workers=2, fit=pretend.paced_fit)
     assert (summary.complete, summary.finished) == (9, 9)
     trials = sweep.study.get_trials()
     assert len(trials) == 9
@@ -101,11 +101,13 @@ def test_a_worker_that_dies_is_replaced(
 
 
 def test_ctrl_c_stops_every_worker_and_nothing_is_lost(pretend: ModuleType, spec: MakeSpec) -> None:
-    sweep = create(spec(trials=4, epochs=600, pruner="none"), None)
+    sweep = create(spec(trials=4, epochs=3000, pruner="none"), None)
 
     def interrupt() -> None:
-        wait_until(lambda: len(running(sweep)) == 2)
-        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            wait_until(lambda: len(running(sweep)) == 2, seconds=200)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
