@@ -5,8 +5,10 @@ This package is the one place of `trainer` that imports mlflow.
 
 import os
 
-# mlflow reads these when it is first imported: no telemetry, and no bars among our own lines.
+# mlflow reads these when it is first imported: no telemetry, no bars among our own lines, and no
+# addresses of its pages on stdout, where our results go.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import contextlib

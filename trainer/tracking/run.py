@@ -99,13 +99,23 @@ class Run:
         if not self.is_remote:
             return
         for path in sorted(p for p in self.folder.rglob("*") if self._is_artifact(p)):
-            stat = path.stat()
-            state = (stat.st_mtime_ns, stat.st_size)
+            state = _state(path)
             if self._published.get(path) != state:
                 parent = path.parent.relative_to(self.folder).as_posix()
                 client().log_artifact(self.id, str(path), None if parent == "." else parent)
                 self._published[path] = state
         self._published_at = time.monotonic()
+
+    def fetch(self) -> None:
+        """Bring a remote run's files here, unless it was killed here: what it left is newer."""
+        if not self.is_remote or any(self.folder.iterdir()):
+            return
+        partial = self.folder.with_name(f".{self.id}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        download(self.id, "", partial)
+        self.folder.rmdir()
+        partial.rename(self.folder)
+        self._published = {p: _state(p) for p in self.folder.rglob("*") if self._is_artifact(p)}
 
     def finish(self, outcome: str, reason: str | None = None) -> None:
         """Close the run with one of `OUTCOMES`; a remote store gets the files first."""
@@ -161,10 +171,11 @@ def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
     """
     info = get_run(run_id).info
     run = Run(info.run_id, info.artifact_uri)
-    if run.is_remote:
-        download(run_id, "", run.folder)
+    run.fetch()
     path = run.folder / "config.yaml"
     if not path.is_file():
+        if run.is_remote:
+            shutil.rmtree(run.folder)
         raise ValueError(f"run: {run_id} has no config.yaml; it was not written by Segscope")
     return run, from_yaml(path)
 
@@ -319,7 +330,13 @@ def metric_key(key: str) -> str:
     That is most punctuation, and, since a name may become a path, a part that is empty or dots.
     """
     safe = re.sub(r"[^\w\-. :/]", "_", key)[:MAX_KEY]
-    return "/".join(part if part.strip(".") else "_" for part in safe.split("/"))
+    parts = [part if part.strip(".") else "_" for part in safe.split("/")]
+    return "/".join(parts)[:MAX_KEY].rstrip("/")
+
+
+def _state(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size
 
 
 def _storable(value: float) -> float:
