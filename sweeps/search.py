@@ -2,7 +2,6 @@
 
 import logging
 import time
-from pathlib import Path
 
 from sweeps.objective import Fit
 from sweeps.parent import close_parent, open_parent
@@ -52,12 +51,12 @@ def carry_out(sweep: Sweep, *, workers: int = 1, fit: Fit | None = None) -> Summ
 
 def _check_data(config: TrainConfig) -> None:
     """Raise ``ValueError`` for a wrong path before the sweep leaves anything in the store."""
-    if config.data is not None:
-        from trainer.data.layouts import open_collection
+    from trainer.data.dataset import data_folder
+    from trainer.data.layouts import open_collection
 
-        open_collection(
-            Path(config.data),
-            layout=config.layout,
-            trimap_border=config.trimap_border,
-            group_by=config.group_by,
-        )
+    open_collection(
+        data_folder(config),
+        layout=config.layout,
+        trimap_border=config.trimap_border,
+        group_by=config.group_by,
+    )

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
 from rich.console import Console
@@ -37,14 +37,14 @@ class Progress:
                 bars.advance(task)
 
     @contextlib.contextmanager
-    def spinner(self, label: str) -> Iterator[None]:
-        """Show that something of unknown length is under way."""
+    def counter(self, label: str) -> Iterator[Callable[[int, int], None]]:
+        """Yield what is to be called with the number of things done so far, and of all."""
         if not self._enabled:
-            yield
+            yield lambda done, total: None
             return
         with _bars() as bars:
-            bars.add_task(label, total=None)
-            yield
+            task = bars.add_task(label, total=None)
+            yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def _bars() -> Bars:

@@ -24,6 +24,7 @@ from trainer.data.layouts import open_collection
 from trainer.data.normalisation import Triple, normalisation
 from trainer.data.screening import screen
 from trainer.data.splits import Split, duplicates_across, join_duplicates, make_split
+from trainer.progress import Progress
 from trainer.store import cache_folder
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class DataSet:
         images, and when equal images stand in different parts of a new split.
         """
         collection = open_collection(
-            Path(config.data) if config.data else _built_in_data(),
+            data_folder(config, progress=progress),
             layout=config.layout,
             trimap_border=config.trimap_border,
             group_by=config.group_by,
@@ -169,10 +170,14 @@ class DataSet:
         )
 
 
-def _built_in_data() -> Path:
+def data_folder(config: TrainConfig, *, progress: bool = True) -> Path:
+    """Return the folder that ``config`` names, or that of the built-in data, drawn if need be."""
+    if config.data:
+        return Path(config.data)
     from trainer.data.synthetic import ensure_turntable  # costs nothing where it is not wanted
 
-    return ensure_turntable(cache_folder() / "turntable")
+    with Progress(enabled=progress).counter("drawing the turntable") as count:
+        return ensure_turntable(cache_folder() / "turntable", progress=count)
 
 
 def _decoded(collection: Collection, config: TrainConfig, progress: bool) -> DecodedImages:
