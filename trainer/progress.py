@@ -40,7 +40,7 @@ class Progress:
     def counter(self, label: str) -> Iterator[Callable[[int, int], None]]:
         """Yield what is to be called with the number of things done so far, and of all."""
         if not self._enabled:
-            yield lambda done, total: None
+            yield lambda _done, _total: None
             return
         with _bars() as bars:
             task = bars.add_task(label, total=None)
