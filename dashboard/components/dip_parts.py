@@ -80,14 +80,14 @@ def show_classes(rows: pd.DataFrame, shown: Moment) -> None:
     table = dip_view.class_changes(rows, shown)
     kinds = st.column_config
     config: dict[str, Any] = {
-        name: kinds.NumberColumn(f"Dice {name}", format="%.4f")
+        name: kinds.NumberColumn(name, format="%.4f", help="Dice over the whole split")
         for name in ("before", "at", "after")
     }
-    config["change"] = kinds.NumberColumn("Change", format="%+.4f")
-    config["fell"] = kinds.NumberColumn("Images fell", format="%d")
+    config["change"] = kinds.NumberColumn("change", format="%+.4f")
+    config["fell"] = kinds.NumberColumn("fell", format="%d", help="Images with a lower Dice")
     config["lost"] = kinds.NumberColumn(
-        "Images lost", format="%d",
-        help="Found before (Dice of 0.5 or more) and gone altogether (below 0.05)",
+        "lost", format="%d",
+        help="Images where it was found before (Dice 0.5 or more) and is gone now (below 0.05)",
     )  # fmt: skip
     st.dataframe(table, column_config=config, key="class_changes", row_height=28,
                  alt="Dice of each class before, at and after")  # fmt: skip

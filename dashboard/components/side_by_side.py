@@ -57,11 +57,14 @@ def show_disagreement(pair: Sequence[str], wanted: Wanted) -> None:
         return
     legend(strips.DIFFERENCES[1:])
     step = wanted.epoch if wanted.epoch in epochs else epochs[-1]
+    of_epoch = _differing(table, step)
+    place = {str(name): position for position, name in enumerate(of_epoch.index)}
     overlay_viewer(
-        panels, strips.DIFFERENCES, key=f"differ_{'_'.join(pair)}_{wanted.epoch}", steps=epochs,
-        step=step, mode="prediction", opacity=0.8, width=300,
+        sorted(panels, key=lambda panel: place.get(panel.title, len(place))), strips.DIFFERENCES,
+        key=f"differ_{'_'.join(pair)}_{wanted.epoch}", steps=epochs, step=step, mode="prediction",
+        opacity=0.8, width=300,
     )  # fmt: skip
-    _show_shares(table, step)
+    _show_shares(of_epoch, step)
 
 
 def legend(classes: Sequence[ClassInfo]) -> None:
@@ -147,14 +150,18 @@ def _differences(
 _KINDS = [info.name for info in strips.DIFFERENCES]
 
 
-def _show_shares(table: pd.DataFrame, epoch: int) -> None:
+def _differing(table: pd.DataFrame, epoch: int) -> pd.DataFrame:
     of_epoch = table[table["epoch"] == epoch].drop(columns=["epoch"]).set_index("image")
     of_epoch.insert(0, "differ", 1 - of_epoch.pop("same"))
+    return of_epoch.sort_values("differ", ascending=False, kind="stable")
+
+
+def _show_shares(of_epoch: pd.DataFrame, epoch: int) -> None:
     config: dict[str, Any] = {
         name: st.column_config.NumberColumn(format="percent") for name in of_epoch.columns
     }
     st.dataframe(
-        of_epoch.sort_values("differ", ascending=False), column_config=config, row_height=28,
+        of_epoch, column_config=config, row_height=28,
         key="disagreement", width="content", alt="Share of pixels on which A and B differ",
     )  # fmt: skip
     st.caption(f"Shares of the labelled pixels at epoch {epoch}.")

@@ -17,6 +17,8 @@ from trainer.analysis.dips import Dip
 IMAGES = 40
 ROW_PIXELS = 20
 BEFORE, AT, AFTER = PALETTE[0], DIP, PALETTE[2]
+OTHER_METRICS = {"train/grad_norm": "grad norm", "lr": "lr"}
+"""What is drawn beneath the score, and how its axis is called."""
 _STEADY = {"marker": {"opacity": 1}}
 
 
@@ -45,7 +47,12 @@ def draw_epoch_choice(
     _add_points(figure, score, finite, metric, PALETTE[0], row=1)
     for row, (name, curve) in enumerate(below.items(), start=2):
         _add_points(figure, curve, np.isfinite(curve.values), name, NEUTRAL, row=row)
-        figure.update_yaxes(title={"text": name, "standoff": 8}, nticks=4, row=row, col=1)
+        # A constant rate would else be drawn between itself less one and itself plus one.
+        highest = np.max(curve.values, where=np.isfinite(curve.values), initial=0.0)
+        figure.update_yaxes(
+            title={"text": OTHER_METRICS.get(name, name), "standoff": 8}, nticks=4, row=row, col=1,
+            range=[0, 1.2 * highest or 1], exponentformat="e", rangemode="tozero",
+        )  # fmt: skip
     _add_dips(figure, dips)
     _mark(figure, shown)
     figure.update_layout(
@@ -84,7 +91,8 @@ def draw_changes(changes: pd.DataFrame, shown: Moment, *, at_most: int = IMAGES)
     for name, epoch, (symbol, colour, size) in kinds:
         figure.add_scatter(
             x=rows[name], y=places, mode="markers", name=f"{name}: epoch {epoch}", text=said,
-            marker={"symbol": symbol, "color": colour, "size": size, "line": {"width": 2}},
+            marker={"symbol": symbol, "color": colour, "size": size,
+                    "line": {"width": 2, "color": colour}},
             hovertemplate=f"%{{text}}<br>{name}, epoch {epoch}: %{{x:.4f}}<extra></extra>",
         )  # fmt: skip
     styled(figure, x="Dice of the image", y="", height=96 + ROW_PIXELS * max(len(rows), 4))

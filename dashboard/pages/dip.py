@@ -9,7 +9,7 @@ from dashboard.components import dip_parts, navigation, run_picker, states
 from dashboard.components.charts import chart
 from dashboard.components.stored_pictures import classes_of
 from dashboard.dip_view import AGAINST, Against, Moment
-from dashboard.figures.dips import draw_epoch_choice
+from dashboard.figures.dips import OTHER_METRICS, draw_epoch_choice
 from dashboard.store_cache import Curve
 from trainer.analysis.dips import Dip, dips
 from trainer.analysis.history import clean
@@ -83,7 +83,7 @@ def choose(run_id: str, curve: Curve, steps: list[int]) -> Moment | None:
 
 def show_curve(run_id: str, curve: Curve, found: Sequence[Dip], shown: Moment | None) -> None:
     """Draw the curve with learning rate and gradient norm; a click chooses an epoch."""
-    others = {m: data.curves([run_id], m)[run_id] for m in ("train/grad_norm", "lr")}
+    others = {m: data.curves([run_id], m)[run_id] for m in OTHER_METRICS}
     figure = draw_epoch_choice(curve, others, found, shown)
     said = f"Validation Dice, gradient norm and learning rate by epoch, {len(found)} dips ringed"
     chart(figure, key=CHART, alt=said, on_select=_take_click)

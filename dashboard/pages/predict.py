@@ -51,7 +51,7 @@ def main() -> None:
         version = chosen_model(versions)
     with right:
         uploaded = st.file_uploader(
-            f"Image (at most {uploads.UPLOAD_MIB} MiB; it stays on this server's memory)",
+            f"Image (at most {uploads.UPLOAD_MIB} MiB; it stays in this server's memory)",
             type=SUFFIXES, key="upload", max_upload_size=uploads.UPLOAD_MIB,
         )  # fmt: skip
     if uploaded is None:
