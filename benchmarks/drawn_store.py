@@ -115,7 +115,7 @@ def _odd_runs(clock: Iterator[int], rng: np.random.Generator) -> Iterator[DrawnR
     yield archived
     empty = drawn_run(base.replace(run_name="half-written"), "running", 1,
                       start=next(clock), rng=rng)  # fmt: skip
-    empty.curves = {}
+    empty.name, empty.curves = "half-written", {}
     yield empty
     collapsed = scene_run(base.replace(lr=2e-3, run_name="collapsed"), "completed",
                           start=next(clock), rng=rng)  # fmt: skip

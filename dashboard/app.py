@@ -3,38 +3,33 @@
 import streamlit as st
 
 from dashboard import data
-from dashboard.components import charts, login, navigation, selection, states, style
+from dashboard.components import charts, login, selection, states, style
+from dashboard.components.navigation import follow, page
 
-st.set_page_config(page_title="Segscope", page_icon=None, layout="wide")
+st.set_page_config(page_title="Segscope", layout="wide")
 style.apply()
 login.require(data.settings())
 
 PAGES = {
     "Look": [
-        st.Page("pages/runs.py", title="Runs", default=True),
-        st.Page("pages/curves.py", title="Curves"),
-        st.Page("pages/run.py", title="Run"),
-        st.Page("pages/samples.py", title="Samples"),
-        st.Page("pages/dip.py", title="Dip"),
+        page("runs", "Runs", default=True),
+        page("curves", "Curves"),
+        page("run", "Run"),
+        page("samples", "Samples"),
+        page("dip", "Dip"),
     ],
     "Decide": [
-        st.Page("pages/compare.py", title="Compare"),
-        st.Page("pages/stability.py", title="Stability"),
-        st.Page("pages/predict.py", title="Predict"),
+        page("compare", "Compare"),
+        page("stability", "Stability"),
+        page("sweeps", "Sweeps"),
+        page("models", "Models"),
+        page("predict", "Predict"),
     ],
 }
-page = st.navigation(PAGES)
-navigation.follow()
-
-try:
-    has_runs = not data.runs().empty
-except ValueError as error:
-    states.unreadable(error)
-    st.stop()
-with st.sidebar:
-    selection.keep_in_address()
-    charts.image_format_choice()
-if has_runs:
-    page.run()
-else:
-    states.no_runs()
+current = st.navigation(PAGES)
+follow()
+if states.store_is_ready():
+    with st.sidebar:
+        selection.keep_in_address()
+        charts.image_format_choice()
+    current.run()

@@ -105,7 +105,7 @@ def differing_parameters(runs: pd.DataFrame, at_most: int = 6) -> list[str]:
         name = column.removeprefix("params.")
         if column == name or name in NOT_HYPERPARAMETERS:
             continue
-        if runs[column].nunique(dropna=False) > 1:
+        if runs[column].nunique() > 1:
             found.append(name)
     known = {name: place for place, name in enumerate(_FIRST)}
     return sorted(found, key=lambda name: (known.get(name, len(known)), name))[:at_most]

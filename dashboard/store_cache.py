@@ -140,9 +140,7 @@ class StoreCache:
         assert self._runs is not None
         looked_ms = int(time.time() * 1000)
         changes = reading.latest_changes(self._looked_ms - OVERLAP_MS, self.uri)
-        changed = changes.reindex(columns=self._runs.columns)
-        known = self._runs.reindex(changes.index)
-        if len(changes) and not (set(changes) <= set(self._runs) and changed.equals(known)):
+        if len(changes) and not _holds(self._runs, changes):
             self._runs = reading.updated(self._runs, changes)
             self.generation += 1
         self._looked = time.monotonic()
@@ -164,6 +162,15 @@ class StoreCache:
             self._whole = time.monotonic()
         finally:
             self._refreshing = False
+
+
+def _holds(runs: pd.DataFrame, changes: pd.DataFrame) -> bool:
+    """Return whether the table already says what the rows of ``changes`` say."""
+    if not (set(changes.columns) <= set(runs.columns) and changes.index.isin(runs.index).all()):
+        return False
+    said = changes.reindex(columns=runs.columns).astype(object)
+    known = runs.loc[changes.index].astype(object)
+    return said.where(said.notna(), None).equals(known.where(known.notna(), None))
 
 
 def _is_old(entry: _Entry, ended: object, now: float) -> bool:

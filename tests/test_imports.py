@@ -42,6 +42,7 @@ MAY_IMPORT_STREAMLIT = (
     "dashboard.app",
     "dashboard.pages",
     "dashboard.data",
+    "dashboard.server",
     "dashboard.components",
 )
 TORCH = ("torch", "torchvision", "safetensors.torch")

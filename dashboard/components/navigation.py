@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -9,6 +10,11 @@ from dashboard.components import selection
 
 PENDING = "_open_page"
 PAGES = Path(__file__).parents[1] / "pages"
+
+
+def page(name: str, title: str, *, default: bool = False) -> Any:
+    """Return the page of the file ``pages/<name>.py`` for the router."""
+    return st.Page(PAGES / f"{name}.py", title=title, default=default)
 
 
 def open_page(name: str, **params: str) -> None:

@@ -2,8 +2,22 @@
 
 import streamlit as st
 
+from dashboard import data
+
 FIRST_RUN = "trainer fit"
 FIRST_SWEEP = "sweeps run lr-batch-kernel --trials 6"
+
+
+def store_is_ready() -> bool:
+    """Return whether the store can be read and has runs; otherwise say so on the page."""
+    try:
+        if not data.runs().empty:
+            return True
+    except ValueError as error:
+        unreadable(error)
+        return False
+    no_runs()
+    return False
 
 
 def no_runs() -> None:

@@ -14,8 +14,7 @@ from dashboard.figures.curves import draw_curves
 from dashboard.run_facts import best_epoch
 from trainer.analysis.comparison import SCORES, Comparison
 
-SIDES = 6
-"""Most configurations compared pair by pair: 15 verdicts."""
+SIDES = 6  # Configurations compared pair by pair at most: 15 verdicts.
 
 
 def main() -> None:

@@ -1,0 +1,139 @@
+"""Every page on an empty, a full and a broken store."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.settings import READ_ONLY
+from trainer.tracking import reading
+from trainer.tracking.client import client
+
+PAGES = ["runs", "curves", "run", "compare", "stability"]
+Open = Callable[..., AppTest]
+
+
+def said(app: AppTest) -> str:
+    """Return everything a page says in words."""
+    kinds = ("subheader", "text", "caption", "markdown", "code")
+    return "\n".join(str(e.value) for kind in kinds for e in getattr(app, kind))
+
+
+def ids(count: int, **wanted: str) -> str:
+    runs = reading.list_runs()
+    for column, value in wanted.items():
+        runs = runs[runs[column] == value]
+    return ",".join(runs.index[:count])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_store_says_what_to_run(store: Path, open_app: Open, page: str) -> None:
+    client()
+    assert "trainer fit" in said(open_app(page))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_store_that_cannot_be_read_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_app: Open, page: str
+) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 500)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    assert "cannot be read" in said(open_app())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_on_a_full_store(full_store: str, open_app: Open, page: str) -> None:
+    open_app(page)
+    open_app(page, runs=ids(4, experiment="carvana"))
+
+
+def test_the_table_holds_every_run_but_the_archived(full_store: str, open_app: Open) -> None:
+    app = open_app()
+    assert app.subheader[0].value == "Runs: 39 of 40"
+    table = app.dataframe[0].value
+    assert len(table) == 39
+    assert "<img src=x onerror=alert(1)>" in " ".join(table["name"])
+
+
+def test_filters_are_part_of_the_address(full_store: str, open_app: Open) -> None:
+    assert open_app(search="keras").subheader[0].value == "Runs: 2 of 40"
+    assert open_app(state="pruned").subheader[0].value == "Runs: 2 of 40"
+    assert open_app(filter="params.lr = '0.05'").subheader[0].value == "Runs: 1 of 40"
+    assert open_app(archived="true").subheader[0].value == "Runs: 40 of 40"
+    assert "No run matches" in said(open_app(search="nothing like this"))
+
+
+def test_a_malformed_filter_is_told_in_mlflows_words(full_store: str, open_app: Open) -> None:
+    assert "filter: " in said(open_app(filter="lr >> 3"))
+
+
+def test_groups_show_mean_and_spread(full_store: str, open_app: Open) -> None:
+    app = open_app(view="Groups", experiment="carvana", by="lr")
+    table = app.dataframe[0].value
+    assert table["runs"].tolist() == [6, 6, 6]
+    assert all("±" in text for text in table["best_dice_text"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["collapsed", "diverged", "one epoch", "still training", "keras_baseline_0", "half-written",
+     "archived", "lr-batch-kernel", "street none",
+     "<img src=x onerror=alert(1)> **bold** [link](javascript:alert(1)) $x^2$"],
+)  # fmt: skip
+@pytest.mark.parametrize("part", ["Overview", "Samples", "Classes", "System", "Files"])
+def test_every_kind_of_run_has_its_page(
+    full_store: str, open_app: Open, run_named: Callable[[str], str], name: str, part: str
+) -> None:
+    app = open_app("run", run=run_named(name), part=part)
+    assert "\\<img" in said(app) if name.startswith("<img") else True
+
+
+def test_a_run_page_tells_the_reason_of_a_failure(
+    full_store: str, open_app: Open, run_named: Callable[[str], str]
+) -> None:
+    assert "lower lr" in said(open_app("run", run=run_named("diverged")))
+
+
+def test_a_run_that_does_not_exist_is_said(full_store: str, open_app: Open) -> None:
+    assert "has no run" in said(open_app("run", run="0" * 32))
+
+
+def test_the_verdict_needs_two_configurations(full_store: str, open_app: Open) -> None:
+    assert "Choose two or more" in said(open_app("compare"))
+    seeds = reading.list_runs()
+    group = seeds[seeds["experiment"] == "carvana"].groupby("seed_group").head(3)
+    same = group["seed_group"].iloc[0]
+    chosen = ",".join(group.index[group["seed_group"] == same])
+    assert "seeds of one configuration" in said(open_app("compare", runs=chosen))
+
+
+def test_two_configurations_get_a_verdict_with_its_numbers(full_store: str, open_app: Open) -> None:
+    words = said(open_app("compare", runs=ids(18, experiment="carvana")))
+    assert "resamples" in words
+    assert "n = " in words
+
+
+def test_read_only_hides_what_writes(
+    full_store: str, open_app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = ids(2, experiment="carvana")
+    assert any(button.key == "archive" for button in open_app(runs=chosen).button)
+    monkeypatch.setenv(READ_ONLY, "1")
+    assert not any(button.key == "archive" for button in open_app(runs=chosen).button)
+
+
+def test_archiving_can_be_undone(own_store: str, open_app: Open) -> None:
+    chosen = ids(1, name="collapsed")
+    app = open_app(runs=chosen)
+    app.button(key="archive").click().run()
+    assert reading.list_runs().loc[chosen, "archived"]
+    assert app.subheader[0].value == "Runs: 38 of 40"
+    app.button(key="undo_archive").click().run()
+    assert not reading.list_runs().loc[chosen, "archived"]
+    assert app.subheader[0].value == "Runs: 39 of 40"
+
+
+def test_the_router_is_short() -> None:
+    lines = (Path(__file__).parents[2] / "dashboard/app.py").read_text().splitlines()
+    assert len(lines) < 40
