@@ -1,5 +1,6 @@
 """MLflow's side of the model registry."""
 
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +41,9 @@ def create_version(
     """
     api = client()
     info = get_run(run_id).info
-    logged = api.create_logged_model(info.experiment_id, name=name, source_run_id=run_id)
+    # Stricter than for the name that it is registered by, which may well be "cars-1.2".
+    plain = re.sub(r"""[/:.%"']""", "-", name)
+    logged = api.create_logged_model(info.experiment_id, name=plain, source_run_id=run_id)
     try:
         described = Model(run_id=run_id, model_id=logged.model_id)
         with warnings.catch_warnings():
@@ -130,11 +133,11 @@ def registered_models() -> list[Any]:
 
 def versions(name: str) -> list[Any]:
     """Return MLflow's records of all versions of a registered model, newest first."""
-    escaped = name.replace("'", "\\'")
+    quote = '"' if "'" in name else "'"  # The filter's grammar knows no escape.
     found: list[Any] = []
     token: str | None = None
     while True:
-        page = client().search_model_versions(f"name = '{escaped}'", page_token=token)
+        page = client().search_model_versions(f"name = {quote}{name}{quote}", page_token=token)
         found.extend(page)
         token = page.token
         if not token:
