@@ -129,9 +129,7 @@ def test_extreme_logits_stay_finite(name: str, channels: int, classes: int) -> N
 
 
 def test_bce_refuses_three_classes() -> None:
-    with pytest.raises(
-        ValueError, match="bce is for two classes, the data has 3; use cross"
-    ):
+    with pytest.raises(ValueError, match="bce is for two classes, the data has 3; use cross"):
         build_loss("bce", 3)
 
 
