@@ -72,7 +72,7 @@ def choose(run_id: str, curve: Curve, steps: list[int]) -> Moment | None:
     first = steps.index(default) if default in steps else 0
     epoch = left.selectbox("Epoch", steps, index=first, key="epoch", bind="query-params")
     against: Against | None = middle.segmented_control(
-        "Compared with", AGAINST, default=AGAINST[0], required=True, key="against",
+        "Compared with", AGAINST, default=AGAINST[0], required=True, key="compared_with",
         bind="query-params",
     )  # fmt: skip
     with right.container(horizontal=True, gap="medium"):

@@ -36,7 +36,7 @@ def main() -> None:
         return
     wanted = controls(run_id, epochs)
     gallery, beside, scores = st.tabs(
-        ["Gallery", "Several runs", "All images"], key="view", bind="query-params"
+        ["Gallery", "Several runs", "All images"], key="shown", bind="query-params"
     )
     if gallery.open:
         with gallery:
@@ -70,7 +70,7 @@ def controls(run_id: str, epochs: Sequence[int]) -> Wanted:
         epochs, index=first, key="epoch", bind="query-params",
     )  # fmt: skip
     score = middle.segmented_control(
-        "By", list(image_scores.SCORES), default="Dice", required=True, key="by",
+        "By", list(image_scores.SCORES), default="Dice", required=True, key="order_by",
         bind="query-params",
     )  # fmt: skip
     classes = classes_of(run_id)
