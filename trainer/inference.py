@@ -94,7 +94,7 @@ class Predictor:
         window = round_up(WINDOW, self._stride)
         height, width = image.shape[:2]
         stitched: Tensor | None = None
-        for tile in tiles((height, width), window):
+        for tile in tiles((height, width), window, self._stride):
             logits = self._run(cut(image, tile.top, tile.left, window))
             if stitched is None:
                 stitched = logits.new_empty((logits.shape[0], height, width))

@@ -85,14 +85,16 @@ def five_crops(shape: Size, size: Size) -> list[tuple[int, int]]:
     return [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
 
 
-def tiles(shape: Size, size: Size) -> list[Tile]:
+def tiles(shape: Size, size: Size, multiple: int = 1) -> list[Tile]:
     """Cover an image of ``shape`` with windows of ``size``; every pixel belongs to one of them.
 
-    Neighbours overlap by at least a quarter of a window, so that no pixel is judged without
-    what surrounds it. An image no larger than ``size`` is a single tile.
+    Neighbours overlap by about a quarter of a window, so that no pixel is judged without what
+    surrounds it. Windows start at multiples of ``multiple``: with the network's stride, it pools
+    the same pixels together in a window as it would in the whole image. An image no larger than
+    ``size`` is a single tile.
     """
-    vertical = _spans(shape[0], size[0])
-    horizontal = _spans(shape[1], size[1])
+    vertical = _spans(shape[0], size[0], multiple)
+    horizontal = _spans(shape[1], size[1], multiple)
     return [
         Tile(top=top, left=left, rows=rows, columns=columns)
         for top, rows in vertical
@@ -110,13 +112,14 @@ def cut_target(target: UINT8, top: int, left: int, size: Size, void: int = 255) 
     return pad_target(target[top : top + size[0], left : left + size[1]], size, void)
 
 
-def _spans(length: int, window: int) -> list[tuple[int, slice]]:
+def _spans(length: int, window: int, multiple: int) -> list[tuple[int, slice]]:
     """Cover ``length`` pixels by windows: the start of each and the pixels that it owns."""
     if length <= window:
         return [(0, slice(0, length))]
     step = max(1, window - window // 4)
     count = -(-(length - window) // step) + 1
-    starts = [round(i * (length - window) / (count - 1)) for i in range(count)]
+    evenly = [round(i * (length - window) / (count - 1)) for i in range(count)]
+    starts = [-(-start // multiple) * multiple for start in evenly]
     borders = [(before + window + after) // 2 for before, after in pairwise(starts)]
     return [
         (start, slice(first, last))
