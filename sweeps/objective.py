@@ -115,9 +115,10 @@ class Objective:
             if reached is not None and trial.should_prune():
                 from trainer.fitting import StopTraining
 
+                row = f", for {spec.patience + 1} epochs in a row" if spec.patience else ""
                 reason = (
                     f"best {metric} {reached:.4f} after epoch {epoch} is below the {spec.name} "
-                    f"of the trials before it, for {spec.patience + 1} epochs in a row"
+                    f"of the complete trials{row}"
                 )
                 raise StopTraining(outcome="pruned", reason=reason)
 
