@@ -201,7 +201,8 @@ def test_the_table_orders_by_the_chosen_score_epoch_and_class(
 ) -> None:
     run = run_named("street flips")
     app = open_app(
-        "samples", **{"run": run, "shown": "All images", "order_by": "IoU", "epoch": "4", "class": "tree"}
+        "samples",
+        **{"run": run, "shown": "All images", "order_by": "IoU", "epoch": "4", "class": "tree"},
     )
     table = app.dataframe[0].value
     assert len(table) == 16
