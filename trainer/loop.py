@@ -78,6 +78,7 @@ class Progression:
     best_epoch: int = 0
     best_score: float = -math.inf
     best_metrics: dict[str, float] = field(default_factory=dict)
+    score_to_beat: float = -math.inf
     epochs_without_gain: int = 0
     history: dict[str, list[float]] = field(default_factory=dict)
 
@@ -87,9 +88,12 @@ class Progression:
         for key in HISTORY:
             self.history.setdefault(key, []).append(float(metrics[key]))
         score = metrics[config.monitor]
-        # Patience asks for a gain of min_delta; the best checkpoint for any gain at all.
-        gained = score > self.best_score + config.min_delta
-        self.epochs_without_gain = 0 if gained else self.epochs_without_gain + 1
+        # Patience asks for a gain of min_delta, which small steps may add up to; the best
+        # checkpoint for any gain at all.
+        if score > self.score_to_beat + config.min_delta:
+            self.score_to_beat, self.epochs_without_gain = score, 0
+        else:
+            self.epochs_without_gain += 1
         if not score > self.best_score:
             return False
         self.best_epoch, self.best_score = epoch, score
@@ -149,10 +153,7 @@ def train(
         started = time.monotonic()
         lr = float(training.optimizer.param_groups[0]["lr"])
         learned = train_epoch(training, data, config, epoch, progress)
-        if not math.isfinite(learned["train/loss"]):
-            run.log_epoch(epoch, {**learned, "lr": lr})
-            training.progression.history.setdefault("train/loss", []).append(learned["train/loss"])
-            raise TrainingFailure(_divergence(learned, epoch, lr))
+        _fail_unless_finite("train/loss", {**learned, "lr": lr}, epoch, training, run)
         validation = evaluate(
             training.forward,
             progress.watch(
@@ -171,6 +172,8 @@ def train(
             "time/epoch_seconds": time.monotonic() - started,
             "memory/peak_mib": peak_memory_mib(training.forward.device),
         }
+        # Weights that the epoch's last steps spoilt show here first; no checkpoint may hold them.
+        _fail_unless_finite("val/loss", metrics, epoch, training, run)
         best = training.progression.update(epoch, metrics, config)
         advance(training.schedule, metrics[config.monitor])
         write_part(
@@ -261,10 +264,18 @@ def _train_metrics(
     }
 
 
-def _divergence(learned: Mapping[str, float], epoch: int, lr: float) -> str:
-    return (
-        f"the training loss became {learned['train/loss']} in epoch {epoch} at learning rate "
-        f"{lr:g}; lower lr or set gradient_clip"
+def _fail_unless_finite(
+    key: str, metrics: Mapping[str, float], epoch: int, training: Training, run: RunFolder
+) -> None:
+    loss = metrics[key]
+    if math.isfinite(loss):
+        return
+    run.log_epoch(epoch, metrics)
+    training.progression.history.setdefault(key, []).append(loss)
+    what = {"train/loss": "training", "val/loss": "validation"}[key]
+    raise TrainingFailure(
+        f"the {what} loss became {loss} in epoch {epoch} at learning rate {metrics['lr']:g}; "
+        "lower lr or set gradient_clip"
     )
 
 
