@@ -17,7 +17,7 @@ from trainer.forward import Forward, choose_device, choose_dtype
 from trainer.loop import OnEpoch, Progression, StopTraining, Training, TrainingFailure, train
 from trainer.losses import build_loss
 from trainer.models import build_model
-from trainer.optimizers import build_optimizer, build_schedule
+from trainer.optimizers import build_optimizer, build_schedule, restore_schedule
 from trainer.progress import Progress
 from trainer.recording import SampleRecorder
 from trainer.tracking import Run, closing, log_file, reopen_run, start_run
@@ -134,7 +134,7 @@ def _restore(training: Training, checkpoint: Path) -> None:
     state = load_state(checkpoint)
     load_weights(checkpoint, training.forward.model)
     load_optimizer(checkpoint, training.optimizer)
-    training.schedule.load_state_dict(state["schedule"])
+    restore_schedule(training.schedule, state["schedule"])
     for name, value in state["progression"].items():
         setattr(training.progression, name, value)
 

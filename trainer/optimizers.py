@@ -1,11 +1,12 @@
 """Optimisers and learning-rate schedules by name."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
-from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from trainer.catalogue import OPTIMIZERS, SCHEDULES
 from trainer.config import TrainConfig
@@ -57,7 +58,10 @@ def constant(optimizer: Optimizer, _config: TrainConfig) -> LRScheduler:
 
 def cosine(optimizer: Optimizer, config: TrainConfig) -> LRScheduler:
     """Lower the learning rate to 0 along half a cosine over the run's epochs."""
-    return CosineAnnealingLR(optimizer, T_max=config.epochs)
+    # Of the epoch, not of the last rate: a run that is given more epochs follows the longer curve.
+    return LambdaLR(
+        optimizer, lambda epoch: (1 + math.cos(math.pi * min(epoch / config.epochs, 1))) / 2
+    )
 
 
 def plateau(optimizer: Optimizer, _config: TrainConfig) -> LRScheduler:
@@ -88,3 +92,16 @@ def advance(schedule: LRScheduler, score: float) -> None:
         step(score)
     else:
         step()
+
+
+def restore_schedule(schedule: LRScheduler, state: Mapping[str, Any]) -> None:
+    """Go on where ``state`` left a schedule; its optimiser must be restored already.
+
+    A schedule that is a function of the epoch sets the rate anew, since the run may have been
+    given more epochs than the checkpoint knew of.
+    """
+    schedule.load_state_dict(dict(state))
+    if isinstance(schedule, LambdaLR):
+        groups = schedule.optimizer.param_groups
+        for group, lr, factor in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
+            group["lr"] = lr * factor(schedule.last_epoch)

@@ -1,5 +1,6 @@
 """Optimisers and schedules, by name."""
 
+import json
 import math
 
 import pytest
@@ -9,7 +10,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 from trainer.catalogue import OPTIMIZERS, SCHEDULES
 from trainer.config import TrainConfig
-from trainer.optimizers import advance, build_optimizer, build_schedule
+from trainer.optimizers import advance, build_optimizer, build_schedule, restore_schedule
 
 CLASSES: dict[str, type[Optimizer]] = {
     "adam": Adam,
@@ -97,3 +98,28 @@ def test_plateau_halves_after_more_than_three_epochs_without_a_better_score() ->
 
 def test_plateau_looks_for_higher_scores() -> None:
     assert lrs(TrainConfig(lr=0.1, schedule="plateau"), [0.1 * e for e in range(9)]) == [0.1] * 10
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("epochs", [8, 16])
+def test_a_restored_schedule_goes_on_and_may_go_further(name: str, epochs: int) -> None:
+    """Stopped after 8 epochs and given as many more: as if it had been 16 from the ninth on."""
+    config = TrainConfig(lr=0.1, schedule=name, epochs=8)
+    first = build_optimizer(layer(), config)
+    schedule = build_schedule(first, config)
+    for _ in range(8):
+        first.step()
+        advance(schedule, 0.5)
+    state = json.loads(json.dumps(schedule.state_dict()))
+
+    longer = config.replace(epochs=epochs)
+    second = build_optimizer(layer(), longer)
+    second.load_state_dict(first.state_dict())
+    restored = build_schedule(second, longer)
+    restore_schedule(restored, state)
+    found = [second.param_groups[0]["lr"]]
+    for _ in range(3):
+        second.step()
+        advance(restored, 0.5)
+        found.append(second.param_groups[0]["lr"])
+    assert found == pytest.approx(lrs(longer, [0.5] * 11)[8:])
