@@ -67,10 +67,8 @@ def axis(trials: pd.DataFrame, parameter: Parameter) -> Axis:
     if not parameter.log or not finite.size or finite.min() <= 0:
         return Axis(parameter.name, values, False, None, None)
     logs = np.log10(values)
-    decades = np.arange(np.ceil(np.nanmin(logs)), np.floor(np.nanmax(logs)) + 1)
-    if decades.size < 2:
-        decades = np.linspace(np.nanmin(logs), np.nanmax(logs), 4)
-    return Axis(parameter.name, logs, True, list(decades), [f"{10**d:.3g}" for d in decades])
+    ticks = _log_ticks(float(np.nanmin(logs)), float(np.nanmax(logs)))
+    return Axis(parameter.name, logs, True, ticks, [f"{10**tick:.3g}" for tick in ticks])
 
 
 def landscape(trials: pd.DataFrame, first: Parameter, second: Parameter, column: str) -> Landscape:
@@ -145,7 +143,7 @@ def timeline(trials: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
 def hover(trials: pd.DataFrame, parameters: Sequence[Parameter], metric: str) -> list[str]:
     """Return what each trial says when it is pointed at: state, score, setting, reason."""
     texts = []
-    for number, row in trials.iterrows():
+    for number, row in trials.to_dict("index").items():
         lines = [f"trial {number}, {row['state']}"]
         if np.isfinite(row["value"]):
             lines.append(f"{metric} {row['value']:.4f}")
@@ -174,6 +172,17 @@ def level(trials: pd.DataFrame) -> pd.Series:
     """
     reached = trials["reached"].where(trials["state"] != FAILED)
     return trials["value"].fillna(reached)
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Return the log10 of the powers of ten in a range; of 1, 2, 5 times them where it is short."""
+    exponents = range(int(np.floor(low)), int(np.ceil(high)) + 1)
+    for steps in ((1,), (1, 2, 5)):
+        found = [e + float(np.log10(step)) for e in exponents for step in steps]
+        inside = [tick for tick in found if low <= tick <= high]
+        if len(inside) >= 3:
+            return inside
+    return [low] if low == high else [low, high]
 
 
 def _places(found: Axis, is_number: bool) -> Floats:

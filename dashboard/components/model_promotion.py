@@ -95,7 +95,8 @@ def verdict_line(found: Comparison) -> str:
     return (
         f"{found.verdict}: {found.score} {shown.a:.4f} and {shown.b:.4f}, difference "
         f"{interval.value:+.4f}, {found.level:.0%} interval {interval.low:+.4f} to "
-        f"{interval.high:+.4f}, p = {found.adjusted_p_value:.3g}, n = {found.n}"
+        f"{interval.high:+.4f}, p = {found.adjusted_p_value:.3g}"
+        + (f", n = {found.n}" if found.distinguishable else "")
     )
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.components import navigation, tables
-from dashboard.display import label, local_time, score
+from dashboard.display import label, local_time
 from trainer.registry import ModelVersion
 from trainer.store import tracking_uri
 
@@ -41,7 +41,7 @@ def show_table(versions: list[ModelVersion]) -> None:
     }  # fmt: skip
     st.dataframe(
         table, hide_index=True, column_config=config, key="versions_table",
-        row_height=tables.ROW_HEIGHT, height=min(40 + tables.ROW_HEIGHT * len(table), 320),
+        row_height=tables.ROW_HEIGHT,
         placeholder="", alt="Versions of the model, the newest first",
     )  # fmt: skip
 
@@ -82,10 +82,10 @@ def choose(versions: list[ModelVersion]) -> ModelVersion:
     by_number = {version.version: version for version in versions}
     if st.session_state.get(VERSION) not in (None, *by_number):
         st.session_state[VERSION] = None  # Of the model that was shown before.
+    # Plain numbers: what a selectbox shows is also what it writes into the address.
     chosen = st.selectbox(
-        "Version", list(by_number), index=0, key=VERSION, bind="query-params", width=420,
-        format_func=lambda number: _choice(by_number[number]),
-    )  # fmt: skip
+        "Version", list(by_number), index=0, key=VERSION, bind="query-params", width=160
+    )
     return by_number.get(str(chosen), versions[0])
 
 
@@ -121,12 +121,6 @@ def commands(address: str, name: str) -> str:
     given = shlex.quote(address)
     folder = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".") or "model"
     return f"trainer pull {given} --out {folder}\ntrainer predict {given} IMAGE --out masks"
-
-
-def _choice(version: ModelVersion) -> str:
-    aliases = f" ({', '.join(version.aliases)})" if version.aliases else ""
-    dice = score(_score(version, "best.val_dice", None))
-    return f"version {version.version}{aliases} · Dice {dice}"
 
 
 def _score(version: ModelVersion, tag: str, fallback: Any) -> float | None:

@@ -82,7 +82,9 @@ def show_parameters(name: str) -> None:
         drawing.draw_parallel(sweep.trials, sweep.parameters, metric=sweep.metric),
         key="sweep_parallel", alt=alt,
     )  # fmt: skip
-    st.caption("Complete trials, from orange (low) to blue (high). Drag along an axis to filter.")
+    st.caption(
+        "Complete trials by rank, from orange (lowest) to blue (highest). Drag along an axis to filter."
+    )
     figure = drawing.draw_slices(sweep.trials, sweep.parameters, metric=metric, column=column)
     _clickable(figure, "sweep_slices", f"{metric} over each parameter")
     show_contour(sweep, metric, column)

@@ -16,7 +16,7 @@ from trainer.registry import ModelVersion
 
 TRIAL = "trial"
 PICKED = "_trial_picked"
-COLUMNS = ("number", "state", "value", "reached", "max_drawdown", "epochs", "seconds")
+FIRST = ("number", "state", "value", "max_drawdown")
 
 
 def choose(sweep: SweepRead) -> int | None:
@@ -97,7 +97,9 @@ def show_table(sweep: SweepRead) -> None:
         "reason": kinds.TextColumn("Reason"),
         "run": _button("Run", "trial_run", "Open its run", _open_run, ids),
         "checkpoint": _button("Checkpoint", "trial_files", "Open its files", _open_files, ids),
-        "model": _button("Model", "trial_model", "Open its version", _open_model, models),
+        "model": _button(
+            "Model", "trial_model", "Open its version", _open_model, models, width=125
+        ),
     }
     for parameter in sweep.parameters:
         if pd.api.types.is_numeric_dtype(table[parameter.name]):
@@ -105,7 +107,7 @@ def show_table(sweep: SweepRead) -> None:
     key = f"trials_table_{sweep.name}"
     st.dataframe(
         table, hide_index=True, column_config=config, key=key, row_height=tables.ROW_HEIGHT,
-        height=min(38 + tables.ROW_HEIGHT * max(len(table), 3), 560), placeholder="",
+        height=min(36 + tables.ROW_HEIGHT * max(len(table), 3), 560), placeholder="",
         on_select=lambda: _take_row(key, [int(n) for n in trials.index]),
         selection_mode="single-row", alt="Trials, the best first; choose one to see it above",
     )  # fmt: skip
@@ -130,7 +132,8 @@ def trial_table(
     found = [[v for run_id in ids for v in versions.get(run_id, [])] for ids in table["run_ids"]]
     table["model"] = [registry_reads.described(own[0]) if own else None for own in found]
     names = [p.name for p in sweep.parameters]
-    return table[[*COLUMNS[:5], *names, *COLUMNS[5:], "run", "checkpoint", "model", "reason"]]
+    links = ["run", "checkpoint", "model"]
+    return table[[*FIRST, *names, "epochs", *links, "reached", "seconds", "reason"]]
 
 
 def _links(row: pd.Series) -> None:
@@ -159,9 +162,11 @@ def _models_of(run_ids: list[str]) -> list[ModelVersion]:
     return [version for run_id in run_ids for version in known.get(run_id, [])]
 
 
-def _button(title: str, key: str, help: str, on_click: Callable[..., None], args: list[Any]) -> Any:
+def _button(
+    title: str, key: str, help: str, on_click: Callable[..., None], args: list[Any], width: int = 85
+) -> Any:
     return st.column_config.ButtonColumn(
-        title, width=110, type="tertiary", alignment="left", key=key, help=help,
+        title, width=width, type="tertiary", alignment="left", key=key, help=help,
         on_click=on_click, args=(args,),
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ COLUMNS = 3
 def draw_parallel(
     trials: pd.DataFrame, parameters: Sequence[Parameter], *, metric: str
 ) -> go.Figure:
-    """Draw one line a complete trial through all parameters to its score, coloured by the score.
+    """Draw one line a complete trial through all parameters to its score, coloured by its rank.
 
     Dragging along an axis keeps the lines that pass there.
     """
@@ -38,11 +38,11 @@ def draw_parallel(
         if axis.ticks is not None and axis.labels is not None:
             dimension |= {"tickvals": axis.ticks, "ticktext": [escaped(t) for t in axis.labels]}
         dimensions.append(dimension)
-    dimensions.append({"label": escaped(metric), "values": shown["value"]})
+    dimensions.append({"label": escaped(metric), "values": shown["value"], "tickformat": ".3f"})
     figure = go.Figure(
         go.Parcoords(
             dimensions=dimensions,
-            line={"color": shown["value"], "colorscale": LOW_TO_HIGH, "showscale": False},
+            line={"color": shown["value"].rank(), "colorscale": LOW_TO_HIGH, "showscale": False},
             labelfont={"size": 13}, tickfont={"size": 12}, rangefont={"size": 11},
         )
     )  # fmt: skip
