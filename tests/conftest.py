@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +39,16 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
         client()
     return path
+
+
+@pytest.fixture(scope="session")
+def drawn_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a small store with every state a run can be in; do not write to it."""
+    folder = tmp_path_factory.mktemp("drawn")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    command = [sys.executable, str(ROOT / "benchmarks/build_store.py"), "--uri", uri, "--small"]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
 
 
 @pytest.fixture

@@ -30,7 +30,12 @@ def follow() -> None:
     pending = st.session_state.pop(PENDING, None)
     if pending is not None:
         name, params = pending
-        st.switch_page(str(PAGES / f"{name}.py"), query_params=with_selection(params))
+        # A parameter that a widget is bound to can only be given through the widget's state.
+        bound = {key for key in params if key in st.session_state}
+        for key in bound:
+            st.session_state[key] = params[key]
+        free = {key: value for key, value in params.items() if key not in bound}
+        st.switch_page(str(PAGES / f"{name}.py"), query_params=free)
 
 
 def page_link(name: str, label: str, *, help: str | None = None, **params: str) -> None:

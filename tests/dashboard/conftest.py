@@ -1,9 +1,6 @@
 """A store of made-up runs, and the app on it."""
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,18 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from trainer.tracking import reading
 
-ROOT = Path(__file__).parents[2]
 APP = Path(__file__).with_name("app_entry.py")
-
-
-@pytest.fixture(scope="session")
-def drawn_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a small store with every state a run can be in; do not write to it."""
-    folder = tmp_path_factory.mktemp("drawn")
-    uri = f"sqlite:///{folder}/mlflow.db"
-    command = [sys.executable, str(ROOT / "benchmarks/build_store.py"), "--uri", uri, "--small"]
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"COLUMNS": "80"})
-    return folder
 
 
 @pytest.fixture
