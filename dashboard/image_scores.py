@@ -37,15 +37,21 @@ def image_scores(
     if class_name is not None and class_name not in classes:
         raise ValueError(f"class: {class_name!r} is none of {', '.join(classes)}")
     counted = classes[headline_classes(len(classes))] if class_name is None else [class_name]
-    images = list(dict.fromkeys(rows["image"].astype(str)))
-    epochs = sorted({int(epoch) for epoch in rows["epoch"].unique()})
-    means = (
-        rows.loc[rows["class"].isin(counted), ["image", "epoch", score]]
-        .astype({"image": str})
-        .groupby(["image", "epoch"], observed=True)[score]
-        .mean()
-    )
-    return means.unstack("epoch").reindex(index=images, columns=epochs).astype(float)
+    kept = rows.loc[rows["class"].isin(counted).to_numpy(), ["image", "epoch", score]]
+    # Sums over codes: grouping a million rows by their names takes fifty times as long.
+    images, image_at = _coded(rows["image"], kept["image"])
+    epochs, epoch_at = np.unique(kept["epoch"].to_numpy(), return_inverse=True)
+    values = kept[score].to_numpy(dtype=float)
+    scored = np.isfinite(values)
+    cells = (image_at * epochs.size + epoch_at)[scored]
+    shape = (len(images), epochs.size)
+    total = np.bincount(cells, weights=values[scored], minlength=shape[0] * shape[1])
+    number = np.bincount(cells, minlength=shape[0] * shape[1])
+    means = np.full(total.shape, np.nan)
+    np.divide(total, number, out=means, where=number > 0)
+    index = pd.Index(images, name="image")
+    columns = pd.Index(epochs.tolist(), name="epoch")
+    return pd.DataFrame(means.reshape(shape), index=index, columns=columns)
 
 
 def worst_first(scores: pd.DataFrame, epoch: int) -> list[str]:
@@ -104,3 +110,11 @@ def score_table(
     if len(classes) > 2:
         table = table.join(by_class.reindex(columns=classes))
     return table.sort_values("score", na_position="last", kind="stable")
+
+
+def _coded(every: pd.Series, chosen: pd.Series) -> tuple[list[str], np.ndarray]:
+    """Return the names of ``every`` image, and the position among them of each ``chosen`` one."""
+    if isinstance(every.dtype, pd.CategoricalDtype):
+        return [str(name) for name in every.cat.categories], chosen.cat.codes.to_numpy(np.int64)
+    names = pd.Index(dict.fromkeys(every.astype(str)))
+    return list(names), names.get_indexer(pd.Index(chosen.astype(str))).astype(np.int64)
