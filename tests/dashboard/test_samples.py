@@ -161,7 +161,7 @@ def test_disagreement_of_two_sizes_says_the_cure() -> None:
 
 
 def test_differences_can_be_told_apart_in_grey() -> None:
-    """People who see no hue still see lightness: no two colours within 20 of 255."""
+    """People who see no hue still see lightness: no two colours within 8 of 255."""
     light = [0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in
              (info.colour for info in strips.DIFFERENCES[1:])]  # fmt: skip
     assert min(abs(a - b) for i, a in enumerate(light) for b in light[:i]) > 8
