@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]
 class TurntableSettings:
     """What is drawn. Raises ``ValueError`` naming the field, its value and the cure."""
 
-    objects: int = 40
+    objects: int = 42
     views: int = 8
     height: int = 160
     width: int = 240
@@ -64,7 +64,7 @@ class TurntableSettings:
 def ensure_turntable(
     folder: Path,
     *,
-    objects: int = 40,
+    objects: int = 42,
     views: int = 8,
     height: int = 160,
     width: int = 240,

@@ -68,7 +68,7 @@ def scene_and_view(style: str, seed: int) -> tuple[Scene, View]:
 
 def test_default_is_a_few_hundred_pairs() -> None:
     names = TurntableSettings().names()
-    assert len(names) == len(set(names)) == 320
+    assert len(names) == len(set(names)) == 336
     assert names[0] == "car01_01.png"
 
 

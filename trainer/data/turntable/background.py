@@ -87,8 +87,8 @@ def floor_light(
         fill=255,
     )  # fmt: skip
     beneath = np.asarray(image).astype(np.float32) / np.float32(255)
-    near = _blurred(beneath, 4) * 1.05
-    return FloorLight(key=1 - lamp, ambient=1 - np.minimum(near, 0.92), heading=heading)
+    near = _blurred(beneath, 4)
+    return FloorLight(key=1 - lamp, ambient=1 - 0.8 * near, heading=heading)
 
 
 def _cast(mesh: Mesh, x_per_metre: float, z_per_metre: float) -> Pixels:

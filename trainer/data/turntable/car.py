@@ -159,7 +159,9 @@ def _cap(end: Array, sign: int) -> Array:
 def _cabin(car: Car) -> Mesh:
     style = car.style
     curve = np.array(rounded(style.roof, 2))
-    place, roof = curve[:, 0], curve[:, 1]
+    # A last station without height at either end closes the cabin there.
+    curve = np.concatenate([curve[:1] * [1, 0], curve, curve[-1:] * [1, 0]])
+    place, roof = curve[:, 0].copy(), curve[:, 1]
     belt = _heights(style.deck, place) - 0.05
     height = np.maximum(roof - belt, 0.0)
     base = 0.955 * half_width(car, place)
@@ -213,8 +215,8 @@ def _mirrors(car: Car) -> list[Mesh]:
 def _bed(car: Car, bed: tuple[float, float]) -> Mesh:
     style = car.style
     begin, end = ((edge - 0.5) * style.length for edge in bed)
-    floor, rail = style.clearance + 0.45, float(_heights(style.deck, np.array([0.2]))[0]) + 0.01
-    inner = box((end - begin + 0.3, rail - floor, style.width * 0.87), Material.BED)
+    floor, rail = style.clearance + 0.45, float(_heights(style.deck, np.array([0.08]))[0])
+    inner = box((end - begin + 0.12, rail - floor, style.width * 0.86), Material.BED)
     # Its lid faces down, so from above one looks into it.
     return inner.moved(by=((begin + end) / 2, (rail + floor) / 2, 0)).inside_out()
 
@@ -222,11 +224,11 @@ def _bed(car: Car, bed: tuple[float, float]) -> Mesh:
 def _rails(car: Car) -> list[Mesh]:
     style = car.style
     top = max(y for _, y in style.roof)
-    begin, end = style.roof[3][0] + 0.02, style.roof[-3][0] - 0.04
+    begin, end = style.roof[3][0] + 0.05, style.roof[-3][0] - 0.04
     rail = box(((end - begin) * style.length, 0.035, 0.04), Material.TRIM)
     out = style.width / 2 * 0.955 - style.lean * (top - style.deck[4][1]) - 0.06
     x = ((begin + end) / 2 - 0.5) * style.length
-    return [rail.moved(by=(x, top + 0.03, side * out)) for side in (-1, 1)]
+    return [rail.moved(by=(x, top + 0.012, side * out)) for side in (-1, 1)]
 
 
 def told_apart(

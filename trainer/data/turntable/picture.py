@@ -62,7 +62,7 @@ def random_scene(rng: np.random.Generator, style: str) -> Scene:
         finishes=table(car.finishes),
         distance=7.0 + 3.0 * rng.random(),
         eye_height=0.9 + 1.9 * rng.random(),
-        fill=0.66 + 0.26 * rng.random(),
+        fill=0.72 + 0.22 * rng.random(),
         start=2 * pi * rng.random(),
         exposure=0.8 + 0.55 * rng.random(),
     )
@@ -104,8 +104,8 @@ def random_view(
         camera=camera,
         exposure=scene.exposure * (0.85 + 0.35 * rng.random()),
         blur=scale * (0.25 + 0.5 * rng.random()),
-        noise=1.5 + 4.0 * rng.random(),
-        vignette=0.4 * rng.random(),
+        noise=1.0 + 3.0 * rng.random(),
+        vignette=0.3 * rng.random(),
     )
 
 

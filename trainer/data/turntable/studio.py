@@ -55,8 +55,8 @@ class Studio:
 
 def random_studio(rng: np.random.Generator, *, like: tuple[int, int, int] | None = None) -> Studio:
     """Return a studio; with ``like``, its wall comes close to that display colour."""
-    # Most studios are grey, as studios are; the others have any colours.
-    colours = NEUTRALS if rng.random() < 0.7 else STUDIO_COLOURS
+    # Most studios are white or grey, as studios are; the others have any colours.
+    colours = NEUTRALS if rng.random() < 0.75 else STUDIO_COLOURS
     wall_colour = pick(rng, (like,)) if like else pick(rng, colours)
     same = rng.random() < 0.5
     floor_colour = wall_colour if same else pick(rng, colours)

@@ -20,11 +20,10 @@ WALL_METRES = (18.0, 6.0)
 WALL_PIXELS = (960, 320)
 
 NEUTRALS: tuple[Colour, ...] = (
-    (236, 236, 234), (214, 214, 212), (178, 180, 182), (130, 133, 136), (84, 86, 90),
-    (44, 46, 50),
+    (238, 238, 236), (224, 224, 222), (208, 209, 210), (190, 192, 194), (168, 170, 173),
 )  # fmt: skip
 STUDIO_COLOURS: tuple[Colour, ...] = (
-    (24, 25, 28), (196, 178, 150), (150, 66, 52), (54, 84, 120),
+    (120, 123, 126), (84, 86, 90), (44, 46, 50), (196, 178, 150), (150, 66, 52), (54, 84, 120),
     (92, 120, 104), (206, 196, 120), (120, 96, 130), (40, 62, 60), (150, 170, 190),
 )  # fmt: skip
 ACCENTS: tuple[Colour, ...] = (
@@ -201,7 +200,7 @@ def _poster(rng: np.random.Generator, draw: ImageDraw.ImageDraw, scale: float) -
     width, height = WALL_PIXELS
     wide, tall = scale * (0.7 + 1.6 * rng.random()), scale * (0.6 + 0.9 * rng.random())
     left = width * (0.25 + 0.5 * rng.random()) - wide / 2
-    low = height - scale * (0.4 + 1.6 * rng.random())
+    low = height - scale * (0.9 + 1.3 * rng.random())
     paper, ink = pick(rng, STUDIO_COLOURS), pick(rng, ACCENTS)
     draw.rectangle((left - 3, low - tall - 3, left + wide + 3, low + 3), fill=(22, 22, 24))
     draw.rectangle((left, low - tall, left + wide, low), fill=paper)
