@@ -78,6 +78,8 @@ def _help(name: str) -> str | None:
 def _links(run_id: str, row: Any) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         navigation.page_link("curves", "Its curves", runs=run_id)
+        navigation.page_link("samples", "Its samples", run=run_id)
+        navigation.page_link("dip", "Its dips", run=run_id)
         parent = row["parent"]
         if isinstance(parent, str) and data.run(parent) is not None:
             text = f"Part of {plain(label(data.run(parent)['name'], parent))}"

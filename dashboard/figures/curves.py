@@ -12,6 +12,7 @@ from dashboard.theme import DIP, PALETTE
 MANY = 40
 """Above this many curves those of one colour share a trace, which browsers draw far faster."""
 TOP_SHARE = 0.25
+POINTS_MARKED = 3000
 
 
 def draw_curves(
@@ -37,8 +38,10 @@ def draw_curves(
     if len(shown) > MANY:
         _add_merged(figure, shown, distance)
     else:
+        # Only a point that is drawn can be clicked; beyond some thousand they slow the browser.
+        clickable = sum(info.values.size for info in shown) <= POINTS_MARKED
         for info in shown:
-            _add_curve(figure, info, distance)
+            _add_curve(figure, info, distance, marked=clickable)
     _add_dips(figure, shown, distance)
     y = f"1 − {metric}" if distance else metric
     styled(figure, x="epoch", y=y, height=height, legend=legend and len(shown) <= MANY)
@@ -102,7 +105,7 @@ def top_range(curves: Sequence[np.ndarray]) -> tuple[float, float]:
     return low - 2 * air, high + air
 
 
-def _add_curve(figure: go.Figure, info: CurveInfo, distance: bool) -> None:
+def _add_curve(figure: go.Figure, info: CurveInfo, distance: bool, *, marked: bool) -> None:
     name = escaped(info.label)
     if info.smooth is not None:
         figure.add_scatter(
@@ -112,11 +115,11 @@ def _add_curve(figure: go.Figure, info: CurveInfo, distance: bool) -> None:
         )  # fmt: skip
     line = info.values if info.smooth is None else info.smooth
     figure.add_scatter(
-        x=info.steps, y=_level(line, distance), mode=_mode(info), name=name,
+        x=info.steps, y=_level(line, distance), mode="lines+markers" if marked else _mode(info), name=name,
         legendgroup=info.run_id,
         line={"color": info.colour, "dash": info.dash, "width": 1.8},
-        customdata=info.values,
-        hovertemplate=f"epoch %{{x}}: %{{customdata:.4f}}<extra>{name}</extra>",
+        marker={"size": 5}, unselected={"marker": {"opacity": 1}}, customdata=_identities(info),
+        hovertemplate=f"epoch %{{x}}: %{{customdata[2]:.4f}}<extra>{name}</extra>",
     )  # fmt: skip
 
 
@@ -150,10 +153,17 @@ def _add_dips(figure: go.Figure, infos: Sequence[CurveInfo], distance: bool) -> 
     ]
     figure.add_scatter(
         x=[dip.epoch for _, dip in found], y=_level(levels, distance), mode="markers",
-        marker={"symbol": "circle-open", "size": 11, "color": DIP, "line": {"width": 2}},
+        marker={"symbol": "circle-open", "size": 12, "color": DIP, "line": {"width": 2}},
+        unselected={"marker": {"opacity": 1}},
         name="dip", text=said, hovertemplate="%{text}<extra></extra>",
         customdata=[[info.run_id, dip.epoch] for info, dip in found],
     )  # fmt: skip
+
+
+def _identities(info: CurveInfo) -> list[list[object]]:
+    """Return run, epoch and raw value of every point: what a click on it stands for."""
+    pairs = zip(info.steps.tolist(), info.values.tolist(), strict=True)
+    return [[info.run_id, step, value] for step, value in pairs]
 
 
 def _mode(info: CurveInfo) -> str:

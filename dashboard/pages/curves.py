@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import data, run_table
-from dashboard.components import downloads, run_picker, states
+from dashboard.components import downloads, navigation, run_picker, states
 from dashboard.components.charts import chart
 from dashboard.curves import (
     configuration_labels,
@@ -17,6 +17,7 @@ from dashboard.curves import (
 )
 from dashboard.figures.curves import draw_bands, draw_curves, draw_pair
 
+CHART = "curves"
 LOWER_IS_BETTER = ("loss", "time/", "memory/", "grad_norm")
 
 
@@ -81,9 +82,18 @@ def show_curves(
     )  # fmt: skip
     figure = draw_curves(infos, metric=metric, log=scale == "log", top=scale == "top")
     count = sum(len(info.dips) for info in infos)
-    chart(figure, key="curves", alt=f"{metric} over epochs of {len(infos)} runs, {count} dips")
+    said = f"{metric} over epochs of {len(infos)} runs, {count} dips"
+    chart(figure, key=CHART, alt=said, on_select=take_click)
     marked = f"; {count} dip{'s' * (count != 1)} ringed" if dips else ""
-    st.caption(f"{drawn_badge(infos)}{marked}")
+    st.caption(f"{drawn_badge(infos)}{marked}. Click an epoch to see what happened in it.")
+
+
+def take_click() -> None:
+    """Open the clicked epoch of a run on the page Dip."""
+    points = st.session_state[CHART]["selection"]["points"]
+    clicked = points[0].get("customdata") if points else None
+    if clicked:
+        navigation.open_page("dip", run=str(clicked[0]), epoch=str(clicked[1]))
 
 
 def show_pair(run_ids: Sequence[str], labels: dict[str, str], metric: str) -> None:

@@ -46,6 +46,25 @@ def test_from_the_unstable_run_to_its_images(visit, screenshot) -> None:  # type
     screenshot("samples")
 
 
+def test_a_click_on_an_epoch_takes_it_apart(light_visit, served) -> None:  # type: ignore[no-untyped-def]
+    runs = reading.list_runs(served.uri)
+    run_id = runs["metrics.stability/max_drawdown"].idxmax()
+    page: Page = light_visit.open(f"curves?runs={run_id}")
+    third = page.locator(".scatterlayer path.point").nth(2)
+    third.wait_for()
+    box = third.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 2, y)
+    page.mouse.move(x, y)
+    page.wait_for_timeout(300)
+    page.mouse.click(x, y)
+    page.wait_for_url("**/dip?**")
+    light_visit.settle()
+    assert f"run={run_id}" in page.url
+    assert "epoch=3" in page.url
+
+
 def test_choose_two_runs_and_compare_them(visit, screenshot) -> None:  # type: ignore[no-untyped-def]
     page: Page = visit.open("?experiment=carvana&order=Best+Dice")
     table = page.get_by_test_id("stDataFrame").first

@@ -25,6 +25,7 @@ def test_the_reports_dips_are_marked() -> None:
     assert info.bucket == 1
     figure = draw_curves([info], metric="val/dice")
     assert list(figure.data[0].y) == REPORT
+    assert list(figure.data[0].customdata[1]) == ["a", 2, 0.8296]
     assert list(figure.data[1].x) == [2, 6]
 
 
