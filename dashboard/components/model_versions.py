@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.components import navigation, tables
+from dashboard.components.named_choice import choose_named
 from dashboard.display import label, local_time
 from trainer.registry import ModelVersion
 from trainer.store import tracking_uri
@@ -80,13 +81,8 @@ def version_table(
 def choose(versions: list[ModelVersion]) -> ModelVersion:
     """Let the reader choose a version; the address holds it as ``version``."""
     by_number = {version.version: version for version in versions}
-    if st.session_state.get(VERSION) not in (None, *by_number):
-        st.session_state[VERSION] = None  # Of the model that was shown before.
     # Plain numbers: what a selectbox shows is also what it writes into the address.
-    chosen = st.selectbox(
-        "Version", list(by_number), index=0, key=VERSION, bind="query-params", width=160
-    )
-    return by_number.get(str(chosen), versions[0])
+    return by_number[choose_named("Version", list(by_number), key=VERSION, width=160)]
 
 
 def show_fetching(version: ModelVersion) -> None:

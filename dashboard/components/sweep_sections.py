@@ -13,6 +13,11 @@ from dashboard.sweep_reads import ENOUGH, FANOVA, PED_ANOVA
 from dashboard.sweep_trials import COMPLETE, ENDED, RUNNING, SweepRead
 
 DRAWDOWN = "maximum drawdown"
+# Plotly gives parallel axes the colours of a light ground, whatever the theme.
+AXES_IN_EITHER_THEME = """<style>
+.parcoords .axis .domain, .parcoords .axis .tick line { stroke: #8c8c8c !important; }
+.parcoords text { text-shadow: none !important; }
+</style>"""
 COSTS = {"max_drawdown": DRAWDOWN, "minutes": "training time, minutes"}
 
 
@@ -77,13 +82,14 @@ def show_parameters(name: str) -> None:
         bind="query-params", format_func=lambda kind: sweep.metric if kind == "score" else kind,
     )  # fmt: skip
     column, metric = ("value", sweep.metric) if of == "score" else ("max_drawdown", DRAWDOWN)
+    st.html(AXES_IN_EITHER_THEME)
     alt = "Every complete trial as a line through its parameters to its score"
     chart(
         drawing.draw_parallel(sweep.trials, sweep.parameters, metric=sweep.metric),
         key="sweep_parallel", alt=alt,
     )  # fmt: skip
     st.caption(
-        "Complete trials by rank, from orange (lowest) to blue (highest). Drag along an axis to filter."
+        "Complete trials by rank, orange (lowest) to blue (highest). Drag along an axis to filter."
     )
     figure = drawing.draw_slices(sweep.trials, sweep.parameters, metric=metric, column=column)
     _clickable(figure, "sweep_slices", f"{metric} over each parameter")

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import data, registry_reads
 from dashboard.components import model_promotion, model_versions, states
+from dashboard.components.named_choice import choose_named
 from trainer.registry import CHAMPION, ModelVersion
 
 NAME = "model"
@@ -22,10 +23,9 @@ def main() -> None:
         return
     left, right = st.columns([3, 2], vertical_alignment="center")
     left.subheader("Models", anchor=False)
-    name = right.selectbox(
-        "Model", list(models), key=NAME, bind="query-params", label_visibility="collapsed"
-    )  # fmt: skip
-    versions = models.get(str(name), [])
+    with right:
+        name = choose_named("Model", list(models), key=NAME, label_visibility="collapsed")
+    versions = models[name]
     if not versions:
         states.nothing("This model has no version.", "trainer register RUN_ID --name NAME")
         return

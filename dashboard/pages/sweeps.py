@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import sweep_data
 from dashboard.components import navigation, states, sweep_sections, sweep_trial
+from dashboard.components.named_choice import choose_named
 from dashboard.sweep_trials import RUNNING, SweepRead
 
 LIVE_SECONDS = 2
@@ -28,8 +29,6 @@ def main() -> None:
         states.nothing("This store has no sweep yet. Start one:", states.FIRST_SWEEP)
         return
     name = choose(names)
-    if name is None:
-        return
     sweep = sweep_data.sweep(name)
     live = RUNNING in sweep.counts
     st.session_state["_sweep_live"] = live
@@ -49,14 +48,12 @@ def main() -> None:
                 st.fragment(show, run_every=refreshed)(name)
 
 
-def choose(names: list[str]) -> str | None:
+def choose(names: list[str]) -> str:
     """Let the reader choose a sweep; the address holds it as ``sweep``."""
     left, right = st.columns([3, 2], vertical_alignment="center")
     left.subheader("Sweeps", anchor=False)
-    name = right.selectbox(
-        "Sweep", names, key="sweep", bind="query-params", label_visibility="collapsed"
-    )
-    return None if name is None else str(name)
+    with right:
+        return choose_named("Sweep", names, key="sweep", label_visibility="collapsed")
 
 
 def show_head(sweep: SweepRead) -> None:
