@@ -176,19 +176,30 @@ def thinned(values: np.ndarray, points: int = SPARKLINE_POINTS) -> np.ndarray:
     """
     if values.size <= points:
         return values
-    kept = []
-    for bucket in np.array_split(np.arange(values.size), points // 2):
-        ends = {int(bucket[values[bucket].argmin()]), int(bucket[values[bucket].argmax()])}
-        kept.extend(sorted(ends))
-    return values[kept]
+    buckets = points // 2
+    length = -(-values.size // buckets)
+    # The last bucket is filled up with its own last value, which adds neither low nor high.
+    padded = np.pad(values, (0, buckets * length - values.size), mode="edge")
+    padded = padded.reshape(buckets, length)
+    ends = np.stack([padded.argmin(axis=1), padded.argmax(axis=1)], axis=1)
+    kept = np.sort(ends, axis=1) + length * np.arange(buckets)[:, None]
+    thin: np.ndarray = values[np.unique(np.minimum(kept, values.size - 1))]
+    return thin
 
 
-def ema_best(values: np.ndarray, weight: float = EMA_WEIGHT) -> float:
-    """Return the highest exponential moving average, corrected for its start; NaN when empty."""
-    if values.size == 0:
-        return float("nan")
-    series = pd.Series(values).ewm(alpha=1 - weight, adjust=True).mean()
-    return float(series.max())
+def ema_best(curves: np.ndarray, weight: float = EMA_WEIGHT) -> np.ndarray:
+    """Return the highest exponential moving average of each curve ``(runs, epochs)``: ``(runs,)``.
+
+    NaN at a row's end is padding; the average is corrected for its start, as Adam's moments are.
+    """
+    best = np.full(len(curves), -np.inf)
+    total, weights = np.zeros(len(curves)), np.zeros(len(curves))
+    for column in curves.T:
+        there = np.isfinite(column)
+        total = np.where(there, weight * total + column, total)
+        weights = np.where(there, weight * weights + 1, weights)
+        best = np.where(there, np.maximum(best, total / np.maximum(weights, 1e-12)), best)
+    return np.where(np.isfinite(best), best, np.nan)
 
 
 def _fill_from_curves(table: pd.DataFrame, curves: Mapping[str, Curve], running: set[str]) -> None:
@@ -200,20 +211,19 @@ def _fill_from_curves(table: pd.DataFrame, curves: Mapping[str, Curve], running:
     if not finite:
         return
     ids = list(finite)
+    padded = np.full((len(ids), max(finite[r].values.size for r in ids)), np.nan)
+    for row, run_id in enumerate(ids):
+        padded[row, : finite[run_id].values.size] = finite[run_id].values
     table.loc[ids, "curve"] = pd.Series([thinned(finite[r].values) for r in ids], index=ids)
-    table.loc[ids, "ema_dice"] = [ema_best(finite[r].values) for r in ids]
-    lacking = table.loc[ids, "max_drawdown"].isna() | pd.Index(ids).isin(running)
+    table.loc[ids, "ema_dice"] = ema_best(padded)
+    lacking = (table.loc[ids, "max_drawdown"].isna() | pd.Index(ids).isin(running)).to_numpy()
     open_ended = [run_id for run_id, lacks in zip(ids, lacking, strict=True) if lacks]
     if not open_ended:
         return
-    longest = max(finite[r].values.size for r in open_ended)
-    padded = np.full((len(open_ended), longest), np.nan)
-    for row, run_id in enumerate(open_ended):
-        padded[row, : finite[run_id].values.size] = finite[run_id].values
-    measured = stability_table(padded)
+    measured = stability_table(padded[lacking])
     table.loc[open_ended, "max_drawdown"] = measured["max_drawdown"]
     table.loc[open_ended, "dips"] = measured["dips"]
-    table.loc[open_ended, "best_dice"] = np.nanmax(padded, axis=1)
+    table.loc[open_ended, "best_dice"] = np.nanmax(padded[lacking], axis=1)
     table.loc[open_ended, "last_dice"] = [finite[r].values[-1] for r in open_ended]
 
 

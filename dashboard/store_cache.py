@@ -112,16 +112,17 @@ class StoreCache:
         entries = self._curves[metric]
         read_at = time.monotonic()
         table = reading.histories(run_ids, [metric], since=since, uri=self.uri)
-        pieces = dict(tuple(table.groupby("run_id", observed=True)[["step", "value", "timestamp"]]))
+        pieces = _pieces(table)
         for run_id in run_ids:
             old = entries[run_id].curve if since is not None else EMPTY
+            newest = entries[run_id].newest if since is not None else 0
             piece = pieces.get(run_id)
-            curve, newest = old, entries[run_id].newest if since is not None else 0
+            curve = old
             if piece is not None:
-                newest = int(piece["timestamp"].max())
+                newest = piece.newest
                 curve = _newest_per_step(
-                    np.concatenate([old.steps, piece["step"].to_numpy()]),
-                    np.concatenate([old.values, piece["value"].to_numpy()]),
+                    np.concatenate([old.steps, piece.steps]),
+                    np.concatenate([old.values, piece.values]),
                 )
             entries[run_id] = _Entry(curve, ended[run_id], read_at, newest)
 
@@ -171,6 +172,28 @@ def _holds(runs: pd.DataFrame, changes: pd.DataFrame) -> bool:
     said = changes.reindex(columns=runs.columns).astype(object)
     known = runs.loc[changes.index].astype(object)
     return said.where(said.notna(), None).equals(known.where(known.notna(), None))
+
+
+class _Piece(NamedTuple):
+    steps: NDArray[np.int64]
+    values: NDArray[np.float64]
+    newest: int
+
+
+def _pieces(history: pd.DataFrame) -> dict[str, _Piece]:
+    """Cut a history of one metric, which is sorted by run, into its runs."""
+    if history.empty:
+        return {}
+    codes = history["run_id"].cat.codes.to_numpy()
+    steps, values = history["step"].to_numpy(), history["value"].to_numpy()
+    times = history["timestamp"].to_numpy()
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    ends = np.append(starts[1:], codes.size)
+    names = history["run_id"].cat.categories
+    return {
+        str(names[codes[a]]): _Piece(steps[a:b], values[a:b], int(times[a:b].max()))
+        for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
+    }
 
 
 def _is_old(entry: _Entry, ended: object, now: float) -> bool:

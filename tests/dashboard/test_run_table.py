@@ -83,9 +83,18 @@ def test_the_ema_best_does_not_follow_one_lucky_epoch() -> None:
     steady = np.full(20, 0.8)
     lucky = steady.copy()
     lucky[10] = 0.99
-    assert run_table.ema_best(steady) == pytest.approx(0.8)
-    assert run_table.ema_best(lucky) < 0.9
-    assert np.isnan(run_table.ema_best(np.empty(0)))
+    short = np.where(np.arange(20) < 3, 0.5, np.nan)
+    best = run_table.ema_best(np.stack([steady, lucky, short, np.full(20, np.nan)]))
+    assert best[0] == pytest.approx(0.8)
+    assert 0.8 < best[1] < 0.9
+    assert best[2] == pytest.approx(0.5)
+    assert np.isnan(best[3])
+
+
+def test_the_ema_is_that_of_pandas() -> None:
+    curves = np.random.default_rng(0).uniform(0, 1, (5, 40))
+    expected = pd.DataFrame(curves.T).ewm(alpha=1 - run_table.EMA_WEIGHT).mean().max().to_numpy()
+    np.testing.assert_allclose(run_table.ema_best(curves), expected)
 
 
 def test_search_wants_every_word_somewhere() -> None:
