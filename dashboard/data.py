@@ -23,9 +23,12 @@ from trainer.per_image import read_parts
 from trainer.samples import FOLDER as SAMPLES
 from trainer.samples import WORST, Strip, read_predictions, read_samples, read_worst, sampled_epochs
 from trainer.store import tracking_uri
-from trainer.tracking import artifacts, filtering, reading
+from trainer.tracking import artifacts, filtering
 
 T = TypeVar("T")
+
+REMOTE_SECONDS = 15
+"""How old a file may be that a server keeps and its run may still change."""
 
 
 def settings() -> Settings:
@@ -110,8 +113,15 @@ def artifact(run_id: str, path: str) -> Path | None:
     row = run(run_id)
     if row is None:
         return None
-    finished = row["status"] not in reading.UNFINISHED
-    return artifacts.artifact_path(run_id, row["artifact_uri"], path, finished=finished)
+    version = None if pd.isna(row["ended"]) else f"{row['ended'].value // 10**6}"
+    if artifacts.is_remote(row["artifact_uri"]):
+        return _fetched(run_id, row["artifact_uri"], path, version)
+    return artifacts.artifact_path(run_id, row["artifact_uri"], path)
+
+
+@st.cache_resource(show_spinner=False, max_entries=512, ttl=REMOTE_SECONDS)
+def _fetched(run_id: str, artifact_uri: str, path: str, version: str | None) -> Path | None:
+    return artifacts.artifact_path(run_id, artifact_uri, path, version=version)
 
 
 def artifact_list(run_id: str, path: str = "") -> list[artifacts.ArtifactEntry]:

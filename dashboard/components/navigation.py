@@ -38,7 +38,7 @@ def follow() -> None:
         st.switch_page(str(PAGES / f"{name}.py"), query_params=free)
 
 
-def page_link(name: str, label: str, *, help: str | None = None, **params: str) -> None:
+def page_link(name: str, label: str, *, help: str | None = None, **params: str | list[str]) -> None:
     """Show a link to the page ``name`` with query parameters; keeps the selection."""
     st.page_link(
         str(PAGES / f"{name}.py"), label=label, help=help, query_params=with_selection(params)
@@ -52,7 +52,7 @@ def open_clicked(key: str, ids: list[str]) -> None:
         open_page("run", run=ids[row])
 
 
-def with_selection(params: Mapping[str, str]) -> dict[str, str]:
+def with_selection(params: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:
     """Return query parameters with the selected runs added, unless they choose others."""
     chosen = ",".join(selection.selected())
-    return ({selection.KEY: chosen} if chosen else {}) | dict(params)
+    return {**({selection.KEY: chosen} if chosen else {}), **params}

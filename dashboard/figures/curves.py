@@ -115,8 +115,8 @@ def _add_curve(figure: go.Figure, info: CurveInfo, distance: bool, *, marked: bo
         )  # fmt: skip
     line = info.values if info.smooth is None else info.smooth
     figure.add_scatter(
-        x=info.steps, y=_level(line, distance), mode="lines+markers" if marked else _mode(info), name=name,
-        legendgroup=info.run_id,
+        x=info.steps, y=_level(line, distance), name=name,
+        mode="lines+markers" if marked else _mode(info), legendgroup=info.run_id,
         line={"color": info.colour, "dash": info.dash, "width": 1.8},
         marker={"size": 5}, unselected={"marker": {"opacity": 1}}, customdata=_identities(info),
         hovertemplate=f"epoch %{{x}}: %{{customdata[2]:.4f}}<extra>{name}</extra>",

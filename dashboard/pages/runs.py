@@ -4,7 +4,15 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import data, run_table
-from dashboard.components import curation, downloads, run_filters, selection, states, tables
+from dashboard.components import (
+    curation,
+    downloads,
+    run_filters,
+    selection,
+    states,
+    tables,
+    view_picker,
+)
 from dashboard.display import spread
 
 ROWS = (200, 1000, 5000)
@@ -13,7 +21,8 @@ ROWS = (200, 1000, 5000)
 def main() -> None:
     """Draw the page."""
     head, view = st.columns([3, 1], vertical_alignment="center")
-    with view:
+    with view.container(horizontal=True, gap="small", horizontal_alignment="right"):
+        view_picker.view_picker()
         chosen_view = st.segmented_control(
             "View", ["Runs", "Groups"], default="Runs", required=True, key="view",
             bind="query-params", label_visibility="collapsed",

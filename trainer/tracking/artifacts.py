@@ -46,20 +46,21 @@ def list_artifacts(run_id: str, artifact_uri: str, path: str = "") -> list[Artif
 
 
 def artifact_path(
-    run_id: str, artifact_uri: str, path: str, *, finished: bool = True
+    run_id: str, artifact_uri: str, path: str, *, version: str | None = None
 ) -> Path | None:
     """Return a readable file or folder of a run; None when the run has none of that path.
 
     On a local store it is the store's own file: read it, never write it. From a server it is
-    fetched into the cache folder; a finished run's is fetched once, any other's each time. Raises
-    ``ValueError`` when ``path`` leads out of the run, by ``..``, from the root or by a link.
+    fetched into the cache folder: once for each ``version``, which names a state of the run that
+    will not change, such as when it ended; without one each time. Raises ``ValueError`` when
+    ``path`` leads out of the run, by ``..``, from the root or by a link.
     """
     inside = checked(path)
     if is_local_uri(artifact_uri):
         return _resolved(_root(artifact_uri), inside)
-    folder = cache_folder() / "artifacts" / checked(run_id)
+    folder = cache_folder() / "artifacts" / checked(run_id) / checked(version or "moving")
     target = _resolved(folder, inside)
-    if finished and target is not None:
+    if version is not None and target is not None:
         return target
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -67,6 +68,11 @@ def artifact_path(
     except (MlflowException, OSError):
         return None  # MLflow does not tell a missing file from a refused one.
     return _resolved(folder, inside)
+
+
+def is_remote(artifact_uri: str) -> bool:
+    """Return whether a run's files have to be fetched."""
+    return not is_local_uri(artifact_uri)
 
 
 def checked(path: str) -> PurePosixPath:

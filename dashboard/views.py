@@ -1,0 +1,48 @@
+"""Views that the reader has named: an address each, kept beside the store."""
+
+import json
+from pathlib import Path
+
+from trainer.store import local_folder
+
+MAX_NAME = 60
+MOST = 100
+
+
+def saved_views(folder: Path | None = None) -> dict[str, str]:
+    """Return the query string of each saved view by name; empty when none was saved."""
+    path = _file(folder)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return {str(name): str(query) for name, query in found.items()}
+
+
+def save_view(name: str, query: str, folder: Path | None = None) -> None:
+    """Save a view, replacing one of that name; ``ValueError`` for a bad name or too many."""
+    title = name.strip()
+    if not title or len(title) > MAX_NAME:
+        raise ValueError(f"view: a name has 1 to {MAX_NAME} characters")
+    views = saved_views(folder) | {title: query}
+    if len(views) > MOST:
+        raise ValueError(f"view: {MOST} are saved already; delete one first")
+    _write(views, _file(folder))
+
+
+def delete_view(name: str, folder: Path | None = None) -> None:
+    """Forget a view."""
+    views = saved_views(folder)
+    if views.pop(name, None) is not None:
+        _write(views, _file(folder))
+
+
+def _write(views: dict[str, str], path: Path) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_text(json.dumps(views, indent=2, ensure_ascii=False), encoding="utf-8")
+    partial.replace(path)
+
+
+def _file(folder: Path | None) -> Path:
+    return (folder or local_folder()) / "views.json"
