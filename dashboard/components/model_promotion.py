@@ -3,8 +3,9 @@
 import streamlit as st
 
 from dashboard import data, registry_reads
-from dashboard.components import navigation, states
+from dashboard.components import named_choice, navigation, states
 from dashboard.components.charts import chart
+from dashboard.components.named_choice import choose_named
 from dashboard.display import score
 from dashboard.figures.comparison import draw_intervals
 from trainer.analysis.comparison import SCORES, Comparison
@@ -18,12 +19,9 @@ DIGEST = "tags.segscope.data_digest"
 def choose_alias(versions: list[ModelVersion]) -> str:
     """Let the reader choose which alias is meant; the address holds it as ``alias``."""
     known = [CHAMPION, *sorted({a for v in versions for a in v.aliases} - {CHAMPION})]
-    if st.session_state.get(ALIAS) not in (None, *known):
-        st.session_state[ALIAS] = None  # Of the model that was shown before.
     if len(known) == 1:
         return CHAMPION
-    chosen = st.selectbox("Alias", known, index=0, key=ALIAS, bind="query-params", width=260)
-    return str(chosen or CHAMPION)
+    return choose_named("Alias", known, key=ALIAS, width=260)
 
 
 def show(chosen: ModelVersion, versions: list[ModelVersion], alias: str) -> None:
@@ -138,7 +136,7 @@ def _roll_back(name: str, alias: str, current: str) -> None:
     except ValueError as error:
         st.toast(str(error), duration="long")
         return
-    st.session_state["version"] = version
+    named_choice.choose("version", version)
     st.toast(f"{alias} points at version {version} again")
 
 

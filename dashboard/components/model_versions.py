@@ -81,7 +81,6 @@ def version_table(
 def choose(versions: list[ModelVersion]) -> ModelVersion:
     """Let the reader choose a version; the address holds it as ``version``."""
     by_number = {version.version: version for version in versions}
-    # Plain numbers: what a selectbox shows is also what it writes into the address.
     return by_number[choose_named("Version", list(by_number), key=VERSION, width=160)]
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import sweep_data, sweep_reads
-from dashboard.components import downloads, states, sweep_trial
+from dashboard.components import downloads, named_choice, states, sweep_trial
 from dashboard.components.charts import chart
 from dashboard.display import duration, score
 from dashboard.figures import sweep_parameters as drawing
@@ -209,7 +209,7 @@ def _of_best(sweep: SweepRead, column: str) -> str:
 
 
 def _chosen(sweep: SweepRead | None = None) -> int | None:
-    found = st.session_state.get(sweep_trial.TRIAL)
+    found = named_choice.chosen(sweep_trial.TRIAL)
     if found is None:
         return None if sweep is None else sweep.best
     return int(found)

@@ -8,7 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import data, registry_reads
-from dashboard.components import navigation, tables
+from dashboard.components import named_choice, navigation, tables
+from dashboard.components.named_choice import choose_number
 from dashboard.display import duration, label, plain, score
 from dashboard.sweep_trials import COMPLETE, SweepRead
 from dashboard.sweep_views import shown
@@ -22,15 +23,11 @@ FIRST = ("number", "state", "value", "max_drawdown")
 def choose(sweep: SweepRead) -> int | None:
     """Let the reader choose a trial; return it, else the best, else the last, None without any."""
     numbers = [int(n) for n in sweep.trials.index]
-    kept = st.session_state.get(TRIAL)
-    if kept is not None and kept not in numbers:
-        st.session_state[TRIAL] = None  # Of the sweep that was shown before.
-    chosen = st.selectbox(
-        "Trial", numbers, index=None, key=TRIAL, bind="query-params", width=260,
-        placeholder="the best; or click one below",
-    )  # fmt: skip
+    chosen = choose_number(
+        "Trial", numbers, key=TRIAL, width=260, placeholder="the best; or click one below"
+    )
     if chosen is not None:
-        return int(chosen)
+        return chosen
     return sweep.best if sweep.best is not None else (numbers[-1] if numbers else None)
 
 
@@ -44,7 +41,7 @@ def take_click(key: str) -> None:
 
 def pick(number: int) -> None:
     """Choose a trial; only in a callback."""
-    st.session_state[TRIAL] = number
+    named_choice.choose(TRIAL, number)
     st.session_state[PICKED] = True
 
 

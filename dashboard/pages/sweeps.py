@@ -35,10 +35,10 @@ def main() -> None:
     refreshed = LIVE_SECONDS if live else None
     show_head(sweep)
     st.fragment(sweep_sections.show_progress, run_every=refreshed)(name)
+    number = sweep_trial.choose(sweep)
     if sweep.trials.empty:
         states.nothing("No trial has begun yet.")
         return
-    number = sweep_trial.choose(sweep)
     if number is not None:
         sweep_trial.show_card(sweep, number)
     tabs = st.tabs(list(PARTS), key="sweep_part", bind="query-params")

@@ -68,6 +68,7 @@ def test_an_empty_registry_says_what_to_run(own_store: str, open_app: Open) -> N
 def test_the_table_shows_versions_aliases_and_scores(cars: str, open_app: Open) -> None:
     app = open_app("models")
     assert "champion → version 1" in said(app)
+    assert (app.query_params["model"], app.query_params["version"]) == ("cars", "3")
     table = app.dataframe[0].value
     assert table["version"].tolist() == [3, 2, 1]
     assert table["aliases"].tolist() == ["", "", "champion"]
@@ -89,7 +90,7 @@ def test_promote_then_roll_back(cars: str, open_app: Open) -> None:
     app.button(key="promote").click().run()
     assert not app.exception and champion() == "2"
     assert "Version 2 is in use" in said(app)
-    app.selectbox(key="version").set_value("3").run()
+    app.selectbox(key="chosen_version").set_value("3").run()
     app.button(key="promote").click().run()
     assert champion() == "3"
     assert app.button(key="roll_back").label == "Roll champion back to version 2"

@@ -118,6 +118,11 @@ def test_the_address_chooses_sweep_and_trial(one_run: str, open_app: Open) -> No
     app = open_app("sweeps", sweep="hunt", trial="2")
     assert "Trial 2 · failed" in said(app)
     assert "**loss** is <b>nan</b>" in [code.value for code in app.code]
+    app.selectbox(key="chosen_trial").set_value(1).run()
+    assert app.query_params["trial"] == "1" and app.query_params["sweep"] == "hunt"
+    app.selectbox(key="chosen_sweep").set_value("other").run()
+    assert "trial" not in app.query_params and "no trial yet" in progress(app)
+    assert "Trial 0, the best" in said(open_app("sweeps", sweep="hunt", trial="nonsense"))
 
 
 def test_the_table_has_a_row_a_trial(one_run: str, open_app: Open) -> None:
