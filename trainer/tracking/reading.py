@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from trainer.store import tracking_uri
+from trainer.store import sqlite_path, tracking_uri
 from trainer.tracking import sql_reads
 from trainer.tracking.records import MetricColumns, RunRecord
 from trainer.tracking.rest_reads import RestReader
@@ -174,6 +174,8 @@ def keep_statistics_fresh(uri: str | None = None) -> bool:
     Without them SQLite reads a history through the wrong index, 17 to 80 times slower.
     """
     address = uri or tracking_uri()
+    if sqlite_path(address) is None:
+        return False  # PostgreSQL's autovacuum does it.
     rows, rows_then = sql_reads.statistics_rows(address)
     if rows_then and rows <= GROWTH_BEFORE_ANALYZE * rows_then:
         return False

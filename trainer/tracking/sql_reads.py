@@ -183,8 +183,7 @@ def _engine(uri: str) -> Engine:
 def refresh_statistics(uri: str) -> None:
     """Run ANALYZE, without which SQLite walks the wrong index of the metrics table."""
     database = sqlite_path(uri)
-    if database is None:
-        return  # PostgreSQL's autovacuum does it.
+    assert database is not None, "PostgreSQL's autovacuum does it"
     with closing(sqlite3.connect(database, timeout=20)) as connection:
         connection.execute("PRAGMA analysis_limit = 1000")
         connection.execute("ANALYZE")
@@ -193,8 +192,7 @@ def refresh_statistics(uri: str) -> None:
 def statistics_rows(uri: str) -> tuple[int, int]:
     """Return the rows of the metrics table now (about) and when statistics were last taken."""
     database = sqlite_path(uri)
-    if database is None:
-        return 0, 0
+    assert database is not None, "PostgreSQL's autovacuum does it"
     with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
         now = connection.execute("SELECT max(rowid) FROM metrics").fetchone()[0] or 0
         known = connection.execute(

@@ -198,6 +198,22 @@ def test_a_server_gives_the_same(server: tuple[MlflowClient, str]) -> None:
     check_changes(*server)
 
 
+def test_postgresql_gives_the_same() -> None:
+    """Needs an empty database: SEGSCOPE_POSTGRES=postgresql+psycopg://user@127.0.0.1:5432/name."""
+    uri = os.environ.get("SEGSCOPE_POSTGRES")
+    if uri is None:
+        pytest.skip(
+            "no PostgreSQL here (set SEGSCOPE_POSTGRES to the address of an empty database)"
+        )
+    client = MlflowClient(uri)
+    fill(client)
+    check_runs(client, uri)
+    check_histories(client, uri)
+    check_filters(client, uri)
+    check_changes(client, uri)
+    assert not reading.keep_statistics_fresh(uri)
+
+
 @pytest.mark.slow
 def test_a_cut_answer_of_the_server_is_completed(
     server: tuple[MlflowClient, str], monkeypatch: pytest.MonkeyPatch
