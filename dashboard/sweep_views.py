@@ -110,10 +110,14 @@ def pareto_front(trials: pd.DataFrame, cost: str, value: str = "value") -> NDArr
     values = trials[value].to_numpy(dtype=float)
     costs = trials[cost].to_numpy(dtype=float)
     known = np.isfinite(values) & np.isfinite(costs)
-    better = (values[None] >= values[:, None]) & (costs[None] <= costs[:, None])
-    strictly = (values[None] > values[:, None]) | (costs[None] < costs[:, None])
-    beaten = (better & strictly & known[None]).any(axis=1)
-    front: NDArray[np.bool_] = known & ~beaten
+    front: NDArray[np.bool_] = np.zeros(len(trials), dtype=bool)
+    if not known.any():
+        return front
+    each, place = np.unique(costs[known], return_inverse=True)
+    highest = np.full(each.size, -np.inf)
+    np.maximum.at(highest, place, values[known])
+    cheaper = np.concatenate([[-np.inf], np.maximum.accumulate(highest)[:-1]])
+    front[known] = (values[known] == highest[place]) & (values[known] > cheaper[place])
     return front
 
 
