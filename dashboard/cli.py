@@ -12,6 +12,7 @@ from trainer.command_line import guarded, parse
 from trainer.store import tracking_uri
 
 UPLOAD_MIB = 50
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,8 @@ class Serve:
     """Port to listen on."""
     address: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 is every interface of this machine, see docs/serving.md."""
+    hosts: tuple[str, ...] = ()
+    """Names by which a reverse proxy asks for this server, besides 127.0.0.1 and localhost."""
     read_only: bool = False
     """Show everything, change nothing: no tags, notes, archive or aliases."""
     login: bool = False
@@ -57,6 +60,9 @@ def streamlit_flags(command: Serve) -> list[str]:
         "server.port": command.port,
         "server.address": command.address,
         "server.headless": True,
+        "server.enableCORS": True,
+        "server.enableXsrfProtection": True,
+        "server.enableAgentApi": False,
         "server.fileWatcherType": "none",
         "server.runOnSave": False,
         "runner.magicEnabled": False,
@@ -66,7 +72,14 @@ def streamlit_flags(command: Serve) -> list[str]:
         "client.showErrorDetails": "none",
         "logger.level": "warning",
     } | streamlit_options()
-    return [f"--{name}={_value(value)}" for name, value in options.items()]
+    hosts: list[str] = []
+    if command.hosts or command.address in LOOPBACK:
+        # A page elsewhere whose name was pointed at this machine is turned away.
+        hosts = [*LOOPBACK, *command.hosts]
+    if command.hosts:
+        options["browser.serverAddress"] = command.hosts[0]
+    flags = [f"--{name}={_value(value)}" for name, value in options.items()]
+    return flags + [f"--server.allowedHosts={host}" for host in hosts]
 
 
 def _value(value: object) -> str:

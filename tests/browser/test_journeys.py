@@ -1,5 +1,6 @@
 """The main journeys through the dashboard, in a real Chromium."""
 
+import http.client
 import time
 from collections.abc import Callable
 
@@ -160,6 +161,21 @@ def test_a_running_runs_new_epoch_appears_by_itself(light_visit, served) -> None
     now = int(time.time() * 1000)
     client.log_batch(run_id, [Metric("val/dice", 0.95, now, 10), Metric("val/loss", 0.1, now, 10)])
     expect(page.get_by_text("epoch 10 of 40")).to_be_visible(timeout=10_000)
+
+
+def test_a_foreign_host_and_origin_are_turned_away(served) -> None:  # type: ignore[no-untyped-def]
+    def handshake(**headers: str) -> int:
+        connection = http.client.HTTPConnection(served.address.removeprefix("http://"), timeout=20)
+        given = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+                 "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}  # fmt: skip
+        connection.request("GET", "/_stcore/stream", headers=given | headers)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    assert handshake(Origin=served.address) == 101
+    assert handshake(Host="evil.example", Origin="http://evil.example") == 403
+    assert handshake(Origin="http://evil.example") == 403
 
 
 def test_archive_and_undo(light_visit, served) -> None:  # type: ignore[no-untyped-def]

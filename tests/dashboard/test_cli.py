@@ -60,6 +60,18 @@ def test_streamlit_is_local_silent_and_headless() -> None:
     assert "--server.headless=true" in flags
 
 
+def test_only_this_machines_names_are_answered_unless_others_are_given() -> None:
+    def hosts(command: Serve) -> list[str]:
+        prefix = "--server.allowedHosts="
+        flags = streamlit_flags(command)
+        return [flag.removeprefix(prefix) for flag in flags if flag.startswith(prefix)]
+
+    assert hosts(Serve()) == ["127.0.0.1", "localhost", "::1"]
+    assert hosts(Serve(hosts=("a.example",)))[-1] == "a.example"
+    assert hosts(Serve(address="0.0.0.0")) == []
+    assert "--server.enableAgentApi=false" in streamlit_flags(Serve())
+
+
 def test_settings_travel_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in Settings(read_only=True).to_environment().items():
         monkeypatch.setenv(name, value)
