@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trainer.tracking import reading
 
-FRESH_SECONDS = 1.5
+FRESH_SECONDS = 1.0
 WHOLE_SECONDS = 60.0
 CHEAP_SECONDS = 0.3
 OVERLAP_MS = 30_000
@@ -131,8 +131,9 @@ class StoreCache:
         looked_ms = int(time.time() * 1000)
         runs = reading.list_runs(self.uri)
         with self._lock:
+            if self._runs is None or not runs.equals(self._runs):
+                self.generation += 1
             self._runs = runs
-            self.generation += 1
             self._looked = self._whole = time.monotonic()
             self._looked_ms = looked_ms
             self._cost = self._whole - started

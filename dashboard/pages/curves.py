@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import data, run_table
-from dashboard.components import downloads, navigation, run_picker, states
+from dashboard.components import downloads, live, navigation, run_picker, states
 from dashboard.components.charts import chart
 from dashboard.curves import (
     configuration_labels,
@@ -23,7 +23,8 @@ LOWER_IS_BETTER = ("loss", "time/", "memory/", "grad_norm")
 
 def main() -> None:
     """Draw the page."""
-    st.subheader("Curves")
+    st.subheader("Curves", anchor=False)
+    live.follow_store()
     run_ids = run_picker.chosen_or_best()
     if not run_ids:
         states.nothing("No run here has logged a metric yet.", states.FIRST_RUN)

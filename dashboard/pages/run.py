@@ -8,7 +8,7 @@ from dashboard.components.run_header import show_header
 from dashboard.components.run_samples import show_samples
 from trainer.tracking.reading import UNFINISHED
 
-LIVE_SECONDS = 2
+LIVE_SECONDS = 1
 
 
 def main() -> None:

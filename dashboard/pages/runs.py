@@ -7,6 +7,7 @@ from dashboard import data, run_table
 from dashboard.components import (
     curation,
     downloads,
+    live,
     run_filters,
     selection,
     states,
@@ -27,9 +28,10 @@ def main() -> None:
             "View", ["Runs", "Groups"], default="Runs", required=True, key="view",
             bind="query-params", label_visibility="collapsed",
         )  # fmt: skip
+    live.follow_store()
     found = run_filters.chosen_runs()
     everything = data.runs()
-    head.subheader(f"Runs: {len(found):,} of {len(everything):,}")
+    head.subheader(f"Runs: {len(found):,} of {len(everything):,}", anchor=False)
     if found.empty:
         states.nothing("No run matches. Clear the search, the filter or the chosen states.")
         return
