@@ -72,8 +72,7 @@ class UNet(nn.Module):
         self.stride = 2**depth
         self.first = DoubleConv(in_channels, channels[0], kernel_size)
         self.downs = nn.ModuleList(
-            Down(wide, deep, kernel_size)
-            for wide, deep in itertools.pairwise(channels)
+            Down(wide, deep, kernel_size) for wide, deep in itertools.pairwise(channels)
         )
         self.ups = nn.ModuleList(
             Up(deep, wide, kernel_size)
