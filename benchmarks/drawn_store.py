@@ -109,9 +109,8 @@ def _odd_runs(clock: Iterator[int], rng: np.random.Generator) -> Iterator[DrawnR
     hostile.name = "<img src=x onerror=alert(1)> **bold** [link](javascript:alert(1)) $x^2$"
     hostile.tags["mlflow.note.content"] = "<script>alert(1)</script> **not bold**"
     yield hostile
-    archived = drawn_run(base.replace(run_name="archived"), "dips", EPOCHS,
-                         start=next(clock), rng=rng)  # fmt: skip
-    archived.archived = True
+    archived = drawn_run(base, "dips", EPOCHS, start=next(clock), rng=rng)
+    archived.name, archived.archived = "archived", True
     yield archived
     empty = drawn_run(base.replace(run_name="half-written"), "running", 1,
                       start=next(clock), rng=rng)  # fmt: skip

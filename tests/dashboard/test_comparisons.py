@@ -4,9 +4,8 @@ import pandas as pd
 import pytest
 
 from dashboard import comparisons
+from tests.dashboard.made import record
 from trainer.tracking.reading import runs_table
-
-from .test_run_table import record
 
 
 def frame(images: list[str], scale: int = 1) -> pd.DataFrame:

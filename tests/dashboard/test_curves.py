@@ -6,19 +6,11 @@ import pytest
 
 from dashboard import curves, exports
 from dashboard.figures.curves import draw_bands, draw_curves, draw_pair, top_range
-from dashboard.store_cache import Curve
+from tests.dashboard.made import REPORT, curve, record
 from trainer.tracking.reading import runs_table
 
-from .test_run_table import record
 
 # The first report's column for lr = 1e-4: two dips, at epochs 2 and 6.
-REPORT = [0.9810, 0.8296, 0.9846, 0.9880, 0.9876, 0.7070, 0.9882, 0.9895, 0.9891, 0.9884]
-
-
-def curve(values: list[float]) -> Curve:
-    return Curve(np.arange(1, len(values) + 1), np.array(values))
-
-
 def test_the_reports_dips_are_marked() -> None:
     (info,) = curves.curve_infos({"a": curve(REPORT)}, {"a": "A"})
     assert [dip.epoch for dip in info.dips] == [2, 6]

@@ -9,18 +9,11 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import dip_view
 from dashboard.figures.dips import draw_changes, draw_epoch_choice
-from dashboard.store_cache import Curve
+from tests.dashboard.made import REPORT, curve
 from trainer.analysis.dips import dips
 from trainer.tracking import reading
 
 Open = Callable[..., AppTest]
-
-# The first report's lr = 1e-4 column: dips at epochs 2 and 6.
-REPORT = [0.9810, 0.8296, 0.9846, 0.9880, 0.9876, 0.7070, 0.9882, 0.9895, 0.9891, 0.9884]
-
-
-def curve_of(values: list[float], first: int = 1) -> Curve:
-    return Curve(np.arange(first, first + len(values)), np.array(values, dtype=float))
 
 
 def rows_of(dice: dict[int, dict[str, list[float]]], classes: list[str]) -> pd.DataFrame:
@@ -48,47 +41,47 @@ BINARY = rows_of(
 
 
 def test_the_deepest_dip_is_opened_first() -> None:
-    assert dip_view.default_epoch(curve_of(REPORT)) == 6
+    assert dip_view.default_epoch(curve(REPORT)) == 6
 
 
 def test_without_a_dip_the_largest_drawdown_is_and_else_the_last_epoch() -> None:
-    assert dip_view.default_epoch(curve_of([0.5, 0.6, 0.595, 0.61])) == 3
-    assert dip_view.default_epoch(curve_of([0.5, 0.6, 0.7])) == 3
-    assert dip_view.default_epoch(curve_of([0.5, float("nan")])) is None
-    assert dip_view.default_epoch(curve_of([])) is None
+    assert dip_view.default_epoch(curve([0.5, 0.6, 0.595, 0.61])) == 3
+    assert dip_view.default_epoch(curve([0.5, 0.6, 0.7])) == 3
+    assert dip_view.default_epoch(curve([0.5, float("nan")])) is None
+    assert dip_view.default_epoch(curve([])) is None
 
 
 def test_a_dip_lies_between_its_neighbours_or_its_best_and_recovery() -> None:
-    shown = dip_view.moment(curve_of(REPORT), 6)
+    shown = dip_view.moment(curve(REPORT), 6)
     assert shown is not None and shown.dip is not None
     assert shown.epochs == [5, 6, 7] and shown.names == ["before", "at", "after"]
     assert (shown.level_before, shown.level, shown.level_after) == (0.9876, 0.7070, 0.9882)
-    best = dip_view.moment(curve_of(REPORT), 6, "the best before")
+    best = dip_view.moment(curve(REPORT), 6, "the best before")
     assert best is not None and best.epochs == [4, 6, 7]
 
 
 def test_a_slow_recovery_is_what_comes_after() -> None:
     values = [0.90, 0.91, 0.915, 0.92, 0.925, 0.70, 0.88, 0.90, 0.93, 0.93, 0.93]
-    shown = dip_view.moment(curve_of(values), 6)
+    shown = dip_view.moment(curve(values), 6)
     assert shown is not None and shown.after == 9
 
 
 def test_the_first_epoch_has_nothing_before_and_the_last_nothing_after() -> None:
-    curve = curve_of(REPORT)
-    assert dip_view.moment(curve, 1) is None
-    assert dip_view.moment(curve, 99) is None
-    last = dip_view.moment(curve, 10)
+    report = curve(REPORT)
+    assert dip_view.moment(report, 1) is None
+    assert dip_view.moment(report, 99) is None
+    last = dip_view.moment(report, 10)
     assert last is not None and last.after is None and last.epochs == [9, 10]
     assert last.names == ["before", "at"] and np.isnan(last.level_after)
 
 
 def test_epochs_without_a_number_are_passed_over() -> None:
-    shown = dip_view.moment(curve_of([0.9, float("nan"), 0.7, float("inf"), 0.9]), 3)
+    shown = dip_view.moment(curve([0.9, float("nan"), 0.7, float("inf"), 0.9]), 3)
     assert shown is not None and shown.epochs == [1, 3, 5]
 
 
 def test_images_are_sorted_by_their_fall() -> None:
-    shown = dip_view.moment(curve_of(REPORT), 6)
+    shown = dip_view.moment(curve(REPORT), 6)
     assert shown is not None
     changes = dip_view.image_changes(BINARY, shown)
     assert list(changes.index) == ["a", "b", "c"]
@@ -99,7 +92,7 @@ def test_images_are_sorted_by_their_fall() -> None:
 
 
 def test_classes_are_scored_over_the_whole_split_and_counted() -> None:
-    shown = dip_view.moment(curve_of(REPORT), 6)
+    shown = dip_view.moment(curve(REPORT), 6)
     assert shown is not None
     table = dip_view.class_changes(BINARY, shown)
     assert list(table.index) == ["car"]  # Of two classes the background hardly moves.
@@ -109,7 +102,7 @@ def test_classes_are_scored_over_the_whole_split_and_counted() -> None:
 
 
 def test_an_epoch_after_that_was_not_kept_is_left_blank() -> None:
-    shown = dip_view.moment(curve_of(REPORT), 6)
+    shown = dip_view.moment(curve(REPORT), 6)
     assert shown is not None
     kept = BINARY[BINARY["epoch"] < 7]
     assert dip_view.image_changes(kept, shown)["after"].isna().all()
@@ -119,15 +112,15 @@ def test_an_epoch_after_that_was_not_kept_is_left_blank() -> None:
 
 
 def test_notable_epochs_are_kept_when_some_are_left_out() -> None:
-    assert dip_view.notable_epochs(curve_of(REPORT)) == {1, 2, 3, 5, 6, 7, 8}
-    assert dip_view.notable_epochs(curve_of([])) == set()
+    assert dip_view.notable_epochs(curve(REPORT)) == {1, 2, 3, 5, 6, 7, 8}
+    assert dip_view.notable_epochs(curve([])) == set()
 
 
 def test_the_figure_draws_every_epoch_as_a_point_to_click() -> None:
-    curve = curve_of(REPORT)
-    found = dips(curve.values, epochs=curve.steps)
-    others = {"train/grad_norm": curve_of([1.0] * 10), "lr": curve_of([1e-4] * 10)}
-    figure = draw_epoch_choice(curve, others, found, dip_view.moment(curve, 6))
+    report = curve(REPORT)
+    found = dips(report.values, epochs=report.steps)
+    others = {"train/grad_norm": curve([1.0] * 10), "lr": curve([1e-4] * 10)}
+    figure = draw_epoch_choice(report, others, found, dip_view.moment(report, 6))
     score, norm, lr, ringed = figure.data
     assert "markers" in score.mode and list(score.x) == list(range(1, 11))
     assert list(norm.x) == list(lr.x) == list(range(1, 11))
@@ -137,13 +130,13 @@ def test_the_figure_draws_every_epoch_as_a_point_to_click() -> None:
 
 
 def test_the_figure_without_values_or_other_metrics() -> None:
-    assert draw_epoch_choice(curve_of([]), {}, (), None).layout.annotations
-    alone = draw_epoch_choice(curve_of([0.5, 0.6]), {"lr": curve_of([])}, (), None)
+    assert draw_epoch_choice(curve([]), {}, (), None).layout.annotations
+    alone = draw_epoch_choice(curve([0.5, 0.6]), {"lr": curve([])}, (), None)
     assert len(alone.data) == 1
 
 
 def test_changes_draw_a_segment_an_image_and_the_largest_fall_on_top() -> None:
-    shown = dip_view.moment(curve_of(REPORT), 6)
+    shown = dip_view.moment(curve(REPORT), 6)
     assert shown is not None
     changes = dip_view.image_changes(BINARY, shown)
     figure = draw_changes(changes, shown)
@@ -162,7 +155,7 @@ def test_changes_draw_a_segment_an_image_and_the_largest_fall_on_top() -> None:
 
 def test_names_of_images_are_text_in_the_figure() -> None:
     rows = BINARY.assign(image=BINARY["image"].cat.rename_categories({"a": "<b>bold</b>"}))
-    shown = dip_view.moment(curve_of(REPORT), 6)
+    shown = dip_view.moment(curve(REPORT), 6)
     assert shown is not None
     figure = draw_changes(dip_view.image_changes(rows, shown), shown)
     assert figure.layout.yaxis.ticktext[0] == "&lt;b&gt;bold&lt;/b&gt;"

@@ -5,9 +5,8 @@ import pandas as pd
 
 from dashboard import run_facts
 from dashboard.figures.classes import draw_class_curves, draw_confusion, row_shares
+from tests.dashboard.made import curve
 from trainer.config import TrainConfig
-
-from .test_curves import curve
 
 
 def test_differences_from_the_defaults_come_in_the_configs_order() -> None:

@@ -6,19 +6,10 @@ import pytest
 
 from dashboard import run_table
 from dashboard.store_cache import Curve
+from tests.dashboard.made import record
 from trainer.tracking.reading import runs_table
-from trainer.tracking.records import RunRecord
 
 NOW = pd.Timestamp("2026-01-02", tz="UTC")
-
-
-def record(run_id: str, **given: object) -> RunRecord:
-    values: dict[str, object] = {
-        "run_id": run_id, "name": run_id, "status": "FINISHED", "start": 1_000, "end": 61_000,
-        "archived": False, "experiment_id": "1", "experiment": "e", "user": "u",
-        "artifact_uri": "", "params": {}, "tags": {}, "metrics": {}, "last_step": 3,
-    } | given  # fmt: skip
-    return RunRecord(**values)  # type: ignore[arg-type]
 
 
 def test_scores_come_from_the_summary_of_a_finished_run() -> None:

@@ -7,8 +7,7 @@ import pytest
 from dashboard import stability_view
 from dashboard.figures.stability import draw_by_parameter, draw_crossed, draw_drawdown_map
 from dashboard.store_cache import Curve
-
-from .test_curves import REPORT, curve
+from tests.dashboard.made import REPORT, curve
 
 STEADY = [0.5, 0.6, 0.7, 0.8]
 
