@@ -25,7 +25,7 @@ from PIL import Image
 from trainer.data.turntable.picture import draw, random_scene, random_view
 from trainer.data.turntable.styles import STYLES
 
-FORMAT = 1
+FORMAT = 2
 """Rises when the same settings are drawn differently, so that old pictures are not mixed in."""
 
 SETTINGS_FILE = "turntable.json"
@@ -40,8 +40,8 @@ Progress = Callable[[int, int], None]
 class TurntableSettings:
     """What is drawn. Raises ``ValueError`` naming the field, its value and the cure."""
 
-    objects: int = 42
-    views: int = 8
+    objects: int = 112
+    views: int = 3
     height: int = 160
     width: int = 240
     seed: int = 7
@@ -64,8 +64,8 @@ class TurntableSettings:
 def ensure_turntable(
     folder: Path,
     *,
-    objects: int = 42,
-    views: int = 8,
+    objects: int = 112,
+    views: int = 3,
     height: int = 160,
     width: int = 240,
     seed: int = 7,
@@ -110,7 +110,7 @@ def unseen_image(folder: Path) -> Path:
 
 def file_name(number: int, view: int) -> str:
     """Return the name of a pair's files; both are counted from 0 here and from 1 in the name."""
-    return f"car{number + 1:02d}_{view + 1:02d}.png"
+    return f"car{number + 1:03d}_{view + 1:02d}.png"
 
 
 def _draw_all(folder: Path, settings: TurntableSettings, progress: Progress | None) -> None:

@@ -69,7 +69,7 @@ def scene_and_view(style: str, seed: int) -> tuple[Scene, View]:
 def test_default_is_a_few_hundred_pairs() -> None:
     names = TurntableSettings().names()
     assert len(names) == len(set(names)) == 336
-    assert names[0] == "car01_01.png"
+    assert names[0] == "car001_01.png"
 
 
 def test_images_are_rgb_and_masks_are_indices(turntable: Path) -> None:
@@ -97,7 +97,7 @@ def test_layout_groups_the_views_of_an_object(turntable: Path) -> None:
     groups = {pair.group: 0 for pair in collection.pairs}
     for pair in collection.pairs:
         groups[pair.group] += 1
-    assert groups == {"car01": 2, "car02": 2, "car03": 2}
+    assert groups == {"car001": 2, "car002": 2, "car003": 2}
 
 
 def test_other_process_without_vector_instructions_draws_the_same(
@@ -217,9 +217,9 @@ def test_damaged_set_is_drawn_anew(tmp_path: Path, damage: str) -> None:
     folder = ensure_turntable(tmp_path / "data", **settings)
     before = digest(folder)
     if damage == "missing":
-        (folder / "masks" / "car01_02.png").unlink()
+        (folder / "masks" / "car001_02.png").unlink()
     elif damage == "empty":
-        (folder / "images" / "car01_01.png").write_bytes(b"")
+        (folder / "images" / "car001_01.png").write_bytes(b"")
     else:
         (folder / "turntable.json").write_text("{")
     ensure_turntable(folder, **settings)
@@ -240,7 +240,7 @@ def test_progress_counts_to_the_end(tmp_path: Path) -> None:
     assert told == [(2, 6), (4, 6), (6, 6)]
 
 
-@pytest.mark.parametrize("name", ["thesis.txt", "images/holiday.png", "masks/car01_01.png"])
+@pytest.mark.parametrize("name", ["thesis.txt", "images/holiday.png", "masks/car001_01.png"])
 def test_files_that_were_not_drawn_here_are_not_deleted(tmp_path: Path, name: str) -> None:
     theirs = tmp_path / "data" / name
     theirs.parent.mkdir(parents=True)

@@ -68,7 +68,7 @@ def random_car(rng: np.random.Generator, base: BodyStyle) -> Car:
     rim_light = 0.25 + 0.75 * rng.random()
     rim = darker(Finish(scatter=(0.2, 0.2, 0.21), mirror=0.5 * rim_light, tint=1.0), rim_light)
     glass = Finish(scatter=(0.012, 0.015, 0.016), mirror=0.05 + 0.08 * rng.random())
-    two_tone = rng.random() < 0.15
+    two_tone = rng.random() < 0.08
     return Car(
         style=style,
         finishes={

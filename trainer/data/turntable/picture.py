@@ -52,9 +52,9 @@ class View:
 
 
 def random_scene(rng: np.random.Generator, style: str) -> Scene:
-    """Return an object of that body style; one studio in twenty has the colour of its car."""
+    """Return an object of that body style; a few studios have the colour of their car."""
     car = random_car(rng, STYLES[style])
-    like = display_colour(car.finishes[Material.PAINT]) if rng.random() < 0.05 else None
+    like = display_colour(car.finishes[Material.PAINT]) if rng.random() < 0.03 else None
     return Scene(
         car=car,
         mesh=build(car),

@@ -98,7 +98,7 @@ PROPS: tuple[Callable[[np.random.Generator], Mesh], ...] = (
 def scattered(rng: np.random.Generator, *, wall: float) -> list[Mesh]:
     """Return a few props round the turntable, before the wall at x = ``wall`` metres."""
     placed = []
-    for _ in range(int(rng.integers(0, 4))):
+    for _ in range(int(rng.integers(0, 3))):
         prop = PROPS[int(rng.integers(len(PROPS)))](rng)
         side = 1 if rng.random() < 0.5 else -1
         if rng.random() < 0.65:
@@ -106,7 +106,7 @@ def scattered(rng: np.random.Generator, *, wall: float) -> list[Mesh]:
         else:
             x, z = -1 + 4 * rng.random(), side * (3.0 + 1.6 * rng.random())
         placed.append(prop.moved(turn=0.8 * (rng.random() - 0.5) + side * 0.4, by=(x, 0, z)))
-    if rng.random() < 0.06:
+    if rng.random() < 0.03:
         # Between camera and car: it hides a strip of the car in every view.
         placed.append(post(rng).moved(by=(-3.5, 0.0, 3.2 * (rng.random() - 0.5))))
     return placed

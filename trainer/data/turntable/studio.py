@@ -55,8 +55,8 @@ class Studio:
 
 def random_studio(rng: np.random.Generator, *, like: tuple[int, int, int] | None = None) -> Studio:
     """Return a studio; with ``like``, its wall comes close to that display colour."""
-    # Most studios are white or grey, as studios are; the others have any colours.
-    colours = NEUTRALS if rng.random() < 0.75 else STUDIO_COLOURS
+    # Most studios are white or grey, as studios are.
+    colours = NEUTRALS if rng.random() < 0.6 else STUDIO_COLOURS
     wall_colour = pick(rng, (like,)) if like else pick(rng, colours)
     same = rng.random() < 0.5
     floor_colour = wall_colour if same else pick(rng, colours)
@@ -76,7 +76,7 @@ def random_studio(rng: np.random.Generator, *, like: tuple[int, int, int] | None
         disc_radius=2.75 + 0.55 * rng.random(),
         wall_distance=distance,
         cove=1.6 * rng.random() if same else 0.0,
-        gloss=0.55 * rng.random() if rng.random() < 0.7 else 0.0,
+        gloss=0.5 * rng.random() if rng.random() < 0.4 else 0.0,
         key=(cos(turn) * cos(high), sin(high), sin(turn) * cos(high)),
         key_colour=(key * (1 + warm), key, key * (1 - warm)),
         ambient=(ambient * (1 - warm / 2), ambient, ambient * (1 + warm / 2)),
