@@ -59,23 +59,17 @@ def earlier(name: str, alias: str, current: str | None) -> list[str]:
     return promotions.before(promotions.history(name, alias), current)
 
 
-def promote(name: str, version: str, *, alias: str, current: str | None) -> None:
+def promote(name: str, version: str, *, alias: str) -> None:
     """Point the alias at a version, noting where it pointed; ``ValueError`` when that fails."""
-    noted = promotions.moved(promotions.history(name, alias), current, version)
     registry.promote(name, version, alias=alias)
-    promotions.note(name, alias, noted)
     forget()
 
 
-def roll_back(name: str, *, alias: str, current: str) -> str:
+def roll_back(name: str, *, alias: str) -> str:
     """Point the alias at the version it pointed at before and return that version."""
-    known = earlier(name, alias, current)
-    if not known:
-        raise ValueError(f"model: nothing is known of where {alias} of {name} pointed before")
-    registry.promote(name, known[-1], alias=alias)
-    promotions.note(name, alias, known)
+    version = registry.roll_back(name, alias=alias).version
     forget()
-    return known[-1]
+    return version
 
 
 @lru_cache(maxsize=64)

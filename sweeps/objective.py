@@ -93,26 +93,31 @@ class Objective:
 
     def _fit(self, trial: optuna.Trial, config: TrainConfig, repeat: int) -> "FitResult":
         spec = self.sweep.spec
+        watch = self._watch(trial, config.epochs)
         name = f"{spec.name} {trial.number}" + (f" seed {config.seed + repeat}" if repeat else "")
         return self.fit(
             config.replace(seed=config.seed + repeat, run_name=name),
             parent_run_id=self.sweep.parent_run_id,
             tags={"segscope.sweep": spec.name, "segscope.trial": str(trial.number)},
             # Repeats measure the noise of a setting that is worth it: they are never pruned.
-            on_epoch=self._watch(trial) if repeat == 0 else lambda *_: self.on_change(),
+            on_epoch=watch if repeat == 0 else lambda *_: self.on_change(),
             progress=False,
         )
 
-    def _watch(self, trial: optuna.Trial) -> Callable[[int, Mapping[str, float]], None]:
+    def _watch(
+        self, trial: optuna.Trial, epochs: int
+    ) -> Callable[[int, Mapping[str, float]], None]:
         best = BestSoFar()
         metric, spec = self.sweep.spec.metric, self.sweep.spec.pruner
+        # After its last epoch there is nothing left to save but the repeats with other seeds.
+        last = epochs if self.sweep.spec.seeds > 1 else epochs - 1
 
         def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
             reached = best.after(float(metrics[metric]))
             if reached is not None:
                 trial.report(reached, step=epoch)
             self.on_change()
-            if reached is not None and trial.should_prune():
+            if reached is not None and epoch <= last and trial.should_prune():
                 from trainer.fitting import StopTraining
 
                 row = f", for {spec.patience + 1} epochs in a row" if spec.patience else ""

@@ -68,9 +68,6 @@ def fit(
     data = open_data(config, progress=progress)
     training = _new_training(config, data)
     run = start_run(config, parent_run_id=parent_run_id, tags=tags)
-    run.set_tags({"segscope.data_digest": data.digest})
-    run.write_json("dataset.json", data.to_json())
-    run.write_json("split.json", data.split.to_json())
     return _carry_out(run, config, data, training, on_epoch, shown)
 
 
@@ -139,6 +136,12 @@ def _restore(training: Training, checkpoint: Path) -> None:
         setattr(training.progression, name, value)
 
 
+def _note_data(run: Run, data: SegmentationData) -> None:
+    run.set_tags({"segscope.data_digest": data.digest})
+    run.write_json("dataset.json", data.to_json())
+    run.write_json("split.json", data.split.to_json())
+
+
 def _carry_out(
     run: Run,
     config: TrainConfig,
@@ -148,6 +151,7 @@ def _carry_out(
     progress: Progress,
 ) -> FitResult:
     with closing(run) as ending, log_file(run):
+        _note_data(run, data)
         samples = SampleRecorder(run.folder, data, count=config.samples, seed=config.split_seed)
         try:
             ending.outcome = train(

@@ -4,16 +4,12 @@ It runs where our packages are not installed: what it needs lies beside it as ``
 Images in, ``uint8 (batch, height, width, 3)``; class indices out, ``uint8 (batch, height, width)``.
 """
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
-
-# mlflow recommends type hints of its own kind, which cannot say "a batch of images".
-warnings.filterwarnings("ignore", message=".*[Tt]ype hint", category=UserWarning)
 
 
 class SegmentationModel(PythonModel):
@@ -29,8 +25,9 @@ class SegmentationModel(PythonModel):
 
         self.predictor = Predictor(Path(context.artifacts["model"]))
 
-    # mlflow wants exactly these names.
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    # mlflow wants exactly these names. The hint of an array keeps it from asking for one of its own
+    # kind, which cannot say "a batch of images".
+    def predict(self, context: Any, model_input: np.ndarray, params: Any = None) -> np.ndarray:  # noqa: ARG002
         """Return the masks of a batch of images."""
         return np.stack([self.predictor.predict(image) for image in np.asarray(model_input)])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.config import TrainConfig, from_yaml
-from trainer.tracking import download, get_run
+from trainer.tracking import download, get_run, promotions
 from trainer.tracking.models import (
     create_version,
     download_version,
@@ -101,15 +101,31 @@ def register(run_id: str, name: str, *, alias: str | None = None) -> ModelVersio
             workspace=workspace,
         )
     if alias is not None:
-        set_alias(name, alias, created.version)
+        _point(name, alias, str(created.version))
     return _as_version(find_version(name, str(created.version)))
 
 
 def promote(name: str, version: str, *, alias: str = CHAMPION) -> ModelVersion:
-    """Point ``alias`` at a version and return it; ``ValueError`` when there is no such version."""
+    """Point ``alias`` at a version and return it; ``ValueError`` when there is no such version.
+
+    Where the alias pointed is noted, so that `roll_back` can go there.
+    """
     _check_alias(alias)
-    set_alias(name, alias, version)
+    _point(name, alias, version)
     return _as_version(find_version(name, version))
+
+
+def roll_back(name: str, *, alias: str = CHAMPION) -> ModelVersion:
+    """Point ``alias`` at the version it pointed at before, and return that version.
+
+    Raises ``ValueError`` when nothing is known of where it pointed.
+    """
+    known = promotions.before(promotions.history(name, alias), _pointed_at(name, alias))
+    if not known:
+        raise ValueError(f"model: nothing is known of where {alias} of {name} pointed before")
+    set_alias(name, alias, known[-1])
+    promotions.note(name, alias, known)
+    return _as_version(find_version(name, known[-1]))
 
 
 def pull(uri: str, folder: Path) -> Path:
@@ -167,6 +183,19 @@ def list_models() -> dict[str, list[ModelVersion]]:
         model.name: [_as_version(version, model.aliases) for version in versions(model.name)]
         for model in registered_models()
     }
+
+
+def _point(name: str, alias: str, version: str) -> None:
+    noted = promotions.moved(promotions.history(name, alias), _pointed_at(name, alias), version)
+    set_alias(name, alias, version)
+    promotions.note(name, alias, noted)
+
+
+def _pointed_at(name: str, alias: str) -> str | None:
+    try:
+        return str(find_alias(name, alias).version)
+    except ValueError:
+        return None
 
 
 def _data_folder(folder: Path) -> Path:

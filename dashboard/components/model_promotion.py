@@ -30,7 +30,7 @@ def show(chosen: ModelVersion, versions: list[ModelVersion], alias: str) -> None
     if current is None:
         st.subheader(f"Put version {chosen.version} into use", anchor=False)
         st.text(f"No version has the alias {alias}, so there is nothing to compare with.")
-        _offer(chosen, None, alias)
+        _offer(chosen, alias)
         return
     if current.version == chosen.version:
         st.subheader(f"Version {chosen.version} is in use", anchor=False)
@@ -39,7 +39,7 @@ def show(chosen: ModelVersion, versions: list[ModelVersion], alias: str) -> None
         return
     st.subheader(f"Version {chosen.version} against the {alias}", anchor=False)
     show_comparison(chosen, current)
-    _offer(chosen, current, alias)
+    _offer(chosen, alias)
     _offer_roll_back(current, alias)
 
 
@@ -98,14 +98,13 @@ def verdict_line(found: Comparison) -> str:
     )
 
 
-def _offer(chosen: ModelVersion, current: ModelVersion | None, alias: str) -> None:
+def _offer(chosen: ModelVersion, alias: str) -> None:
     if data.settings().read_only:
         st.caption("This dashboard is read-only: aliases are changed with trainer promote.")
         return
-    before = None if current is None else current.version
     st.button(
         f"Promote version {chosen.version} to {alias}", type="primary", key="promote",
-        on_click=_promote, args=(chosen.name, chosen.version, alias, before),
+        on_click=_promote, args=(chosen.name, chosen.version, alias),
     )  # fmt: skip
 
 
@@ -116,23 +115,23 @@ def _offer_roll_back(current: ModelVersion, alias: str) -> None:
     if known:
         st.button(
             f"Roll {alias} back to version {known[-1]}", key="roll_back", on_click=_roll_back,
-            args=(current.name, alias, current.version),
-            help="The version it pointed at before, by what this dashboard noted",
+            args=(current.name, alias),
+            help="The version it pointed at before, as noted here and by trainer promote",
         )  # fmt: skip
 
 
-def _promote(name: str, version: str, alias: str, before: str | None) -> None:
+def _promote(name: str, version: str, alias: str) -> None:
     try:
-        registry_reads.promote(name, version, alias=alias, current=before)
+        registry_reads.promote(name, version, alias=alias)
     except ValueError as error:
         st.toast(str(error), duration="long")
         return
     st.toast(f"{alias} points at version {version}")
 
 
-def _roll_back(name: str, alias: str, current: str) -> None:
+def _roll_back(name: str, alias: str) -> None:
     try:
-        version = registry_reads.roll_back(name, alias=alias, current=current)
+        version = registry_reads.roll_back(name, alias=alias)
     except ValueError as error:
         st.toast(str(error), duration="long")
         return

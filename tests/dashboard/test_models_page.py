@@ -14,6 +14,7 @@ from dashboard.settings import READ_ONLY
 from trainer import registry
 from trainer.tracking import promotions, reading
 from trainer.tracking.client import client
+from trainer.tracking.models import set_alias
 
 Open = Callable[..., AppTest]
 HOSTILE = "**bold** <img src=x onerror=alert(1)>"
@@ -104,13 +105,13 @@ def test_promote_then_roll_back(cars: str, open_app: Open) -> None:
 def test_an_alias_moved_elsewhere_is_not_rolled_back_blindly(cars: str, open_app: Open) -> None:
     app = open_app("models", version="2")
     app.button(key="promote").click().run()
-    registry.promote("cars", "3")
+    set_alias("cars", "champion", "3")
     registry_reads.forget()
     app = open_app("models", version="3")
     assert "Version 3 is in use" in said(app)
     assert "roll_back" not in [button.key for button in app.button]
     assert promotions.history("cars", "champion") == ["1", "2"]
-    registry_reads.promote("cars", "1", alias="champion", current="3")
+    registry_reads.promote("cars", "1", alias="champion")
     assert promotions.history("cars", "champion") == ["1", "2", "3", "1"]
 
 

@@ -86,6 +86,17 @@ def test_pruned_trials_keep_their_reason_and_save_epochs(
     assert "after epoch 3 is below the median" in str(pruned.reason)
 
 
+@pytest.mark.parametrize(("seeds", "state", "epochs"), [(1, "complete", 3), (2, "pruned", 3)])
+def test_after_the_last_epoch_only_repeats_are_pruned(
+    pretend: ModuleType, spec: MakeSpec, seeds: int, state: str, epochs: int
+) -> None:
+    first = [{"lr": lr} for lr in (1e-3, 1.1e-3, 0.9e-3, 1e-5)]
+    sweep = create(spec(first=first, trials=4, epochs=3, seeds=seeds), None)
+    carry_out(sweep, fit=pretend.fit)
+    worst = next(row for row in rows(sweep) if row.params == {"lr": 1e-5})
+    assert (worst.state, worst.epochs) == (state, epochs)
+
+
 def test_failed_trials_are_kept_and_the_sweep_goes_on(pretend: ModuleType, spec: MakeSpec) -> None:
     def fit(config: TrainConfig, **options: Any) -> FitResult:
         curve = [0.1, math.nan] if config.lr > 1e-3 else [0.5] * config.epochs

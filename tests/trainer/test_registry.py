@@ -14,6 +14,7 @@ from trainer.config import TrainConfig
 from trainer.fitting import fit
 from trainer.inference import Predictor
 from trainer.tracking import get_run
+from trainer.tracking.models import set_alias
 
 WITHOUT_OUR_PACKAGES = """
 import sys
@@ -67,6 +68,20 @@ def test_versions_count_up_and_the_alias_moves(run_id: str) -> None:
     newest, oldest = registry.list_models()["cars"]
     assert (newest.version, newest.aliases, oldest.aliases) == ("2", ("champion",), ())
     assert float(newest.tags["best.val_dice"]) > 0
+
+
+def test_an_alias_goes_back_the_way_it_came(run_id: str) -> None:
+    for alias in ("champion", "champion", None):
+        registry.register(run_id, "cars", alias=alias)
+    registry.promote("cars", "3")
+    assert [registry.roll_back("cars").version for _ in range(2)] == ["2", "1"]
+    with pytest.raises(ValueError, match="nothing is known of where champion of cars pointed"):
+        registry.roll_back("cars")
+    set_alias("cars", "champion", "3")  # By another program: where it was before is not known.
+    with pytest.raises(ValueError, match="nothing is known"):
+        registry.roll_back("cars")
+    registry.promote("cars", "1")
+    assert registry.roll_back("cars").version == "3"
 
 
 def test_what_is_pulled_is_data_and_never_unpickled(run_id: str, tmp_path: Path) -> None:

@@ -21,11 +21,12 @@ from trainer.tracking.models import (
 )
 
 PYTHON_MODEL = """
+import numpy as np
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
 class Same(PythonModel):
-    def predict(self, context, model_input, params=None):
+    def predict(self, context, model_input: np.ndarray, params=None):
         return model_input[..., 0]
 
 set_model(Same())
