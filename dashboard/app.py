@@ -7,6 +7,7 @@ from dashboard.components import charts, login, selection, states, style
 from dashboard.components.navigation import follow, page
 
 st.set_page_config(page_title="Segscope", layout="wide")
+st.logo(style.LOGO, size="large")
 style.apply()
 login.require(data.settings())
 

@@ -173,11 +173,19 @@ def configuration_labels(runs: pd.DataFrame, names: Sequence[str]) -> dict[str, 
     their id too, so that every label is unique.
     """
     described = {}
+    runs = runs.assign(**{f"params.{n}": _shortened(runs[f"params.{n}"]) for n in names})
     for run_id, row in runs.iterrows():
         parts = [f"{n} {row[f'params.{n}']}" for n in names if isinstance(row[f"params.{n}"], str)]
         described[str(run_id)] = ", ".join(parts) or str(row["name"]) or "unnamed"
     counts = pd.Series(described).value_counts()
     return {r: d if counts[d] == 1 else f"{d} · {r[:6]}" for r, d in described.items()}
+
+
+def _shortened(values: pd.Series) -> pd.Series:
+    # A drawn learning rate has 17 digits; three will do unless two runs then read the same.
+    numbers = pd.to_numeric(values, errors="coerce")
+    short = values.where(numbers.isna(), numbers.map("{:.3g}".format))
+    return short if short.nunique() == values.nunique() else values
 
 
 def _drawn(values: Floats, points: int) -> tuple[NDArray[np.intp], int]:

@@ -74,6 +74,9 @@ def overview(
     table = pd.DataFrame(index=runs.index)
     for name in ("name", "experiment", "sweep", "data", "note", "reason", "user"):
         table[name] = runs[name].fillna("")
+    # The run that stands for a whole search reads like one of its trials otherwise.
+    of_sweep = runs["kind"] == "sweep"
+    table["name"] = table["name"].mask(of_sweep, table["name"].astype(str) + " (sweep)")
     table["state"] = [state(o, s) for o, s in zip(runs["outcome"], runs["status"], strict=True)]
     table["best_dice"] = _metric(runs, "best/val_dice")
     table["last_dice"] = _metric(runs, MAIN_METRIC)

@@ -20,7 +20,7 @@ from trainer.tracking import reading
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-SIZE = {"width": 1280, "height": 800}
+WIDTH, LOW, HIGH, TALL = 1280, 640, 800, 1250
 
 
 def main() -> None:
@@ -36,8 +36,9 @@ def main() -> None:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-            for name, (path, theme) in pictures().items():
-                page = browser.new_context(viewport=SIZE, color_scheme=theme).new_page()
+            for name, (path, theme, height) in pictures().items():
+                size = {"width": WIDTH, "height": height}
+                page = browser.new_context(viewport=size, color_scheme=theme).new_page()
                 take(page, f"http://127.0.0.1:{port}/{path}", IMAGES / f"{name}.png")
             browser.close()
     finally:
@@ -45,18 +46,18 @@ def main() -> None:
         server.wait(timeout=20)
 
 
-def pictures() -> dict[str, tuple[str, str]]:
-    """Return each picture's address and theme by its name."""
+def pictures() -> dict[str, tuple[str, str, int]]:
+    """Return each picture's address, theme and height in pixels by its name."""
     runs = reading.list_runs()
-    trained = runs[runs["metrics.best/val_dice"].notna() & ~runs["archived"]]
+    trained = runs[runs["metrics.val/dice"].notna() & ~runs["archived"]]
     best = trained["metrics.best/val_dice"].sort_values(ascending=False).index
     shakiest = trained["metrics.stability/max_drawdown"].idxmax()
     return {
-        "runs": ("?order=Best+Dice", "light"),
-        "curves": (f"curves?runs={','.join(trained.index[:6])}", "light"),
-        "samples": (f"run?run={best[0]}&part=Samples", "dark"),
-        "dip": (f"dip?run={shakiest}", "light"),
-        "compare": (f"compare?runs={best[0]},{best[-1]}", "light"),
+        "runs": ("?order=Best+Dice", "light", LOW),
+        "curves": (f"curves?runs={','.join(trained.index[:6])}", "light", HIGH),
+        "samples": (f"run?run={best[0]}&part=Samples", "dark", HIGH),
+        "dip": (f"dip?run={shakiest}", "light", TALL),
+        "compare": (f"compare?runs={best[0]},{best[1]}", "light", HIGH),
     }
 
 

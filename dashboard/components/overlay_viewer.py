@@ -42,7 +42,7 @@ def overlay_viewer(
     step_name: str = "Epoch",
     mode: str = "errors",
     opacity: float = 0.55,
-    width: int = 300,
+    width: int = 220,
     note: str = "",
 ) -> None:
     """Show panels side by side under one bar of controls.

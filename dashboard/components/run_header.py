@@ -51,7 +51,7 @@ def facts(row: Any) -> list[str]:
         epochs if row["last_step"] else "no epoch logged yet",
         duration(seconds),
         f"started {local_time(row['started'], st.context.timezone)}",
-        f"by {row['user']}" if row["user"] else "",
+        f"by {row['user']}" if row["user"] not in (None, "", "unknown") else "",
     ]
     return [part for part in said if part]
 

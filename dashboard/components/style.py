@@ -1,7 +1,10 @@
 """The few things that Streamlit's theme options do not reach."""
 
+from pathlib import Path
+
 import streamlit as st
 
+LOGO = Path(__file__).parent / "logo.svg"
 _CSS = """<style>
 [data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
 [data-testid="stText"], [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }

@@ -1,6 +1,7 @@
 """Two or more runs side by side: what differs, which is better, on which images."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -17,6 +18,14 @@ from trainer.analysis.comparison import SCORES, Comparison
 SIDES = 6  # Configurations compared pair by pair at most: 15 verdicts.
 
 
+class Judged(NamedTuple):
+    """The comparisons of a page, the runs of each side, and the epoch that each run stands for."""
+
+    pairs: list[Comparison]
+    sides: dict[str, list[str]]
+    epochs: dict[str, int]
+
+
 def main() -> None:
     """Draw the page."""
     st.subheader("Compare", anchor=False)
@@ -28,14 +37,16 @@ def main() -> None:
     runs = data.runs().loc[run_ids]
     labels = configuration_labels(runs, run_table.differing_parameters(runs, at_most=4))
     show_scores(run_ids, labels)
+    st.subheader("Verdict", anchor=False)
+    judged = show_verdict(runs, labels)
     st.subheader("What differs", anchor=False)
     show_difference(runs, labels)
     infos = curve_infos(data.curves(run_ids, run_table.MAIN_METRIC), labels)
     figure = draw_curves(infos, metric=run_table.MAIN_METRIC, height=380)
     chart(figure, key="compared_curves", alt="Validation Dice of the compared runs by epoch")
     st.caption(drawn_badge(infos))
-    st.subheader("Verdict", anchor=False)
-    show_verdict(runs, labels)
+    if judged is not None:
+        compare_images.show_most_different(judged.pairs[0], judged.sides, judged.epochs, labels)
 
 
 def show_scores(run_ids: Sequence[str], labels: dict[str, str]) -> None:
@@ -43,8 +54,10 @@ def show_scores(run_ids: Sequence[str], labels: dict[str, str]) -> None:
     columns = ["best_dice", "last_dice", "ema_dice", "best_miou", "max_drawdown", "dips", "minutes"]
     overview = data.with_curves(data.runs().loc[list(run_ids)])
     table = overview[["state", *columns]].rename(index=labels).rename_axis("run")
-    st.dataframe(table, column_config=tables.column_config(table), key="compared",
-                 row_height=tables.ROW_HEIGHT, alt="Scores of the compared runs")  # fmt: skip
+    st.dataframe(
+        table, column_config=tables.column_config(table), key="compared", placeholder="",
+        row_height=tables.ROW_HEIGHT, alt="Scores of the compared runs",
+    )  # fmt: skip
     downloads.save_table(table, "compared", ("CSV", "Markdown", "LaTeX"))
 
 
@@ -57,7 +70,7 @@ def show_difference(runs: pd.DataFrame, labels: dict[str, str]) -> None:
     st.dataframe(table, key="differing", row_height=28, alt="Parameters that differ")
 
 
-def show_verdict(runs: pd.DataFrame, labels: dict[str, str]) -> None:
+def show_verdict(runs: pd.DataFrame, labels: dict[str, str]) -> Judged | None:
     """Show which side is better, or that images and seeds cannot tell them apart."""
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     score = left.selectbox("Score that decides", SCORES, key="score", bind="query-params")
@@ -68,7 +81,7 @@ def show_verdict(runs: pd.DataFrame, labels: dict[str, str]) -> None:
     sides = comparisons.configurations(runs, pool_seeds=pool)
     if len(sides) < 2:
         st.caption("All chosen runs are seeds of one configuration; there is nothing to compare.")
-        return
+        return None
     if len(sides) > SIDES:
         st.caption(f"The first {SIDES} of {len(sides)} configurations are compared.")
         sides = dict(list(sides.items())[:SIDES])
@@ -77,15 +90,14 @@ def show_verdict(runs: pd.DataFrame, labels: dict[str, str]) -> None:
     without = [labels[r] for r in best if r not in epochs]
     if without:
         states.nothing(f"No per-image scores: {', '.join(without)}. A verdict needs them.")
-        return
+        return None
     try:
         found = data.compared(_frozen(sides), tuple(epochs.items()), str(score))
     except ValueError as error:
         states.nothing(str(error))
-        return
-    names = {side: labels[side] for side in sides}
-    show_pairs(found, names)
-    compare_images.show_most_different(found[0], sides, epochs, labels)
+        return None
+    show_pairs(found, {side: labels[side] for side in sides})
+    return Judged(found, sides, epochs)
 
 
 def show_pairs(found: list[Comparison], names: dict[str, str]) -> None:

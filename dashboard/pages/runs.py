@@ -66,13 +66,15 @@ def sorted_rows(found: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, 
         "Order by", options, index=options.index("started") if "started" in options else 0,
         format_func=tables.heading, key="order", bind="query-params", width=220,
     )  # fmt: skip
-    ascending = st.segmented_control(
-        "Direction", ["highest first", "lowest first"], default="highest first", required=True,
-        key="direction", bind="query-params",
-    ) == "lowest first"  # fmt: skip
+    direction = st.selectbox(
+        "Direction", ["highest first", "lowest first"], key="direction", bind="query-params",
+        width=150,
+    )  # fmt: skip
     count = st.selectbox("Rows", ROWS, key="rows", bind="query-params", width=100)
     numbers = run_table.numeric_parameters(found)
-    order_of = numbers[key].sort_values(ascending=ascending, na_position="last", kind="stable")
+    order_of = numbers[key].sort_values(
+        ascending=direction == "lowest first", na_position="last", kind="stable"
+    )
     return found.loc[order_of.index], count
 
 

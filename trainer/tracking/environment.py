@@ -1,5 +1,6 @@
-"""What a run was made with: versions, machine, commit."""
+"""What a run was made with: versions, machine, commit, user."""
 
+import getpass
 import os
 import platform
 import subprocess
@@ -34,6 +35,14 @@ def git_commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return head + ("+" if changed else "")
+
+
+def user() -> str:
+    """Return the name that the user logged in with; empty where the system knows none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # A container's user may have a number alone.
+        return ""
 
 
 def _git(*words: str) -> str:

@@ -15,14 +15,14 @@ from typing import Any
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_USER
 from mlflow.utils.uri import is_local_uri
 
 from trainer import __version__
 from trainer.config import TrainConfig, from_yaml
 from trainer.store import local_folder
 from trainer.tracking.client import client, experiment_id
-from trainer.tracking.environment import environment, git_commit
+from trainer.tracking.environment import environment, git_commit, user
 
 logger = logging.getLogger(__name__)
 
@@ -144,6 +144,7 @@ def start_run(
     name = config.run_name or _default_name(config)
     all_tags = {
         MLFLOW_RUN_NAME: name,
+        MLFLOW_USER: user(),
         "segscope.version": __version__,
         "segscope.kind": "run",
         "segscope.git_commit": git_commit(),
@@ -211,7 +212,12 @@ def start_parent(
     params: Mapping[str, str] | None = None,
 ) -> str:
     """Create a run that groups others, such as a sweep, and return its id."""
-    all_tags = {MLFLOW_RUN_NAME: name, "segscope.version": __version__, **(tags or {})}
+    all_tags = {
+        MLFLOW_RUN_NAME: name,
+        MLFLOW_USER: user(),
+        "segscope.version": __version__,
+        **(tags or {}),
+    }
     created = client().create_run(experiment_id(experiment), tags=all_tags, run_name=name)
     if params:
         batch = [Param(key, value) for key, value in params.items()]
