@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import data
-from dashboard.components import charts, login, selection, states, style
+from dashboard.components import charts, live, login, selection, states, style
 from dashboard.components.navigation import follow, page
 
 st.set_page_config(page_title="Segscope", layout="wide")
@@ -33,4 +33,5 @@ if states.store_is_ready():
     with st.sidebar:
         selection.keep_in_address()
         charts.image_format_choice()
+        live.say_what_is_being_read()
     current.run()

@@ -4,7 +4,7 @@ Frames that come from here are shared between sessions: read them, never change 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -46,17 +46,18 @@ def _store(uri: str) -> StoreCache:
     return StoreCache(uri)
 
 
-def runs() -> pd.DataFrame:
+def runs(including: Iterable[str] = ()) -> pd.DataFrame:
     """Return the table of all runs, archived ones too, newest first, seconds old at most.
 
-    Raises ``ValueError`` when the store cannot be read.
+    While a slow store is still being read it has the newest, and those ``including``. Raises
+    ``ValueError`` when the store cannot be read.
     """
-    return store().runs()
+    return store().runs(including)
 
 
 def run(run_id: str) -> Any:
     """Return the row of one run (a series), or None when the store has no such run."""
-    table = runs()
+    table = runs([run_id])
     return table.loc[run_id] if run_id in table.index else None
 
 

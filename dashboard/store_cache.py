@@ -2,12 +2,14 @@
 
 A finished run never changes, so its history is read once. The table of runs is completed by what
 changed since the last look, and read whole again now and then, because a tag that another program
-changed shows in no other way. Nothing here knows Streamlit.
+changed shows in no other way. Behind a server the newest runs come first and the others while the
+reader looks at those. Nothing here knows Streamlit.
 """
 
+import math
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +20,8 @@ from trainer.tracking import reading
 
 FRESH_SECONDS = 1.0
 WHOLE_SECONDS = 60.0
+WHOLE_SHARE = 20
+"""A table that takes long is read whole less often: at most this part of the time goes into it."""
 CHEAP_SECONDS = 0.3
 OVERLAP_MS = 30_000
 """Clocks of several machines differ; a change is looked for this much before the last look."""
@@ -49,6 +53,8 @@ class StoreCache:
         self.generation = 0
         """Counts up whenever the table of runs has changed: a key for what is made from it."""
         self._lock = threading.RLock()
+        self.complete = False
+        """Whether the table of runs has them all, not the newest alone."""
         self._runs: pd.DataFrame | None = None
         self._looked = self._whole = float("-inf")
         self._looked_ms = 0
@@ -56,32 +62,30 @@ class StoreCache:
         self._refreshing = False
         self._curves: dict[str, dict[str, _Entry]] = {}
 
-    def runs(self) -> pd.DataFrame:
+    def runs(self, including: Iterable[str] = ()) -> pd.DataFrame:
         """Return the table of `reading.list_runs`, at most a few seconds old; do not change it.
 
+        While it is not `complete` it still has those of the runs ``including`` that the store has.
         Raises ``ValueError`` when the store cannot be read.
         """
         with self._lock:
             now = time.monotonic()
             if self._runs is None:
-                self._read_whole()
+                self._read_first()
             elif now - self._looked > FRESH_SECONDS:
                 self._read_changes()
-                if now - self._whole > WHOLE_SECONDS:
+                if now - self._whole > max(WHOLE_SECONDS, WHOLE_SHARE * self._cost):
                     self._refresh_whole()
             assert self._runs is not None
+            if not self.complete:
+                self.refresh([r for r in including if r not in self._runs.index])
             return self._runs
 
-    def forget(self) -> None:
-        """Read everything anew at the next look: after a write, or when the reader asks for it."""
+    def refresh(self, run_ids: Sequence[str]) -> None:
+        """Read the rows of some runs anew: after a write, which nothing else may show at once."""
         with self._lock:
-            self._runs = None
-            self._curves = {}
-
-    def reread(self) -> None:
-        """Read the table of runs anew at the next look, keeping histories."""
-        with self._lock:
-            self._runs = None
+            if self._runs is not None and run_ids:
+                self._put(reading.chosen_runs(run_ids, self.uri))
 
     def curves(self, run_ids: Iterable[str], metric: str) -> dict[str, Curve]:
         """Return one metric of each run, full; a run that never logged it has an empty curve."""
@@ -126,6 +130,40 @@ class StoreCache:
                 )
             entries[run_id] = _Entry(curve, ended[run_id], read_at, newest)
 
+    def _read_first(self) -> None:
+        started = time.monotonic()
+        looked_ms = int(time.time() * 1000)
+        pages = reading.run_pages(self.uri)
+        self._runs, self.complete = next(pages)
+        self.generation += 1
+        self._looked, self._looked_ms = time.monotonic(), looked_ms
+        # Until the last page has come nothing is older than the whole.
+        self._whole = self._looked if self.complete else math.inf
+        self._cost = self._looked - started
+        if not self.complete:
+            rest = threading.Thread(target=self._read_on, args=(pages, started), daemon=True)
+            rest.start()
+
+    def _read_on(self, pages: Iterator[tuple[pd.DataFrame, bool]], started: float) -> None:
+        try:
+            for page, last in pages:
+                with self._lock:
+                    assert self._runs is not None
+                    # What has been looked at since the reading began is newer than the page.
+                    self._put(page.loc[~page.index.isin(self._runs.index)])
+                    if last:
+                        self.complete, self._whole = True, time.monotonic()
+                        self._cost = self._whole - started
+        except ValueError:
+            with self._lock:  # The next look begins again, and says to somebody what is wrong.
+                self._runs = None
+
+    def _put(self, rows: pd.DataFrame) -> None:
+        assert self._runs is not None
+        if len(rows) and not _holds(self._runs, rows):
+            self._runs = reading.updated(self._runs, rows)
+            self.generation += 1
+
     def _read_whole(self) -> None:
         started = time.monotonic()
         looked_ms = int(time.time() * 1000)
@@ -139,12 +177,8 @@ class StoreCache:
             self._cost = self._whole - started
 
     def _read_changes(self) -> None:
-        assert self._runs is not None
         looked_ms = int(time.time() * 1000)
-        changes = reading.latest_changes(self._looked_ms - OVERLAP_MS, self.uri)
-        if len(changes) and not _holds(self._runs, changes):
-            self._runs = reading.updated(self._runs, changes)
-            self.generation += 1
+        self._put(reading.latest_changes(self._looked_ms - OVERLAP_MS, self.uri))
         self._looked = time.monotonic()
         self._looked_ms = looked_ms
 

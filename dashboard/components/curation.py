@@ -40,7 +40,7 @@ def note_form(run_id: str) -> None:
         note = row["note"] if isinstance(row["note"], str) else ""
         written = st.text_area("Note", value=note, max_chars=5000, key=f"note_text_{run_id}")
         if st.form_submit_button("Save note"):
-            _write(lambda: curating.set_note(run_id, written or ""), "Note saved")
+            _write([run_id], lambda: curating.set_note(run_id, written or ""), "Note saved")
 
 
 def _tag_form(run_ids: Sequence[str]) -> None:
@@ -48,7 +48,7 @@ def _tag_form(run_ids: Sequence[str]) -> None:
         key = st.text_input("Tag", max_chars=curating.MAX_TAG_NAME, key="tag_key")
         value = st.text_input("Value", max_chars=5000, key="tag_value")
         if st.form_submit_button(f"Tag {len(run_ids)} run{'s' * (len(run_ids) > 1)}"):
-            _write(lambda: curating.tag_runs(run_ids, key or "", value or ""), "Tagged")
+            _write(run_ids, lambda: curating.tag_runs(run_ids, key or "", value or ""), "Tagged")
 
 
 def _archive_buttons(run_ids: Sequence[str]) -> None:
@@ -62,13 +62,15 @@ def _archive_buttons(run_ids: Sequence[str]) -> None:
 
 
 def _archive(run_ids: Sequence[str]) -> None:
-    if _write(lambda: curating.archive(run_ids), f"Archived {len(run_ids)}", rerun=False):
+    done = f"Archived {len(run_ids)}"
+    if _write(run_ids, lambda: curating.archive(run_ids), done, rerun=False):
         st.session_state[UNDO] = list(run_ids)
         selection.select([r for r in selection.selected() if r not in run_ids])
 
 
 def _restore(run_ids: Sequence[str]) -> None:
-    _write(lambda: curating.restore(run_ids), f"Restored {len(run_ids)}", rerun=False)
+    done = f"Restored {len(run_ids)}"
+    _write(run_ids, lambda: curating.restore(run_ids), done, rerun=False)
     st.session_state.pop(UNDO, None)
 
 
@@ -80,14 +82,17 @@ def _offer_undo() -> None:
             st.button("Undo", on_click=_restore, args=(gone,), key="undo_archive")
 
 
-def _write(change: Callable[[], object], done: str, *, rerun: bool = True) -> bool:
+def _write(
+    run_ids: Sequence[str], change: Callable[[], object], done: str, *, rerun: bool = True
+) -> bool:
     try:
-        change()
+        try:
+            change()
+        finally:  # Some of the runs may have been changed before one failed.
+            data.store().refresh(run_ids)
     except ValueError as error:
         st.toast(str(error), duration="long")
         return False
-    finally:
-        data.store().reread()
     st.toast(done)
     if rerun:
         st.rerun()

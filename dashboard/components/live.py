@@ -7,6 +7,21 @@ from dashboard import data
 SECONDS = 2
 
 
+def say_what_is_being_read() -> None:
+    """Tell how many runs of a slow store have come, and draw the page again with all of them."""
+    if data.store().complete:
+        return
+
+    @st.fragment(run_every=SECONDS)
+    def look() -> None:
+        count = len(data.runs())
+        st.caption(f"Reading the store: the newest {count:,} runs so far.")
+        if data.store().complete:
+            st.rerun()
+
+    look()
+
+
 def follow_store() -> None:
     """Rerun this page whenever the table of runs has changed; a look every two seconds."""
     drawn = data.store().generation

@@ -13,8 +13,9 @@ AT_MOST = 200
 
 def selected() -> list[str]:
     """Return the ids of the chosen runs that the store has, in the order chosen."""
-    known = data.runs().index
-    return [run_id for run_id in _ids() if run_id in known]
+    chosen = _ids()
+    known = data.runs(chosen).index
+    return [run_id for run_id in chosen if run_id in known]
 
 
 def select(run_ids: Sequence[str]) -> None:
@@ -27,7 +28,7 @@ def keep_in_address() -> None:
     count = len(_ids())
     st.text(f"{count or 'No'} run{'s' if count != 1 else ''} selected")
     if count:
-        names = data.runs()["name"].reindex(_ids()).fillna("not in this store")
+        names = data.runs(_ids())["name"].reindex(_ids()).fillna("not in this store")
         lines = [f"{shortened(name, 26)} · {str(r)[:6]}" for r, name in names.head(12).items()]
         st.text("\n".join(lines) + (f"\nand {count - 12} more" if count > 12 else ""))
         st.button("Clear the selection", on_click=select, args=([],), key="clear_selection")

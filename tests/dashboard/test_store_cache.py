@@ -1,8 +1,10 @@
 """The cache on a real store: reads once what is finished, follows what is not."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric
@@ -76,7 +78,7 @@ def test_a_run_that_ended_and_was_resumed_is_read_again(
     assert cache.curves([run_id], "val/dice")[run_id].steps[-1] == 9
     client.update_run(run_id, status="RUNNING")
     client.log_batch(run_id, [Metric("val/dice", 0.5, int(time.time() * 1000), 10)])
-    cache.reread()
+    cache.refresh([run_id])
     assert cache.curves([run_id], "val/dice")[run_id].steps[-1] == 10
 
 
@@ -91,16 +93,72 @@ def test_the_table_is_only_new_when_something_changed(own_store: str) -> None:
     assert cache.generation == generation + 1
 
 
+class Slow:
+    """A store whose runs come in two parts, the second when it is let through."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.let_through = threading.Event()
+        self.fails = False
+        monkeypatch.setattr(store_cache.reading, "run_pages", self.pages)
+
+    def pages(self, uri: str) -> Iterator[tuple[pd.DataFrame, bool]]:
+        whole = reading.list_runs(uri)
+        yield whole.iloc[:3], False
+        assert self.let_through.wait(10)
+        if self.fails:
+            raise ValueError("store: gone")
+        yield whole.iloc[2:], True
+
+    def wait_for(self, done: Callable[[], bool]) -> None:
+        self.let_through.set()
+        for _ in range(200):
+            if done():
+                return
+            time.sleep(0.02)
+        raise AssertionError("the rest never came")
+
+
+def test_the_newest_runs_of_a_slow_store_come_first(
+    own_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, slow, cache = reading.list_runs(own_store), Slow(monkeypatch), StoreCache(own_store)
+    oldest = whole.index[-1]
+    first = set(whole.index[:3]) | set(whole.index[whole["status"].isin(reading.UNFINISHED)])
+    assert set(cache.runs().index) == set(whole.index[:3])
+    # A second look completes what changed since, and what an address asks for comes at once.
+    assert set(cache.runs().index) == first
+    assert not cache.complete
+    assert oldest not in first
+    assert oldest in cache.runs([oldest, "0" * 32]).index
+    generation = cache.generation
+    slow.wait_for(lambda: cache.complete)
+    assert cache.generation > generation
+    assert list(cache.runs().index) == list(whole.index)
+
+
+def test_a_slow_store_that_breaks_off_is_read_again(
+    own_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, cache = Slow(monkeypatch), StoreCache(own_store)
+    slow.fails = True
+    cache.runs()
+    slow.wait_for(lambda: cache._runs is None)
+    slow.fails = False
+    cache.runs()
+    slow.wait_for(lambda: cache.complete)
+    assert len(cache.runs()) == len(reading.list_runs(own_store))
+
+
 def test_what_we_write_shows_at_once(own_store: str, run_named: Callable[[str], str]) -> None:
     cache, run_id = StoreCache(own_store), run_named("collapsed")
     cache.runs()
     curating.archive([run_id])
-    cache.reread()
+    cache.refresh([run_id])
     assert cache.runs().loc[run_id, "archived"]
     curating.restore([run_id])
     curating.set_note(run_id, "seen")
     curating.tag_runs([run_id], "verdict", "no")
-    cache.reread()
+    cache.refresh([run_id])
     row = cache.runs().loc[run_id]
     assert not row["archived"]
     assert (row["note"], row["tags.verdict"]) == ("seen", "no")

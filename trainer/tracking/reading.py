@@ -5,7 +5,7 @@ give the same tables. Nothing here keeps a connection or remembers anything: cac
 dashboard's.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Protocol
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from trainer.store import sqlite_path, tracking_uri
 from trainer.tracking import sql_reads
-from trainer.tracking.records import MetricColumns, RunRecord
+from trainer.tracking.records import MetricColumns, Page, RunRecord
 from trainer.tracking.rest_reads import RestReader
 from trainer.tracking.sql_reads import SqlReader
 
@@ -40,6 +40,12 @@ class Reader(Protocol):
 
     def runs(self, since: int | None = None) -> list[RunRecord]:
         """Return all runs, or those that may have changed since ``since`` milliseconds."""
+
+    def pages(self) -> Iterator[Page]:
+        """Yield all runs, the newest first, in parts where all at once would take long."""
+
+    def chosen(self, run_ids: Sequence[str]) -> list[RunRecord]:
+        """Return those of the runs that the store has."""
 
     def history(
         self, run_ids: Sequence[str], keys: Sequence[str], since: int | None = None
@@ -67,6 +73,21 @@ def list_runs(uri: str | None = None) -> pd.DataFrame:
     latest value, NaN where never logged). Raises ``ValueError`` when the store cannot be read.
     """
     return runs_table(open_reader(uri).runs())
+
+
+def run_pages(uri: str | None = None) -> Iterator[tuple[pd.DataFrame, bool]]:
+    """Yield the table of `list_runs` in parts, the newest runs first, and whether it is the last.
+
+    A database gives all at once; a server takes seconds for every thousand runs. A run that comes
+    twice is the same.
+    """
+    for page in open_reader(uri).pages():
+        yield runs_table(page.records), page.last
+
+
+def chosen_runs(run_ids: Iterable[str], uri: str | None = None) -> pd.DataFrame:
+    """Return the rows of `list_runs` of some runs; of those that the store has."""
+    return runs_table(open_reader(uri).chosen(list(run_ids)))
 
 
 def latest_changes(since: int, uri: str | None = None) -> pd.DataFrame:

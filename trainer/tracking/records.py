@@ -15,6 +15,13 @@ class MetricColumns(NamedTuple):
     timestamp: Sequence[int]
 
 
+class Page(NamedTuple):
+    """A part of the runs of a store, and whether it is the last one."""
+
+    records: "list[RunRecord]"
+    last: bool
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRecord:
     """One run with its parameters, tags and the latest value of each metric; times in ms."""

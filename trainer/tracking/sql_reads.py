@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainer.store import sqlite_path
-from trainer.tracking.records import MetricColumns, RunRecord
+from trainer.tracking.records import MetricColumns, Page, RunRecord
 
 RUNS_A_QUERY = 500
 UNFINISHED = ("RUNNING", "SCHEDULED")
@@ -32,6 +32,7 @@ _CHANGED = """
 WHERE status IN ('RUNNING', 'SCHEDULED') OR start_time >= :since OR end_time >= :since
    OR deleted_time >= :since
 """
+_CHOSEN = "WHERE run_uuid IN :chosen"
 _EXPERIMENTS = "SELECT experiment_id, name FROM experiments"
 _PAIRS = "SELECT run_uuid, {json_object}(key, value) FROM {table} {where} GROUP BY run_uuid"
 _LATEST = "SELECT run_uuid, key, value, is_nan, step FROM latest_metrics {where}"
@@ -58,12 +59,30 @@ class SqlReader:
         A run may change as long as it is running; one that started, ended or was archived since
         is new. Restored runs and changed tags are only seen by reading all.
         """
+        if since is None:
+            return self._records(text(_RUNS), {}, every=True)
+        return self._records(text(_RUNS + _CHANGED), {"since": since})
+
+    def pages(self) -> Iterator[Page]:
+        """Yield all runs at once: a database answers in seconds."""
+        yield Page(self.runs(), last=True)
+
+    def chosen(self, run_ids: Sequence[str]) -> list[RunRecord]:
+        """Return those of the runs that the store has."""
+        statement = text(_RUNS + _CHOSEN).bindparams(bindparam("chosen", expanding=True))
+        return [
+            record
+            for some in _pieces(list(run_ids))
+            for record in self._records(statement, {"chosen": some})
+        ]
+
+    def _records(
+        self, statement: TextClause, values: dict[str, Any], *, every: bool = False
+    ) -> list[RunRecord]:
         with self._connection() as connection:
-            where = "" if since is None else _CHANGED
-            values = {} if since is None else {"since": since}
-            rows = connection.execute(text(_RUNS + where), values).all()
+            rows = connection.execute(statement, values).all()
             names: dict[int, str] = dict(_execute(connection, _EXPERIMENTS, {}))
-            chosen = None if since is None else [row.run_uuid for row in rows]
+            chosen = None if every else [row.run_uuid for row in rows]
             params = self._pairs(connection, "params", chosen)
             tags = self._pairs(connection, "tags", chosen)
             metrics, last_steps = self._latest(connection, chosen)

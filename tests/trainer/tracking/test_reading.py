@@ -120,6 +120,28 @@ def check_runs(client: MlflowClient, uri: str) -> None:
     assert list(table["started"]) == sorted(table["started"], reverse=True)
 
 
+def check_parts(uri: str, parts: int) -> None:
+    """Runs asked for by id, and all of them part by part, are the same rows."""
+    whole = reading.list_runs(uri)
+    some = [*whole.index[::3], "0" * 32, "no id'"]
+    assert_same_rows(reading.chosen_runs(some, uri), whole.iloc[::3])
+    assert reading.chosen_runs([], uri).empty
+    pages = list(reading.run_pages(uri))
+    assert [last for _, last in pages] == [False] * (parts - 1) + [True]
+    together = pages[0][0]
+    for page, _ in pages[1:]:
+        assert together["started"].min() >= page["started"].max()
+        together = reading.updated(together, page)
+    assert_same_rows(together, whole)
+
+
+def assert_same_rows(some: pd.DataFrame, others: pd.DataFrame) -> None:
+    # A column that none of the runs has may be absent or empty.
+    some, others = (t.sort_index().dropna(axis=1, how="all").sort_index(axis=1)
+                    for t in (some, others))  # fmt: skip
+    pd.testing.assert_frame_equal(some, others, check_dtype=False)
+
+
 def check_histories(client: MlflowClient, uri: str) -> None:
     runs = every_run(client)
     table = reading.histories(runs, ["val/dice", "lr", "never logged"], uri=uri)
@@ -176,6 +198,7 @@ def check_filters(client: MlflowClient, uri: str) -> None:
 
 def test_runs_equal_the_public_api(local: tuple[MlflowClient, str]) -> None:
     check_runs(*local)
+    check_parts(local[1], 1)
 
 
 def test_histories_equal_the_public_api(local: tuple[MlflowClient, str]) -> None:
@@ -191,7 +214,13 @@ def test_filters_equal_the_public_search(local: tuple[MlflowClient, str]) -> Non
 
 
 @pytest.mark.slow
-def test_a_server_gives_the_same(server: tuple[MlflowClient, str]) -> None:
+def test_a_server_gives_the_same(
+    server: tuple[MlflowClient, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_runs(*server)
+    check_parts(server[1], 1)
+    monkeypatch.setattr("trainer.tracking.rest_reads.RUNS_A_PAGE", 3)
+    check_parts(server[1], 3)
     check_runs(*server)
     check_histories(*server)
     check_filters(*server)
@@ -208,6 +237,7 @@ def test_postgresql_gives_the_same() -> None:
     client = MlflowClient(uri)
     fill(client)
     check_runs(client, uri)
+    check_parts(uri, 1)
     check_histories(client, uri)
     check_filters(client, uri)
     check_changes(client, uri)
