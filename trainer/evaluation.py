@@ -1,17 +1,19 @@
 """Evaluate a model on a split: one confusion matrix an image, and everything from those."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainer.boundary import boundary_confusion
 from trainer.data.loading import Batch
-from trainer.forward import Forward
+from trainer.forward import SMALLEST_WEIGHT, Forward
 from trainer.metrics import confusion_per_image, predicted_classes
 from trainer.scores import Counts, counts, image_scores, iou, nanmean, summary
 
@@ -21,7 +23,7 @@ class Evaluation:
     """The outcome on one split.
 
     ``confusion`` is ``(images, classes, classes)`` in pixels, in the order of ``images``;
-    ``loss`` the mean over the images. ``predictions`` holds the predicted map ``(height, width)``
+    ``loss`` the mean over all pixels. ``predictions`` holds the predicted map ``(height, width)``
     of the images that were asked for, and of the ``worst``, by their index. ``boundary`` is
     ``(images, 3, classes)``, TP, FP and FN of the boundary bands, or None when not asked for.
     """
@@ -68,41 +70,47 @@ def evaluate(
     images in ``keep`` and of the ``keep_worst`` with the lowest Dice are returned with the counts.
     ``boundary`` counts the boundary bands too, which takes longer than all the rest.
     """
-    was_training = forward.model.training
-    forward.model.eval()
     confusion = np.zeros((len(images), len(classes), len(classes)), np.int64)
     kept: dict[int, np.ndarray] = {}
     lowest = _Lowest(keep_worst)
     bands = np.zeros((len(images), 3, len(classes)), np.int64)
-    losses: list[Tensor] = []
-    for batch in batches:
-        logits, loss = forward(batch)
-        losses.append(loss.float() * len(batch.indices))
-        predicted = predicted_classes(logits)
-        targets = batch.targets.to(predicted.device)
-        counted = confusion_per_image(predicted, targets, len(classes)).cpu().numpy()
-        indices = batch.indices.tolist()
-        confusion[indices] = counted
-        for row, score in enumerate(image_scores(counted)):
-            index = indices[row]
-            if index in keep:
-                kept[index] = predicted[row].cpu().numpy()
-            if lowest.admits(score):
-                lowest.add(score, index, predicted[row].cpu().numpy())
-            if boundary:
-                maps = predicted[row].cpu().numpy(), batch.targets[row].numpy()
-                bands[index] = boundary_confusion(*maps, len(classes))
-    forward.model.train(was_training)
-    total = float(torch.stack(losses).sum()) if losses else float("nan")
+    passed: list[tuple[Tensor, Tensor]] = []
+    with _evaluating(forward.model):
+        for batch in batches:
+            logits, loss, weight = forward(batch)
+            passed.append((loss, weight))
+            predicted = predicted_classes(logits)
+            targets = batch.targets.to(predicted.device)
+            counted = confusion_per_image(predicted, targets, len(classes)).cpu().numpy()
+            indices = batch.indices.tolist()
+            confusion[indices] = counted
+            for row, score in enumerate(image_scores(counted)):
+                index = indices[row]
+                if index in keep:
+                    kept[index] = predicted[row].cpu().numpy()
+                if lowest.admits(score):
+                    lowest.add(score, index, predicted[row].cpu().numpy())
+                if boundary:
+                    maps = predicted[row].cpu().numpy(), batch.targets[row].numpy()
+                    bands[index] = boundary_confusion(*maps, len(classes))
     return Evaluation(
         images=tuple(images),
         classes=tuple(classes),
         confusion=confusion,
-        loss=total / max(len(images), 1),
+        loss=mean_loss(passed),
         predictions=kept | lowest.maps,
         worst=lowest.indices,
         boundary=bands if boundary else None,
     )
+
+
+def mean_loss(batches: Sequence[tuple[Tensor, Tensor]]) -> float:
+    """Return the mean of the losses of batches, each with its weight; NaN without any batch."""
+    if not batches:
+        return math.nan
+    # One copy from the device, and sums in float64.
+    losses, weights = torch.stack([torch.stack(pair) for pair in batches]).double().cpu().T
+    return float((losses * weights).sum() / weights.sum().clamp(min=SMALLEST_WEIGHT))
 
 
 def write_confusion(run_folder: Path, split: str, epoch: int, evaluation: Evaluation) -> None:
@@ -118,6 +126,16 @@ def write_confusion(run_folder: Path, split: str, epoch: int, evaluation: Evalua
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(value), encoding="utf-8")
     partial.replace(path)
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 class _Lowest:

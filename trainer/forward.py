@@ -2,11 +2,25 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from trainer.data.loading import Batch
+
+# Where every pixel is void the sum of losses is 0, and so is their mean.
+SMALLEST_WEIGHT = 1e-12
+
+
+class Passed(NamedTuple):
+    """What a batch gave: logits ``(batch, channels, height, width)`` and two scalars."""
+
+    logits: Tensor
+    loss: Tensor
+    """The mean over the batch, to learn from."""
+    weight: Tensor
+    """What that mean counts in one over several batches: the sum of its pixels' weights."""
 
 
 class Forward:
@@ -35,8 +49,8 @@ class Forward:
         self._mean = torch.tensor(mean, device=device).view(1, 3, 1, 1) * 255
         self._std = torch.tensor(std, device=device).view(1, 3, 1, 1) * 255
 
-    def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return logits ``(batch, channels, height, width)``, ``float32``, and the mean loss."""
+    def __call__(self, batch: Batch) -> Passed:
+        """Return logits and loss of a batch, ``float32`` both."""
         images = batch.images.to(self.device, non_blocking=True, memory_format=torch.channels_last)
         targets = batch.targets.to(self.device, non_blocking=True)
         images = (images.float() - self._mean) / self._std
@@ -45,7 +59,8 @@ class Forward:
         ):
             logits = self.model(images)
         logits = logits.float()
-        return logits, self.loss(logits, targets)
+        total, weight = self.loss(logits, targets)
+        return Passed(logits, total / weight.clamp(min=SMALLEST_WEIGHT), weight)
 
 
 def choose_device(name: str) -> torch.device:

@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from trainer.checkpoints import copy_checkpoint, save_checkpoint
 from trainer.config import TrainConfig
 from trainer.data.loading import Batch, SegmentationData
-from trainer.evaluation import evaluate, write_confusion
+from trainer.evaluation import evaluate, mean_loss, write_confusion
 from trainer.forward import Forward
 from trainer.memory import peak_memory_mib
 from trainer.metrics import confusion_per_image, predicted_classes
@@ -211,9 +211,8 @@ def train_epoch(
     forward, model = training.forward, training.forward.model
     parameters = list(model.parameters())
     clip = config.gradient_clip or math.inf
-    losses: list[Tensor] = []
+    passed: list[tuple[Tensor, Tensor]] = []
     norms: list[Tensor] = []
-    sizes: list[int] = []
     confusion = torch.zeros(
         data.num_classes, data.num_classes, dtype=torch.int64, device=forward.device
     )
@@ -230,38 +229,28 @@ def train_epoch(
         pin_memory=forward.device.type == "cuda",
     )
     for batch in progress.watch(batches, f"epoch {epoch}/{config.epochs}"):
-        logits, loss = forward(batch)
+        logits, loss, weight = forward(batch)
         training.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norms.append(torch.nn.utils.clip_grad_norm_(parameters, clip))
         training.optimizer.step()
-        losses.append(loss.detach())
-        sizes.append(len(batch.indices))
+        passed.append((loss.detach(), weight))
         with torch.no_grad():
             predicted = predicted_classes(logits)
             targets = batch.targets.to(forward.device)
             confusion += confusion_per_image(predicted, targets, data.num_classes).sum(dim=0)
-    return _train_metrics(
-        torch.stack(losses).cpu().numpy(),
-        torch.stack(norms).cpu().numpy(),
-        np.array(sizes),
-        confusion.cpu().numpy(),
-        time.monotonic() - started,
-    )
-
-
-def _train_metrics(
-    losses: np.ndarray, norms: np.ndarray, sizes: np.ndarray, confusion: np.ndarray, seconds: float
-) -> dict[str, float]:
-    scores = summary(confusion[np.newaxis])
-    return {
-        "train/loss": float(np.average(losses, weights=sizes)),
+    scores = summary(confusion.cpu().numpy()[np.newaxis])
+    norm = torch.stack(norms)
+    learned = {
+        "train/loss": mean_loss(passed),
         "train/dice": scores["dice"],
         "train/miou": scores["miou"],
-        "train/grad_norm": float(norms.mean()),
-        "train/grad_norm_max": float(norms.max()),
-        "throughput/train_images_per_second": float(sizes.sum() / max(seconds, 1e-9)),
+        "train/grad_norm": norm.mean().item(),
+        "train/grad_norm_max": norm.max().item(),
     }
+    # The clock stops once the device has answered.
+    seconds = max(time.monotonic() - started, 1e-9)
+    return {**learned, "throughput/train_images_per_second": data.size("train") / seconds}
 
 
 def _fail_unless_finite(

@@ -1,9 +1,10 @@
 """Losses over logits; void pixels never count.
 
 A loss is a module called with logits ``(batch, channels, height, width)`` and targets
-``(batch, height, width)`` of class indices with `VOID`, which returns a scalar: the mean over the
-labelled pixels, weighted by class where weights are given. It says by `out_channels` how many
-channels it wants the network to have.
+``(batch, height, width)`` of class indices with `VOID`, which returns two scalars: the weighted sum
+of the labelled pixels' losses, and the sum of their weights. One by the other is the mean to learn
+from; summed over batches first, it is the mean of a whole split, however it was cut into batches.
+A loss says by `out_channels` how many channels it wants the network to have.
 """
 
 import torch
@@ -13,9 +14,6 @@ from torch import Tensor, nn
 from trainer.catalogue import LOSSES
 from trainer.data.collection import VOID
 from trainer.names import load
-
-# Where every pixel is void the sum of losses is 0, and so is the loss.
-SMALLEST_WEIGHT = 1e-12
 
 
 class BinaryCrossEntropy(nn.Module):
@@ -32,7 +30,7 @@ class BinaryCrossEntropy(nn.Module):
         self.out_channels = 1
         self.register_buffer("class_weights", class_weights, persistent=False)
 
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         labelled = target != VOID
         foreground = (target == 1).to(logits.dtype)
         weight = labelled.to(logits.dtype)
@@ -41,7 +39,7 @@ class BinaryCrossEntropy(nn.Module):
         total = F.binary_cross_entropy_with_logits(
             logits[:, 0], foreground, weight=weight, reduction="sum"
         )
-        return total / weight.sum().clamp(min=SMALLEST_WEIGHT)
+        return total, weight.sum()
 
 
 class CrossEntropy(nn.Module):
@@ -54,7 +52,7 @@ class CrossEntropy(nn.Module):
         self.out_channels = num_classes
         self.register_buffer("class_weights", class_weights, persistent=False)
 
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         target = target.long()
         total = F.cross_entropy(
             logits, target, weight=self.class_weights, ignore_index=VOID, reduction="sum"
@@ -63,7 +61,7 @@ class CrossEntropy(nn.Module):
         weight = (target != VOID).to(logits.dtype)
         if self.class_weights is not None:
             weight = weight * self.class_weights[target.clamp(max=self.out_channels - 1)]
-        return total / weight.sum().clamp(min=SMALLEST_WEIGHT)
+        return total, weight.sum()
 
 
 def build_loss(name: str, num_classes: int, class_weights: Tensor | None = None) -> nn.Module:

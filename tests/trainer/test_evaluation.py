@@ -98,9 +98,9 @@ def test_scikit_learn_counts_the_same(num_classes: int) -> None:
 
 @pytest.mark.parametrize("num_classes", [2, 12])
 def test_batches_of_1_and_7_give_the_same(num_classes: int) -> None:
-    whole = evaluated(num_classes, size=15, void=0)
+    whole = evaluated(num_classes, size=15, void=0.4)
     for size in (1, 7):
-        found = evaluated(num_classes, size=size, void=0)
+        found = evaluated(num_classes, size=size, void=0.4)
         np.testing.assert_array_equal(found.confusion, whole.confusion)
         assert found.metrics("val") == pytest.approx(whole.metrics("val"), rel=1e-6, nan_ok=True)
 
@@ -121,10 +121,10 @@ def test_metrics_are_named_as_the_store_names_them() -> None:
     assert all(isinstance(value, float) for value in metrics.values())
 
 
-def test_the_loss_is_the_mean_over_the_images() -> None:
-    found = evaluated(2, size=7, void=0)
-    target, said = maps(2, void=0)
-    wrong = float((target != said).mean())
+def test_the_loss_is_the_mean_over_the_labelled_pixels() -> None:
+    found = evaluated(2, size=7, void=0.3)
+    target, said = maps(2, void=0.3)
+    wrong = float((target != said)[target != VOID].mean())
     right_loss, wrong_loss = math.log1p(math.exp(-2)), math.log1p(math.exp(2))
     assert found.loss == pytest.approx((1 - wrong) * right_loss + wrong * wrong_loss, rel=1e-5)
 
@@ -192,6 +192,14 @@ def test_the_network_is_evaluated_and_then_as_it_was(training: bool) -> None:
     assert forward.model.training == training
     assert set(forward.model.was_training) == {False}
 
+    def broken() -> Iterator[Batch]:
+        yield next(batches(target, said, 4))
+        raise OSError("a file is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        evaluate(forward, broken(), images=["i"] * 15, classes=["b", "c"])
+    assert forward.model.training == training
+
 
 def test_boundary_iou_is_there_when_asked_for() -> None:
     assert "val/boundary_iou" not in evaluated(3).metrics("val")
@@ -228,7 +236,7 @@ def test_images_are_normalised_on_the_way() -> None:
         dtype=torch.float32,
     )
     images = torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)
-    logits, loss = forward(
+    logits, loss, _ = forward(
         Batch(images, torch.ones((1, 2, 2), dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
     )
     torch.testing.assert_close(model.seen[0, :, 0, 0], torch.tensor([2.0, 1.5, 1.0]))
@@ -257,7 +265,7 @@ def test_bfloat16_computes_logits_and_leaves_the_loss_alone() -> None:
         dtype=torch.bfloat16,
     )
     images = torch.zeros((1, 3, 2, 2), dtype=torch.uint8)
-    logits, loss = forward(
+    logits, loss, _ = forward(
         Batch(images, torch.ones((1, 2, 2), dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
     )
     assert model.dtype == torch.bfloat16

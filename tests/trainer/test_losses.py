@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainer.data.collection import VOID
 from trainer.losses import BinaryCrossEntropy, CrossEntropy, build_loss
@@ -22,6 +22,12 @@ def batch(channels: int, *, void: float = 0.2, seed: int = 0) -> tuple[Tensor, T
     return logits.requires_grad_(), target.to(torch.uint8)
 
 
+def mean(loss: nn.Module, logits: Tensor, target: Tensor) -> Tensor:
+    total, weight = loss(logits, target)
+    found: Tensor = total / weight.clamp(min=1e-12)
+    return found
+
+
 def tensor(weights: tuple[float, ...] | None) -> Tensor | None:
     return None if weights is None else torch.tensor(weights)
 
@@ -34,7 +40,7 @@ def test_bce_is_torchs_over_the_labelled_pixels(weights: tuple[float, ...] | Non
     by_pixel = F.binary_cross_entropy_with_logits(logits[:, 0][kept], truth, reduction="none")
     weight = torch.ones_like(truth) if weights is None else torch.tensor(weights)[truth.long()]
     expected = (by_pixel * weight).sum() / weight.sum()
-    found = build_loss("bce", 2, tensor(weights))(logits, target)
+    found = mean(build_loss("bce", 2, tensor(weights)), logits, target)
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -42,7 +48,7 @@ def test_bce_is_torchs_over_the_labelled_pixels(weights: tuple[float, ...] | Non
 def test_cross_entropy_is_torchs(weights: tuple[float, ...] | None) -> None:
     logits, target = batch(4)
     expected = F.cross_entropy(logits, target.long(), tensor(weights), ignore_index=VOID)
-    found = build_loss("cross-entropy", 4, tensor(weights))(logits, target)
+    found = mean(build_loss("cross-entropy", 4, tensor(weights)), logits, target)
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -50,8 +56,8 @@ def test_cross_entropy_is_torchs(weights: tuple[float, ...] | None) -> None:
 def test_bce_is_cross_entropy_of_two_classes(weights: tuple[float, ...] | None) -> None:
     logits, target = batch(1)
     both = torch.cat([torch.zeros_like(logits), logits], dim=1)
-    one = build_loss("bce", 2, tensor(weights))(logits, target)
-    two = build_loss("cross-entropy", 2, tensor(weights))(both, target)
+    one = mean(build_loss("bce", 2, tensor(weights)), logits, target)
+    two = mean(build_loss("cross-entropy", 2, tensor(weights)), both, target)
     assert one.item() == pytest.approx(two.item(), rel=1e-5)
 
 
@@ -59,9 +65,9 @@ def test_bce_by_hand() -> None:
     logits = torch.tensor([[[[0.0, math.log(3.0), math.log(3.0), 50.0]]]])
     target = torch.tensor([[[1, 1, 0, VOID]]], dtype=torch.uint8)
     expected = (math.log(2) - math.log(0.75) - math.log(0.25)) / 3
-    assert BinaryCrossEntropy(2)(logits, target).item() == pytest.approx(expected)
+    assert mean(BinaryCrossEntropy(2), logits, target).item() == pytest.approx(expected)
     weighted = (2 * math.log(2) - 2 * math.log(0.75) - math.log(0.25)) / 5
-    found = BinaryCrossEntropy(2, torch.tensor([1.0, 2.0]))(logits, target)
+    found = mean(BinaryCrossEntropy(2, torch.tensor([1.0, 2.0])), logits, target)
     assert found.item() == pytest.approx(weighted)
 
 
@@ -70,8 +76,10 @@ def test_cross_entropy_by_hand() -> None:
     logits = torch.tensor([0.0, 0.0, math.log(2.0), 0.0, 0.0, 0.0]).view(1, 2, 3)
     logits = logits.permute(0, 2, 1)[:, :, None]
     target = torch.tensor([[[2, 0]]], dtype=torch.uint8)
-    assert CrossEntropy(3)(logits, target).item() == pytest.approx((math.log(2) + math.log(3)) / 2)
-    found = CrossEntropy(3, torch.tensor([3.0, 9.0, 1.0]))(logits, target)
+    assert mean(CrossEntropy(3), logits, target).item() == pytest.approx(
+        (math.log(2) + math.log(3)) / 2
+    )
+    found = mean(CrossEntropy(3, torch.tensor([3.0, 9.0, 1.0])), logits, target)
     assert found.item() == pytest.approx((math.log(2) + 3 * math.log(3)) / 4)
 
 
@@ -85,7 +93,7 @@ def test_void_pixels_have_no_gradient(
 ) -> None:
     logits, target = batch(channels)
     weights = torch.linspace(0.1, 1, classes) if weighted else None
-    build_loss(name, classes, weights)(logits, target).backward()
+    mean(build_loss(name, classes, weights), logits, target).backward()
     assert logits.grad is not None
     void = (target == VOID)[:, None].expand_as(logits)
     assert not logits.grad[void].any()
@@ -100,7 +108,7 @@ def test_what_stands_under_void_does_not_matter(
     logits, target = batch(channels)
     loss = build_loss(name, classes, torch.linspace(0.1, 1, classes) if weighted else None)
     changed = torch.where((target == VOID)[:, None], torch.full_like(logits, 30.0), logits)
-    assert loss(changed, target).item() == pytest.approx(loss(logits, target).item())
+    assert mean(loss, changed, target).item() == pytest.approx(mean(loss, logits, target).item())
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -108,11 +116,25 @@ def test_what_stands_under_void_does_not_matter(
 def test_all_void_is_a_loss_of_zero(name: str, channels: int, classes: int, weighted: bool) -> None:
     logits, target = batch(channels, void=2.0)
     assert (target == VOID).all()
-    loss = build_loss(name, classes, torch.ones(classes) if weighted else None)(logits, target)
+    of = build_loss(name, classes, torch.ones(classes) if weighted else None)
+    loss = mean(of, logits, target)
     loss.backward()
     assert loss.item() == 0
     assert logits.grad is not None
     assert not logits.grad.any()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("name", "channels", "classes"), CASES)
+def test_sums_of_parts_are_the_sums_of_the_whole(
+    name: str, channels: int, classes: int, weighted: bool
+) -> None:
+    logits, target = batch(channels)
+    target[0] = VOID
+    loss = build_loss(name, classes, torch.linspace(0.1, 1, classes) if weighted else None)
+    parts = [loss(logits[i : i + 1], target[i : i + 1]) for i in range(3)]
+    for whole, of_parts in zip(loss(logits, target), zip(*parts, strict=True), strict=True):
+        assert whole.item() == pytest.approx(sum(part.item() for part in of_parts), rel=1e-5)
 
 
 @pytest.mark.parametrize(("name", "channels", "classes"), CASES)
@@ -121,7 +143,7 @@ def test_extreme_logits_stay_finite(name: str, channels: int, classes: int) -> N
     logits = torch.full((3, channels, 8, 11), 1e4)
     logits[:, 0] = -1e4
     logits.requires_grad_()
-    loss = build_loss(name, classes)(logits, target)
+    loss = mean(build_loss(name, classes), logits, target)
     loss.backward()
     assert torch.isfinite(loss)
     assert logits.grad is not None
