@@ -8,7 +8,7 @@ from dashboard.components.charts import chart
 from dashboard.components.named_choice import choose_named
 from dashboard.display import score
 from dashboard.figures.comparison import draw_intervals
-from trainer.analysis.comparison import SCORES, Comparison
+from trainer.analysis.comparison import SCORES
 from trainer.registry import CHAMPION, ModelVersion
 from trainer.store import tracking_uri
 
@@ -60,7 +60,7 @@ def show_comparison(a: ModelVersion, b: ModelVersion) -> None:
         states.nothing(f"Not comparable: {error}.")
         return
     with st.container(border=True, gap="xsmall"):
-        st.text(verdict_line(found))
+        st.text(found.line)
         for note in found.notes:
             st.text(f"Note: {note}.")
     chart(draw_intervals(found), key="promotion_intervals", alt="Differences with their intervals")
@@ -85,17 +85,6 @@ def not_comparable(a: ModelVersion, b: ModelVersion) -> str | None:
             return f"the run of version {version.version} is no longer in this store"
     digests = {str(row[DIGEST]) for row in rows if isinstance(row.get(DIGEST), str)}
     return "they were trained on different data" if len(digests) > 1 else None
-
-
-def verdict_line(found: Comparison) -> str:
-    """Return the verdict with the numbers that it rests on."""
-    shown, interval = found.differences[found.score], found.interval
-    return (
-        f"{found.verdict}: {found.score} {shown.a:.4f} and {shown.b:.4f}, difference "
-        f"{interval.value:+.4f}, {found.level:.0%} interval {interval.low:+.4f} to "
-        f"{interval.high:+.4f}, p = {found.adjusted_p_value:.3g}"
-        + (f", n = {found.n}" if found.distinguishable else "")
-    )
 
 
 def _offer(chosen: ModelVersion, alias: str) -> None:

@@ -106,7 +106,7 @@ def show_pairs(found: list[Comparison], names: dict[str, str]) -> None:
         with st.container(border=True, gap="xsmall"):
             sides = f"A = {names[pair.a]}    B = {names[pair.b]}"
             st.text(sides)
-            st.text(pair.verdict + ": " + _numbers(pair))
+            st.text(pair.line)
             for note in pair.notes:
                 st.text(f"Note: {note}.")
     st.caption(
@@ -116,16 +116,6 @@ def show_pairs(found: list[Comparison], names: dict[str, str]) -> None:
     )
     if len(found) == 1:
         chart(draw_intervals(found[0]), key="intervals", alt="Differences with their intervals")
-
-
-def _numbers(pair: Comparison) -> str:
-    shown, interval = pair.differences[pair.score], pair.interval
-    holm = f", Holm over {pair.comparisons}" if pair.comparisons > 1 else ""
-    return (
-        f"{pair.score} {shown.a:.4f} and {shown.b:.4f}, difference {interval.value:+.4f}, "
-        f"{pair.level:.0%} interval {interval.low:+.4f} to {interval.high:+.4f}, "
-        f"p = {pair.adjusted_p_value:.3g}{holm}, n = {pair.n}"
-    )
 
 
 def _best(run_id: str) -> int | None:

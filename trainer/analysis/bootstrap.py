@@ -52,6 +52,18 @@ class Interval:
     """Whether seeds were resampled too: the interval is then about configurations, not models."""
     resamples: int
 
+    def negated(self) -> "Interval":
+        """Return the interval of the difference taken the other way round."""
+        return replace(
+            self,
+            value=-self.value,
+            low=-self.high,
+            high=-self.low,
+            percentile_low=-self.percentile_high,
+            percentile_high=-self.percentile_low,
+            seeds=self.seeds[::-1],
+        )
+
 
 Side = tuple[int, Ratio]
 """A sign and a score: a difference is the sum of its sides, each a mean over seeds."""

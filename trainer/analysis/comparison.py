@@ -19,6 +19,8 @@ from trainer.analysis.ratios import PixelCounts, nan_mean_last, ratio_of
 
 SCORES = ("dice", "miou", "dice_per_image")
 LEVEL = 0.95
+SMALLEST_P = 1e-4
+"""A smaller p-value says more about the bootstrap's assumptions than about the models."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,10 @@ class Difference:
     a: float
     b: float
     interval: Interval
+
+    def turned(self) -> "Difference":
+        """Return B less A."""
+        return replace(self, a=self.b, b=self.a, interval=self.interval.negated())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,27 +105,51 @@ class Comparison:
     def sentence(self) -> str:
         """The verdict for people, with the numbers that it rests on."""
         shown = self.differences[self.score]
-        interval = shown.interval
         if self.distinguishable:
-            first, second, of_first, of_second = self.a, self.b, shown.a, shown.b
-            if interval.value < 0:
-                first, second, of_first, of_second = self.b, self.a, shown.b, shown.a
             said = (
-                f"{first} is better than {second}: "
-                f"{self.score} {of_first:.4f} against {of_second:.4f}"
+                f"{self.a} is {'better' if shown.interval.value > 0 else 'worse'} than {self.b}: "
+                f"{self.score} {shown.a:.4f} against {shown.b:.4f}"
             )
         else:
             said = (
                 f"{self.a} and {self.b} are not distinguishable with n = {self.n}: "
                 f"{self.score} {shown.a:.4f} and {shown.b:.4f}"
             )
-        holm = f", Holm over {self.comparisons}" if self.comparisons > 1 else ""
-        rests_on = (
-            f"difference {interval.value:+.4f}, {self.level:.0%} interval {interval.low:+.4f} to "
-            f"{interval.high:+.4f}, p = {self.adjusted_p_value:.3g}{holm}"
-        )
         count = f"; n = {self.n}" if self.distinguishable else ""
-        return f"{said} ({rests_on}{count})"
+        return f"{said} ({self.evidence}{count})"
+
+    @property
+    def line(self) -> str:
+        """The verdict where A and B are explained beside it, with the numbers that it rests on."""
+        shown = self.differences[self.score]
+        count = f", n = {self.n}" if self.distinguishable else ""
+        return (
+            f"{self.verdict}: {self.score} {shown.a:.4f} and {shown.b:.4f}, {self.evidence}{count}"
+        )
+
+    @property
+    def evidence(self) -> str:
+        """The difference, its interval and its p-value, in words."""
+        interval = self.interval
+        holm = f", Holm over {self.comparisons}" if self.comparisons > 1 else ""
+        p = self.adjusted_p_value
+        return (
+            f"difference {interval.value:+.4f}, {self.level:.0%} interval {interval.low:+.4f} to "
+            f"{interval.high:+.4f}, p {f'= {p:.3g}' if p >= SMALLEST_P else '< 0.0001'}{holm}"
+        )
+
+    def better_first(self) -> "Comparison":
+        """Return the same comparison with the side that scores higher as A."""
+        if not self.interval.value < 0:
+            return self
+        return replace(
+            self,
+            a=self.b,
+            b=self.a,
+            differences={key: found.turned() for key, found in self.differences.items()},
+            seeds=self.seeds[::-1],
+            most_different=tuple(replace(d, a=d.b, b=d.a) for d in self.most_different),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values that JSON can hold; NaN becomes None."""

@@ -76,7 +76,7 @@ def compare(args: list[str]) -> int:
     if command.json:
         print_json([result.to_json() for result in results])
         return DONE
-    for result in results:
+    for result in (result.better_first() for result in results):
         print(result.sentence)
         for note in result.notes:
             print(f"  note: {note}")

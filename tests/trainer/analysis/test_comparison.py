@@ -143,7 +143,14 @@ def test_a_clear_difference_has_a_winner() -> None:
     worse, better = pair(np.random.default_rng(0), 60, gap=0.8)
     found = compare(worse, better, names=("wide", "narrow"))
     assert found.verdict == "B better"
-    assert found.sentence.startswith("narrow is better than wide: dice 0.9")
+    assert found.sentence.startswith("wide is worse than narrow: dice 0.")
+    turned = found.better_first()
+    assert turned.sentence.startswith("narrow is better than wide: dice 0.9")
+    assert (turned.verdict, turned.interval.low) == ("A better", -found.interval.high)
+    assert turned.interval.low < turned.interval.value < turned.interval.high
+    assert turned.most_different[0].difference == -found.most_different[0].difference
+    assert turned.better_first() is turned
+    assert "p < 0.0001;" in found.sentence
     assert "n = 60 images, 1 seed each" in found.sentence
     assert compare(better, worse).verdict == "A better"
     assert set(found.differences) == {"dice", "miou", "dice_per_image"}
