@@ -32,6 +32,21 @@ FOLDERS = {
     "mask prefix": (["d/1.png", "d/2.png"], ["d/mask_1.png", "d/mask_2.png"], None),
     "suffix in two folders": (["images/a.jpg"], ["masks/a_mask.png"], None),
     "same stem, one folder": (["a.jpg", "b.jpg"], ["a.png", "b.png"], None),
+    "a folder for each case": (
+        ["p1/image.png", "p2/image.png"],
+        ["p1/mask.png", "p2/mask.png"],
+        None,
+    ),
+    "labelme's export": (
+        ["1_json/img.png", "2_json/img.png"],
+        ["1_json/label.png", "1_json/label_viz.png", "2_json/label.png", "2_json/label_viz.png"],
+        None,
+    ),
+    "cases in splits": (
+        ["train/p1/image.png", "test/p2/image.png"],
+        ["train/p1/mask.png", "test/p2/mask.png"],
+        {"train": 1, "test": 1},
+    ),
     "splits above": (
         ["train/images/a.png", "val/images/b.png", "test/images/c.png"],
         ["train/masks/a.png", "val/masks/b.png", "test/masks/c.png"],

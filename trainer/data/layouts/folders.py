@@ -18,7 +18,14 @@ from trainer.data.layouts.listing import readable
 from trainer.data.layouts.lists import find_lists, read_lists
 from trainer.data.layouts.looking import looks_like_masks
 from trainer.data.layouts.walking import Folder, walk
-from trainer.data.layouts.words import Place, mask_name
+from trainer.data.layouts.words import (
+    IMAGE_WORDS,
+    LESSER_WORDS,
+    MASK_WORDS,
+    Place,
+    is_bare,
+    mask_name,
+)
 
 LOSSY_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif"}
 
@@ -45,7 +52,11 @@ def survey(root: Path, within: Sequence[str] = ()) -> Survey:
     folders = walk(root)
     if within:
         folders = [f for f in folders if any(f.path.is_relative_to(root / top) for top in within)]
-    alone = {f.path: s for f in folders if (s := _by_affix(f)) and 2 * _files(s) >= len(f.files)}
+    alone = {
+        f.path: s
+        for f in folders
+        if (s := _one_case(f) or _by_affix(f)) and 2 * _files(s) >= len(f.files)
+    }
     rest = [folder for folder in folders if folder.path not in alone]
     masks = [folder for folder in rest if folder.place.role == "mask"]
     images = [folder for folder in rest if folder.place.role != "mask"]
@@ -67,6 +78,26 @@ def survey(root: Path, within: Sequence[str] = ()) -> Survey:
             kind = "masks" if folder.place.role == "mask" else "images without masks"
             notes.append(f"{len(folder.files)} {kind} in {_shown(folder)} are not used")
     return Survey(sources=tuple(sources), faults=tuple(faults), notes=tuple(notes))
+
+
+def _one_case(folder: Folder) -> Source | None:
+    """Pair the one image and the one mask of a folder whose files say no more: img.png, label.png.
+
+    A second choice beside the mask, such as label_viz.png, is not used.
+    """
+    images = [path for path in folder.files if is_bare(path.stem, IMAGE_WORDS)]
+    masks = [path for path in folder.files if is_bare(path.stem, MASK_WORDS)]
+    if len(images) != 1 or len(masks) != 1:
+        return None
+    spare = tuple(p for p in folder.files if is_bare(p.stem, MASK_WORDS | LESSER_WORDS))
+    joined = Join(
+        pairs=((images[0], (masks[0],)),),
+        without_mask=(),
+        orphans=(),
+        spare=tuple(path for path in spare if path != masks[0]),
+        doubles=(),
+    )
+    return Source(place=folder.place, joined=joined)
 
 
 def _by_affix(folder: Folder) -> Source | None:

@@ -61,6 +61,12 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def is_bare(stem: str, wanted: frozenset[str]) -> bool:
+    """Return whether a stem is made of such words alone: ``mask``, not ``a_mask``."""
+    found = words(stem)
+    return bool(found) and all(word in wanted for word in found)
+
+
 def _compound(piece: str) -> list[str]:
     if piece in VOCABULARY or len(piece) < 5:
         return [piece]
