@@ -18,24 +18,30 @@ def show_classes(run_id: str) -> None:
     logged = data.run(run_id)["logged_metrics"]
     metrics = [name for name in _in_order(run_id, logged) if name in logged]
     curves = {m.removeprefix(PREFIX): data.curves([run_id], m)[run_id] for m in metrics}
-    left, right = st.columns(2)
+    confusion = data.json_value(run_id, "evaluation/confusion.json")
+    left, right = st.columns([2, 3])
     with left:
         chart(draw_class_curves(curves), key="class_iou", alt="IoU of each class over epochs")
-    confusion = data.json_value(run_id, "evaluation/confusion.json")
-    with right:
-        if not isinstance(confusion, dict):
+    if not isinstance(confusion, dict):
+        with right:
             states.nothing("This run has stored no confusion matrix.")
-            return
-        matrix = np.array(confusion["matrix"], dtype=np.int64)
+        return
+    matrix = np.array(confusion["matrix"], dtype=np.int64)
+    with left:
+        show_scores(matrix, confusion["classes"])
+    with right:
         figure = draw_confusion(matrix, confusion["classes"])
         chart(figure, key="confusion", alt="Confusion matrix, rows are targets")
         st.caption(f"Split {confusion['split']}, epoch {confusion['epoch']}; shares of each row.")
-    table = class_scores(matrix, confusion["classes"])
+
+
+def show_scores(matrix: np.ndarray, classes: list[str]) -> None:
+    """Show the table of `class_scores`."""
     formats = {name: st.column_config.NumberColumn(format="%.4f") for name in ("Dice", "IoU")}
     formats["pixels"] = st.column_config.NumberColumn(format="localized")
     formats["share"] = st.column_config.NumberColumn(format="percent")
-    st.dataframe(table, column_config=formats, key="class_scores", row_height=28, width="content",
-                 alt="Dice and IoU of each class")  # fmt: skip
+    st.dataframe(class_scores(matrix, classes), column_config=formats, key="class_scores",
+                 row_height=28, alt="Dice and IoU of each class")  # fmt: skip
 
 
 def class_scores(matrix: np.ndarray, classes: list[str]) -> pd.DataFrame:

@@ -65,7 +65,7 @@ def show_configuration(row: Any) -> None:
     if changed.empty:
         st.caption("Every parameter has its default.")
     else:
-        st.dataframe(changed, key="differences", row_height=28, width="content",
+        st.dataframe(changed, key="differences", row_height=28,
                      alt="Parameters that differ from their defaults")  # fmt: skip
     with st.expander(f"All {len(params)} parameters"):
         table = pd.Series(params, name="value").rename_axis("parameter").to_frame()

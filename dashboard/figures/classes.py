@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from dashboard.figures.layout import empty, escaped, styled
+from dashboard.figures.layout import empty, epoch_axis, escaped, styled
 from dashboard.store_cache import Curve
 from dashboard.theme import SEQUENTIAL, curve_style
 
@@ -25,7 +25,7 @@ def draw_class_curves(curves: Mapping[str, Curve], *, metric: str = "IoU") -> go
             hovertemplate=f"epoch %{{x}}: %{{y:.4f}}<extra>{escaped(name)}</extra>",
         )  # fmt: skip
     styled(figure, x="epoch", y=metric, height=340)
-    return figure.update_xaxes(rangemode="tozero", tickformat="d")
+    return epoch_axis(figure)
 
 
 def row_shares(matrix: NDArray[np.int64]) -> NDArray[np.float64]:

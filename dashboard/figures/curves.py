@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.curves import BandInfo, CurveInfo
-from dashboard.figures.layout import empty, escaped, styled
+from dashboard.figures.layout import empty, epoch_axis, escaped, styled
 from dashboard.theme import DIP, PALETTE
 
 MANY = 40
@@ -49,7 +49,7 @@ def draw_curves(
         figure.update_yaxes(type="log", **({"autorange": "reversed"} if distance else {}))
     elif top:
         figure.update_yaxes(range=top_range([info.values for info in shown]))
-    return figure.update_xaxes(rangemode="tozero", tickformat="d")
+    return epoch_axis(figure)
 
 
 def draw_pair(train: Sequence[CurveInfo], val: Sequence[CurveInfo], *, name: str) -> go.Figure:
@@ -66,7 +66,7 @@ def draw_pair(train: Sequence[CurveInfo], val: Sequence[CurveInfo], *, name: str
     if not figure.data:
         return empty(f"None of these runs has logged train/{name} or val/{name}.")
     styled(figure, x="epoch", y=name, height=380)
-    return figure.update_xaxes(rangemode="tozero", tickformat="d")
+    return epoch_axis(figure)
 
 
 def draw_bands(bands: Sequence[BandInfo], *, metric: str, top: bool = False) -> go.Figure:
@@ -93,7 +93,7 @@ def draw_bands(bands: Sequence[BandInfo], *, metric: str, top: bool = False) -> 
     styled(figure, x="epoch", y=f"{metric}: mean and range over seeds", height=440)
     if top:
         figure.update_yaxes(range=top_range([band.mean for band in shown]))
-    return figure.update_xaxes(rangemode="tozero", tickformat="d")
+    return epoch_axis(figure)
 
 
 def top_range(curves: Sequence[np.ndarray]) -> tuple[float, float]:

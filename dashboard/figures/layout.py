@@ -1,11 +1,13 @@
 """What all figures share: compact margins, tabular numbers, a quiet grid."""
 
+import numpy as np
 import plotly.graph_objects as go
 
 GRID = "rgba(128,128,128,0.18)"
 AXIS = "rgba(128,128,128,0.55)"
 GROUND = "rgba(0,0,0,0)"
 SIDE_BY_SIDE = 360
+FEW_EPOCHS = 15
 
 
 def styled(
@@ -34,6 +36,14 @@ def styled(
     figure.update_xaxes(title={"text": x, "standoff": 8}, **line)
     figure.update_yaxes(title={"text": y, "standoff": 8}, **line)
     return figure
+
+
+def epoch_axis(figure: go.Figure) -> go.Figure:
+    """Return the figure with whole epochs on its x axes, each of them where they are few."""
+    ends = [np.nanmax(np.array(trace.x, dtype=float)) for trace in figure.data if len(trace.x)]
+    last = max(ends, default=0.0)
+    few = {"dtick": 1, "tick0": 1} if last <= FEW_EPOCHS else {}
+    return figure.update_xaxes(tickformat="d", range=[0.5, last + 0.5] if few else None, **few)
 
 
 def escaped(text: str) -> str:

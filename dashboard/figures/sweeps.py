@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard import sweep_views
 from dashboard.figures.curves import top_range
-from dashboard.figures.layout import empty, escaped, styled
+from dashboard.figures.layout import empty, epoch_axis, escaped, styled
 from dashboard.store_cache import Curve
 from dashboard.sweep_trials import (
     COMPLETE,
@@ -165,7 +165,7 @@ def draw_trial_curves(
         figure.update_yaxes(
             range=top_range([c.values[np.isfinite(c.values)] for c in curves.values()])
         )
-    return figure.update_xaxes(rangemode="tozero", tickformat="d")
+    return epoch_axis(figure)
 
 
 def draw_pareto(

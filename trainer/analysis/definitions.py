@@ -45,7 +45,7 @@ DEFINITIONS: dict[str, Definition] = {
         unit="score",
     ),
     "stability/mean_abs_change": Definition(
-        name="Mean absolute successive difference",
+        name="Mean absolute successive difference (MASD)",
         formula="mean of |d_t|, d_t = y_t − y_(t−1)",
         source="ordinary statistics",
         unit="score",
