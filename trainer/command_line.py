@@ -5,6 +5,7 @@ traceback), 130 interrupted.
 """
 
 import contextlib
+import errno
 import io
 import json
 import logging
@@ -24,6 +25,8 @@ T = TypeVar("T")
 Command = Callable[[list[str]], int]
 
 DONE, FAILURE, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+# A full disk and a folder that may not be written to: nothing that a traceback would explain.
+_NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 _BOX = "╭╮╰╯│─ "
 
 
@@ -68,6 +71,7 @@ def dispatch(prog: str, description: str, commands: Mapping[str, Command]) -> in
 def guarded(prog: str, command: Callable[[], int]) -> int:
     """Run ``command``; a ``ValueError`` becomes one line on stderr and exit code 2.
 
+    So does a file that the system does not let us read or write, and a full disk.
     ``SEGSCOPE_DEBUG=1`` shows the traceback of such an error too.
     """
     try:
@@ -84,6 +88,12 @@ def guarded(prog: str, command: Callable[[], int]) -> int:
         # Whoever read our output has left; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as error:
+        if error.errno not in _NOT_OURS or os.environ.get("SEGSCOPE_DEBUG"):
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{prog}: {where}{error.strerror}", file=sys.stderr)
+        return USER_MISTAKE
 
 
 def print_json(value: Any) -> None:

@@ -1,5 +1,6 @@
 """Flags, one-line errors and exit codes that the three commands share."""
 
+import errno
 import json
 import logging
 import math
@@ -127,6 +128,22 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "tool: interrupted\n")
     with pytest.raises(RuntimeError):
         guarded("tool", raising(RuntimeError("ours")))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "mlruns"), "mlruns: Permission denied"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(
+    error: OSError, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert guarded("tool", raising(error)) == 2
+    assert capsys.readouterr().err == f"tool: {said}\n"
+    with pytest.raises(FileNotFoundError):
+        guarded("tool", raising(FileNotFoundError(errno.ENOENT, "a slip of ours", "x")))
 
 
 def test_a_developer_may_see_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

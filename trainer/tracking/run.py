@@ -262,7 +262,7 @@ def find_runs(filter_string: str) -> list[Any]:
     Raises ``ValueError`` with MLflow's own words when the filter is malformed.
     """
     api = client()
-    experiments = [e.experiment_id for e in api.search_experiments()]
+    experiments = _experiments()
     found: list[Any] = []
     token: str | None = None
     while experiments:
@@ -274,6 +274,16 @@ def find_runs(filter_string: str) -> list[Any]:
         token = page.token
         if not token:
             break
+    return found
+
+
+def _experiments() -> list[str]:
+    found: list[str] = []
+    token: str | None = None
+    while token != "":
+        page = client().search_experiments(page_token=token)
+        found.extend(experiment.experiment_id for experiment in page)
+        token = page.token or ""
     return found
 
 
