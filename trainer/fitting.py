@@ -81,8 +81,13 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
     if epochs is not None:
         config = config.replace(epochs=epochs)
     checkpoint = find_checkpoint(run.folder / "checkpoints" / "last")
-    data = open_data(config, split=Split.from_json(run.read_json("split.json")), progress=progress)
-    if data.digest != run.read_json("dataset.json")["digest"]:
+    noted = run.read_json("dataset.json")
+    data = open_data(
+        config.replace(data=_still_there(config.data, noted["root"])),
+        split=Split.from_json(run.read_json("split.json")),
+        progress=progress,
+    )
+    if data.digest != noted["digest"]:
         raise ValueError(f"data: {config.data} has changed since run {run_id}; start a new run")
     training = _new_training(config, data)
     if checkpoint is not None:
@@ -94,6 +99,13 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
     run.reopen()
     logger.info("going on with %s after epoch %d", run.id, training.progression.epoch)
     return _carry_out(run, config, data, training, None, Progress(enabled=progress))
+
+
+def _still_there(data: str | None, root: str) -> str | None:
+    """Return ``data``; where nothing is there, since it was said from another folder, ``root``."""
+    if data is not None and not Path(data).exists() and Path(root).exists():
+        return root
+    return data
 
 
 def _new_training(config: TrainConfig, data: SegmentationData) -> Training:

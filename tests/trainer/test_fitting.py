@@ -137,6 +137,19 @@ def test_a_finished_run_takes_more_epochs_only_when_told(tiny: TrainConfig, stor
     assert resume(result.run_id, epochs=4, progress=False).epochs == 4
 
 
+def test_a_run_resumes_from_another_folder(
+    tiny: TrainConfig, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copytree(tiny.data or "", here / "photos")
+    monkeypatch.chdir(here)
+    result = fit(tiny.replace(data="photos"), progress=False)
+    monkeypatch.chdir(elsewhere)
+    assert resume(result.run_id, epochs=4, progress=False).epochs == 4
+    assert get_run(result.run_id).data.params["data"] == "photos"
+
+
 def test_changed_data_is_not_resumed(tiny: TrainConfig, store: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(tiny.data or "", tmp_path / "copy"))
     result = fit(tiny.replace(data=str(copy)), progress=False)

@@ -139,7 +139,7 @@ class DataSet:
         """Return what a run stores of its data as ``dataset.json``."""
         return {
             "layout": self.collection.layout,
-            "root": str(self.collection.root),
+            "root": str(self.collection.root.resolve()),
             "digest": self.digest,
             "classes": [{"name": c.name, "colour": list(c.colour)} for c in self.classes],
             "mean": list(self.mean),
