@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import data
-from dashboard.components import selection
+from dashboard.components import selection, states
 from dashboard.display import label
 
 FEW = 6
@@ -38,15 +38,20 @@ def epoch_metrics(run_ids: Sequence[str]) -> list[str]:
 
 
 def one_run() -> str | None:
-    """Let the reader choose one run and return its id; the address holds it as ``run``."""
+    """Let the reader choose one run and return its id; the address holds it as ``run``.
+
+    None, and a line that says why, when the store does not have it.
+    """
     runs = data.runs()
-    near = [*selection.selected(), *runs.index[~runs["archived"]][:NEAR]]
+    trained = ~runs["archived"] & (runs["kind"] != "sweep")
+    near = [*selection.selected(), *runs.index[trained][:NEAR]]
     current = str(st.session_state.get(RUN) or st.query_params.get(RUN) or (near or [""])[0])
     if not current:
+        states.no_runs()
         return None
     if not st.session_state.get(RUN) and RUN not in st.query_params:
         st.session_state[RUN] = current
-    names = runs["name"]
+    names = data.runs([current])["name"]
     st.session_state["pick_run"] = current
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     left.selectbox(
@@ -54,6 +59,9 @@ def one_run() -> str | None:
         format_func=lambda r: label(names.get(r, "not in this store"), r),
     )  # fmt: skip
     right.text_input("Run id", key=RUN, bind="query-params")
+    if current not in names.index:
+        states.nothing(f"The store has no run {current}. It may be in another store, or deleted.")
+        return None
     return current
 
 

@@ -24,10 +24,6 @@ def main() -> None:
     st.subheader("Dip", anchor=False)
     run_id = run_picker.one_run()
     if run_id is None:
-        states.no_runs()
-        return
-    if data.run(run_id) is None:
-        states.nothing(f"The store has no run {run_id}. It may be in another store, or deleted.")
         return
     curve = data.curves([run_id], run_table.MAIN_METRIC)[run_id]
     cleaned = clean(curve.steps, curve.values)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import data
-from dashboard.components import run_classes, run_files, run_overview, run_picker, states
+from dashboard.components import run_classes, run_files, run_overview, run_picker
 from dashboard.components.run_header import show_header
 from dashboard.components.run_samples import show_samples
 from trainer.tracking.reading import UNFINISHED
@@ -15,13 +15,8 @@ def main() -> None:
     """Draw the page."""
     run_id = run_picker.one_run()
     if run_id is None:
-        states.no_runs()
         return
-    row = data.run(run_id)
-    if row is None:
-        states.nothing(f"The store has no run {run_id}. It may be in another store, or deleted.")
-        return
-    refreshed = LIVE_SECONDS if row["status"] in UNFINISHED else None
+    refreshed = LIVE_SECONDS if data.run(run_id)["status"] in UNFINISHED else None
     st.fragment(show_header, run_every=refreshed)(run_id)
     overview, samples, classes, system, files = st.tabs(
         ["Overview", "Samples", "Classes", "System", "Files"], key="part", bind="query-params"

@@ -22,10 +22,6 @@ def main() -> None:
     st.subheader("Samples", anchor=False)
     run_id = run_picker.one_run()
     if run_id is None:
-        states.no_runs()
-        return
-    if data.run(run_id) is None:
-        states.nothing(f"The store has no run {run_id}. It may be in another store, or deleted.")
         return
     epochs = stored_epochs(run_id)
     if not epochs:
