@@ -10,7 +10,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "demo": {
         "image_size": (64, 96),
         "base_channels": 8,
-        "epochs": 9,
+        "epochs": 11,
         "lr": 3e-3,
         "batch_size": 4,
         "schedule": "cosine",
