@@ -68,7 +68,8 @@ def read_lists(files: Mapping[str, Path], names: Collection[str]) -> SplitLists:
     unlisted = sum(name not in split for name in names)
     if split and unlisted:
         first = next(name for name in names if name not in split)
-        notes.append(f"{unlisted} pairs are in no list of the official split, such as {first}")
+        pairs = "1 pair is" if unlisted == 1 else f"{unlisted} pairs are"
+        notes.append(f"{pairs} in no list of the official split, such as {first}")
     if absent:
         where, line = absent[0]
         notes.append(f"{len(absent)} listed names have no pair here, such as {line!r} in {where}")
