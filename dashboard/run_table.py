@@ -4,6 +4,7 @@ Pure functions of the frame that `trainer.tracking.reading.list_runs` returns.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +35,7 @@ COLUMNS: dict[str, Column] = {
     "state": Column("State", "text", "How the run ended, or that it is still going"),
     "experiment": Column("Experiment", "text", "MLflow experiment"),
     "sweep": Column("Sweep", "text", "The search that started the run"),
-    "data": Column("Data", "text", "Data set"),
+    "data": Column("Data", "text", "Data set: the last part of its path"),
     "best_dice": Column("Best Dice", "score", "Highest validation Dice of all epochs"),
     "last_dice": Column("Last Dice", "score", "Validation Dice of the last epoch"),
     "ema_dice": Column(
@@ -77,6 +78,7 @@ def overview(
     # The run that stands for a whole search reads like one of its trials otherwise.
     of_sweep = runs["kind"] == "sweep"
     table["name"] = table["name"].mask(of_sweep, table["name"].astype(str) + " (sweep)")
+    table["data"] = [PurePath(path).name for path in table["data"]]
     table["state"] = [state(o, s) for o, s in zip(runs["outcome"], runs["status"], strict=True)]
     table["best_dice"] = _metric(runs, "best/val_dice")
     table["last_dice"] = _metric(runs, MAIN_METRIC)
