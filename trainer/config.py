@@ -261,6 +261,10 @@ def _check_ranges(config: TrainConfig) -> None:
     require("kernel_size", 1 <= config.kernel_size <= 15, "must lie in 1 to 15")
     require("base_channels", config.base_channels >= 1, "must be at least 1")
     require("depth", 1 <= config.depth <= 8, "must lie in 1 to 8")
+    # A single pixel of a single image has no spread that a batch could be normalised by.
+    least = 2**config.depth + 1
+    cure = f"leaves one pixel after depth {config.depth}; give {least} or more, or a smaller depth"
+    require("image_size", max(height, width) >= least, cure)
     require("lr", 0 < config.lr < float("inf"), "must be a positive number, such as 1e-3")
     require("momentum", 0 <= config.momentum < 1, "must be at least 0 and below 1")
     require("weight_decay", 0 <= config.weight_decay < float("inf"), "must be at least 0")

@@ -187,6 +187,7 @@ def test_an_unknown_field_lists_the_known_and_the_nearest() -> None:
 OUT_OF_RANGE: list[tuple[dict[str, Any], str]] = [
     ({"image_size": (4, 240)}, "at least 8 8"),
     ({"image_size": (-160, 240)}, "at least 8 8"),
+    ({"image_size": (16, 16)}, r"one pixel after depth 4; give 17 or more"),
     ({"fraction": 0.0}, "above 0"),
     ({"fraction": 1.5}, "at most 1"),
     ({"val_fraction": 0.0}, "between 0 and 1"),
