@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import tyro
@@ -94,6 +95,12 @@ def guarded(prog: str, command: Callable[[], int]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"{prog}: {where}{error.strerror}", file=sys.stderr)
         return USER_MISTAKE
+
+
+def check_folder(name: str, path: Path) -> None:
+    """Raise ``ValueError`` when something that is no folder stands where one will be written."""
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{name}: {path} is a file; give a folder")
 
 
 def print_json(value: Any) -> None:

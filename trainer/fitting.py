@@ -11,6 +11,7 @@ import torch
 from trainer.checkpoints import find_checkpoint, load_optimizer, load_state, load_weights
 from trainer.conclusion import best_of, conclude
 from trainer.config import TrainConfig
+from trainer.data.augment import check_augmentation
 from trainer.data.loading import SegmentationData, open_data
 from trainer.data.splits import Split
 from trainer.forward import Forward, choose_device, choose_dtype
@@ -67,38 +68,43 @@ def fit(
     shown = Progress(enabled=progress)
     data = open_data(config, progress=progress)
     training = _new_training(config, data)
+    check_augmentation(config.augment, config.augment_probability, config.image_size)
     run = start_run(config, parent_run_id=parent_run_id, tags=tags)
-    return _carry_out(run, config, data, training, on_epoch, shown)
+    with run.held():
+        return _carry_out(run, config, data, training, on_epoch, shown)
 
 
 def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> FitResult:
     """Go on with a run where its last checkpoint stands, in the same run and on the same split.
 
     ``epochs`` raises the number of epochs. Raises ``ValueError`` when there is no such run, its
-    data has changed, or it already has all its epochs.
+    data has changed, it already has all its epochs, or another process is training it.
     """
     run, config = reopen_run(run_id)
-    if epochs is not None:
-        config = config.replace(epochs=epochs)
-    checkpoint = find_checkpoint(run.folder / "checkpoints" / "last")
-    noted = run.read_json("dataset.json")
-    data = open_data(
-        config.replace(data=_still_there(config.data, noted["root"])),
-        split=Split.from_json(run.read_json("split.json")),
-        progress=progress,
-    )
-    if data.digest != noted["digest"]:
-        raise ValueError(f"data: {config.data} has changed since run {run_id}; start a new run")
-    training = _new_training(config, data)
-    if checkpoint is not None:
-        _restore(training, checkpoint)
-    if training.progression.epoch >= config.epochs:
-        done = training.progression.epoch
-        raise ValueError(f"run: {run_id} already has its {done} epochs; give more with --epochs")
-    run.write_text("config.yaml", config.to_yaml())
-    run.reopen()
-    logger.info("going on with %s after epoch %d", run.id, training.progression.epoch)
-    return _carry_out(run, config, data, training, None, Progress(enabled=progress))
+    with run.held():
+        if epochs is not None:
+            config = config.replace(epochs=epochs)
+        checkpoint = find_checkpoint(run.folder / "checkpoints" / "last")
+        noted = run.read_json("dataset.json")
+        data = open_data(
+            config.replace(data=_still_there(config.data, noted["root"])),
+            split=Split.from_json(run.read_json("split.json")),
+            progress=progress,
+        )
+        if data.digest != noted["digest"]:
+            raise ValueError(f"data: {config.data} has changed since run {run_id}; start a new run")
+        training = _new_training(config, data)
+        if checkpoint is not None:
+            _restore(training, checkpoint)
+        if training.progression.epoch >= config.epochs:
+            done = training.progression.epoch
+            raise ValueError(
+                f"run: {run_id} already has its {done} epochs; give more with --epochs"
+            )
+        run.write_text("config.yaml", config.to_yaml())
+        run.reopen()
+        logger.info("going on with %s after epoch %d", run.id, training.progression.epoch)
+        return _carry_out(run, config, data, training, None, Progress(enabled=progress))
 
 
 def _still_there(data: str | None, root: str) -> str | None:

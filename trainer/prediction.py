@@ -32,6 +32,8 @@ def predict_files(
     over an image; and for an image that cannot be read, when its turn comes.
     """
     for image in images:
+        if image.is_dir():
+            raise ValueError(f"images: {image} is a folder; give its files")
         if not image.is_file():
             raise ValueError(f"images: {image} does not exist")
     _check_outputs(images, out, overlay)

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import albumentations
 import numpy as np
 import pytest
 
@@ -148,6 +149,34 @@ def test_a_run_resumes_from_another_folder(
     monkeypatch.chdir(elsewhere)
     assert resume(result.run_id, epochs=4, progress=False).epochs == 4
     assert get_run(result.run_id).data.params["data"] == "photos"
+
+
+def test_a_run_that_is_being_trained_is_not_resumed(tiny: TrainConfig, store: Path) -> None:
+    refused = []
+
+    def resume_too(epoch: int, metrics: object) -> None:
+        (run,) = find_runs("attributes.status = 'RUNNING'")
+        with pytest.raises(ValueError, match="is being trained by another process") as caught:
+            resume(run.info.run_id, epochs=9, progress=False)
+        refused.append(caught)
+
+    result = fit(tiny, on_epoch=resume_too, progress=False)
+    assert (result.outcome, len(refused)) == ("completed", 3)
+    assert resume(result.run_id, epochs=4, progress=False).epochs == 4
+
+
+def test_a_pipeline_that_does_not_fit_the_images_makes_no_run(
+    tiny: TrainConfig, store: Path, tmp_path: Path
+) -> None:
+    pipeline = albumentations.Compose([albumentations.RandomCrop(400, 400)])
+    albumentations.save(pipeline, tmp_path / "crop.yaml", data_format="yaml")
+    for name, said in [
+        ("crop.yaml", r"exceeds.*images are 32 x 48"),
+        ("none.yaml", "cannot read"),
+    ]:
+        with pytest.raises(ValueError, match=rf"(?i)^augment: .*{said}"):
+            fit(tiny.replace(augment=str(tmp_path / name)), progress=False)
+    assert not find_runs("")
 
 
 def test_changed_data_is_not_resumed(tiny: TrainConfig, store: Path, tmp_path: Path) -> None:

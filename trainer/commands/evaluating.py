@@ -12,7 +12,7 @@ from rich.table import Table
 from tyro.conf import Positional
 
 from trainer import names
-from trainer.command_line import DONE, parse, print_json
+from trainer.command_line import DONE, check_folder, parse, print_json
 from trainer.progress import Progress
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def evaluate(args: list[str]) -> int:
         raise ValueError("model: give either a model or --predictions DIR")
     if command.split is not None:
         names.check("split", command.split, PARTS)
+    if command.out is not None:
+        check_folder("out", command.out)
     with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
         found = _assess(command, Path(scratch))
     if command.out is not None:

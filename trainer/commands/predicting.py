@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from trainer.command_line import DONE, parse, print_json
+from trainer.command_line import DONE, check_folder, parse, print_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,7 @@ def predict(args: list[str]) -> int:
     command = parse(Predict, prog="trainer predict", args=args)
     if not command.images:
         raise ValueError("images: give at least one image file")
+    check_folder("out", command.out)
     from trainer.prediction import predict_files
     from trainer.registry import resolve_model
 

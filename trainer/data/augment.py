@@ -24,6 +24,7 @@ Augment = Callable[[UINT8, UINT8, Seed], tuple[UINT8, UINT8]]
 
 # What albumentations raises on wrong arguments, and on transforms that want other targets.
 MISUSED = (ValueError, TypeError, KeyError, NotImplementedError)
+TRIES = 8
 
 # Transforms that a pipeline file may not name, and why.
 REFUSED = {
@@ -52,6 +53,22 @@ def build_augmentation(name: str, probability: float) -> Augment:
     or names a transform of `REFUSED`.
     """
     return _unchanged if name == "none" else Augmentation(_pipeline(name, probability))
+
+
+def check_augmentation(name: str, probability: float, size: tuple[int, int]) -> None:
+    """Try a pipeline on an image of ``size``, height and width; ``ValueError`` when it fails.
+
+    A file may ask for crops larger than the images, which shows only when it is used.
+    """
+    augment = build_augmentation(name, probability)
+    image, target = np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)
+    for seed in range(TRIES):
+        try:
+            augment(image, target, seed)
+        except Exception as error:
+            reason = _reason(error).removeprefix("augment: ")
+            shape = f"{size[0]} x {size[1]}"
+            raise ValueError(f"augment: {name}: {reason} (images are {shape})") from error
 
 
 def serialised(name: str, probability: float) -> str:

@@ -36,7 +36,7 @@ def screen(
 
 def _listed(collection: Collection, faults: Sequence[Fault]) -> str:
     number = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
-    lines = [f"  {fault.path}: {fault.problem}" for fault in faults[:SHOWN]]
-    more = [f"  and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
+    shown = [f"{fault.path}: {fault.problem}" for fault in faults[:SHOWN]]
+    more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
     cure = "mend them, or leave those pairs out with --skip-faulty"
-    return "\n".join([f"data: {collection.root} has {number}; {cure}", *lines, *more])
+    return f"data: {collection.root} has {number}; {cure}: " + "; ".join([*shown, *more])

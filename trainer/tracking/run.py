@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
@@ -54,6 +55,21 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._published: dict[Path, tuple[int, int]] = {}
         self._published_at = time.monotonic()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes of this machine from writing the run; ``ValueError`` if one does."""
+        path = local_folder() / "locks" / f"{self.id}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise ValueError(f"run: {self.id} is being trained by another process") from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Write an epoch's metrics in one batch; ``epoch`` counts from 1."""
@@ -196,7 +212,9 @@ def closing(run: Run) -> Iterator[Ending]:
     try:
         yield ending
     except KeyboardInterrupt:
-        run.finish("interrupted", "interrupted; go on with: trainer resume " + run.id)
+        reason = f"interrupted; go on with: trainer resume {run.id}"
+        run.finish("interrupted", reason)
+        logger.info(reason)
         raise
     except BaseException as error:
         run.finish("failed", f"{type(error).__name__}: {error}")
