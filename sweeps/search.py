@@ -40,6 +40,7 @@ def carry_out(sweep: Sweep, *, workers: int = 1, fit: Fit | None = None) -> Summ
                 work_together(sweep, workers, fit=fit, deadline=deadline, on_change=view.refresh)
     except KeyboardInterrupt:
         close_parent(sweep, summarise(sweep), interrupted=True)
+        logger.info("interrupted; go on with: sweeps resume %s", sweep.spec.name)
         raise
     except Exception as error:
         tracking.finish(parent, "failed", " ".join(str(error).split()))
