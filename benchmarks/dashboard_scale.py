@@ -85,6 +85,7 @@ def warm() -> dict[str, str]:
     table = data.overview()
     runs = data.runs()
     again = _median(lambda: data.with_curves(data.overview().head(200)))
+    by_score = _median(lambda: data.overview().sort_values("best_dice").head(200))
     filtered = _median(lambda: data.matching(data.runs(), FILTER))
     searched = _median(lambda: run_table.search(data.runs(), "unet 0.0001"))
     groups = _median(lambda: run_table.grouped(data.overview(), ["batch_size", "kernel_size"]))
@@ -94,6 +95,7 @@ def warm() -> dict[str, str]:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "table again": f"{again:.3f} s",
+        "order by a metric over all runs": f"{by_score:.3f} s",
         "MLflow filter over all runs": f"{filtered:.3f} s",
         "search over all runs": f"{searched:.3f} s",
         "groups over all runs": f"{groups:.3f} s",
