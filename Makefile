@@ -1,6 +1,7 @@
 # make setup     a virtual environment in .venv with everything in it
 # make demo      the whole path on the built-in data, then the dashboard
 # make test      all tests; make test-fast leaves out those marked slow
+# make test-arithmetics   what trains, as on a processor with bfloat16 and on one without
 # make check     lint, formatting and types
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ READY := .venv/.ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test test-fast check lint types format clean
+.PHONY: setup demo test test-arithmetics test-fast check lint types format clean
 
 setup: $(READY)
 
@@ -26,6 +27,12 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# What trains or predicts, on a machine whose processor has bfloat16 and on one without.
+TRAINING := tests/trainer tests/sweeps
+test-arithmetics: $(READY)
+	SEGSCOPE_AUTO_PRECISION=bfloat16 OMP_NUM_THREADS=2 $(BIN)/python -m pytest $(TRAINING)
+	SEGSCOPE_AUTO_PRECISION=float32 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TRAINING)
 
 test-fast: $(READY)
 	$(BIN)/python -m pytest -m 'not slow'

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.display import score
-from trainer.config import TrainConfig
+from trainer.config import MACHINE_PARAMS, TrainConfig, scored_in
 from trainer.scores import headline_classes
 
 FRAMES = 60
@@ -30,9 +30,23 @@ def differences_from_default(params: Mapping[str, str]) -> pd.DataFrame:
     """
     defaults = TrainConfig().to_params()
     changed = [n for n in defaults if n in params and params[n] != defaults[n]]
-    foreign = sorted(name for name in params if name not in defaults)
+    foreign = sorted(params.keys() - defaults.keys() - set(MACHINE_PARAMS))
     rows = [(n, params[n], defaults[n]) for n in changed] + [(n, params[n], "") for n in foreign]
     return pd.DataFrame(rows, columns=["parameter", "value", "default"]).set_index("parameter")
+
+
+def arithmetic(params: Mapping[str, str]) -> str:
+    """Return what a run was trained and scored in, and on; empty for other programs' runs."""
+    if "precision" not in params:
+        return ""
+    scored = scored_in(params) or "an arithmetic that was not recorded"
+    if "train_dtype" not in params:
+        return f"Scored in {scored}."
+    trained, processor, threads = (params.get(name, "") for name in MACHINE_PARAMS)
+    return (
+        f"Trained in {trained}, scored in {scored}, on {processor or 'an unnamed processor'} "
+        f"with {threads} thread{'' if threads == '1' else 's'}."
+    )
 
 
 def image_dice(per_image: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pandas as pd
 from dashboard.display import state
 from dashboard.store_cache import Curve
 from trainer.analysis.stability import stability_table
-from trainer.config import NOT_HYPERPARAMETERS
+from trainer.config import MACHINE_PARAMS, NOT_HYPERPARAMETERS
 
 MAIN_METRIC = "val/dice"
 SPARKLINE_POINTS = 48
@@ -108,7 +108,7 @@ def differing_parameters(runs: pd.DataFrame, at_most: int = 6) -> list[str]:
     found = []
     for column in runs.columns:
         name = column.removeprefix("params.")
-        if column == name or name in NOT_HYPERPARAMETERS:
+        if column == name or name in NOT_HYPERPARAMETERS or name in MACHINE_PARAMS:
             continue
         if runs[column].nunique() > 1:
             found.append(name)

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,10 @@ import pytest
 from PIL import Image
 
 from trainer.config import TrainConfig
+
+# Threads that wait give their core away: beside another busy process training is else ten times
+# slower. It has to be said before torch is loaded, here and in what the tests start.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ROOT = Path(__file__).parent.parent
 
@@ -59,6 +63,23 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_database: Path) -
     shutil.copyfile(new_database, folder / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
     return folder
+
+
+@pytest.fixture(params=["float32-1", "float32-2", "bfloat16-1", "bfloat16-2"])
+def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Be a machine that trains in this type by itself, with so many threads; return the type.
+
+    What a test asserts must hold on every one, whatever the processor that runs it has.
+    """
+    import torch
+
+    dtype, threads = request.param.split("-")
+    monkeypatch.setenv("SEGSCOPE_AUTO_PRECISION", dtype)
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    before = torch.get_num_threads()
+    torch.set_num_threads(int(threads))
+    yield dtype
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ YAML key and the MLflow parameter. Nothing here imports torch.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -15,6 +16,7 @@ import yaml
 from trainer.catalogue import (
     AUGMENTATIONS,
     CLASS_WEIGHTS,
+    EVAL_PRECISIONS,
     GEOMETRIES,
     LAYOUTS,
     LOSSES,
@@ -31,6 +33,9 @@ from trainer.names import check, unknown
 NOT_HYPERPARAMETERS = frozenset(
     {"seed", "experiment", "run_name", "device", "workers", "cache", "cache_limit_gib", "samples"}
 )
+
+# What a run's parameters tell beside its configuration: what it was trained with, and on.
+MACHINE_PARAMS = ("train_dtype", "processor", "threads")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +124,9 @@ class TrainConfig:
     device: str = "auto"
     """Where to train: auto, cpu, cuda or cuda:N."""
     precision: str = "auto"
-    """Arithmetic: float32, bfloat16, or auto for bfloat16 where the hardware has it."""
+    """Arithmetic of training: float32, bfloat16, or auto for bfloat16 where the hardware has it."""
+    eval_precision: str = "float32"
+    """Arithmetic of every score and of the model in use: float32 or bfloat16."""
     samples: int = 6
     """Number of validation images whose prediction is stored at every epoch."""
     experiment: str = "segscope"
@@ -148,6 +155,14 @@ class TrainConfig:
     def replace(self, **changes: Any) -> "TrainConfig":
         """Return a copy with some fields changed; raises ``ValueError`` for an unknown field."""
         return replace(self, **_known_fields(changes))
+
+
+def scored_in(params: Mapping[str, str]) -> str | None:
+    """Return the arithmetic of a run's scores, from its parameters; None where it is not known.
+
+    Runs of before it was recorded have been scored as their machine chose.
+    """
+    return params.get("eval_precision")
 
 
 def from_mapping(values: dict[str, Any], base: TrainConfig | None = None) -> TrainConfig:
@@ -233,6 +248,7 @@ def _check_names(config: TrainConfig) -> None:
     check("class_weights", config.class_weights, CLASS_WEIGHTS)
     check("schedule", config.schedule, SCHEDULES)
     check("precision", config.precision, PRECISIONS)
+    check("eval_precision", config.eval_precision, EVAL_PRECISIONS)
     check("monitor", config.monitor, MONITORS)
     check("cache", config.cache, ["disk", "ram", "off"])
     check("trimap_border", config.trimap_border, ["void", "class"])

@@ -8,20 +8,21 @@ from typing import Any
 
 import torch
 
+from trainer.arithmetic import DTYPES
 from trainer.checkpoints import find_checkpoint, load_optimizer, load_state, load_weights
 from trainer.conclusion import best_of, conclude
-from trainer.config import TrainConfig
+from trainer.config import TrainConfig, scored_in
 from trainer.data.augment import check_augmentation
 from trainer.data.loading import SegmentationData, open_data
 from trainer.data.splits import Split
-from trainer.forward import Forward, choose_device, choose_dtype
+from trainer.forward import Forward, choose_device, choose_dtype, processor_name
 from trainer.loop import OnEpoch, Progression, StopTraining, Training, TrainingFailure, train
 from trainer.losses import build_loss
 from trainer.models import build_model
 from trainer.optimizers import build_optimizer, build_schedule, restore_schedule
 from trainer.progress import Progress
 from trainer.recording import SampleRecorder
-from trainer.tracking import Run, closing, log_file, reopen_run, start_run
+from trainer.tracking import Run, closing, get_run, log_file, reopen_run, start_run
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ def fit(
     data = open_data(config, progress=progress)
     training = _new_training(config, data)
     check_augmentation(config.augment, config.augment_probability, config.image_size)
-    run = start_run(config, parent_run_id=parent_run_id, tags=tags)
+    machine = _machine(training)
+    run = start_run(config, parent_run_id=parent_run_id, tags=tags, machine=machine)
     with run.held():
         return _carry_out(run, config, data, training, on_epoch, shown)
 
@@ -93,7 +95,8 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
         )
         if data.digest != noted["digest"]:
             raise ValueError(f"data: {config.data} has changed since run {run_id}; start a new run")
-        training = _new_training(config, data)
+        recorded = get_run(run_id).data.params
+        training = _new_training(config, data, train_dtype=recorded.get("train_dtype"))
         if checkpoint is not None:
             _restore(training, checkpoint)
         if training.progression.epoch >= config.epochs:
@@ -103,6 +106,13 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
             )
         run.write_text("config.yaml", config.to_yaml())
         run.reopen()
+        run.note_resumed(training.progression.epoch, _machine(training))
+        if training.progression.epoch and scored_in(recorded) is None:
+            logger.warning(
+                "the epochs so far were scored in an arithmetic that was not recorded; "
+                "from here on it is %s",
+                config.eval_precision,
+            )
         logger.info("going on with %s after epoch %d", run.id, training.progression.epoch)
         return _carry_out(run, config, data, training, None, Progress(enabled=progress))
 
@@ -114,7 +124,10 @@ def _still_there(data: str | None, root: str) -> str | None:
     return data
 
 
-def _new_training(config: TrainConfig, data: SegmentationData) -> Training:
+def _new_training(
+    config: TrainConfig, data: SegmentationData, *, train_dtype: str | None = None
+) -> Training:
+    """Return the parts of a run; one that goes on is trained in the type that it was begun in."""
     torch.manual_seed(config.seed)
     weights = data.class_weights(config.class_weights)
     as_tensor = None if weights is None else torch.tensor(weights, dtype=torch.float32)
@@ -133,7 +146,8 @@ def _new_training(config: TrainConfig, data: SegmentationData) -> Training:
         mean=data.mean,
         std=data.std,
         device=device,
-        dtype=choose_dtype(config.precision, device),
+        dtype=choose_dtype(train_dtype or config.precision, device),
+        eval_dtype=DTYPES[config.eval_precision],
     )
     optimizer = build_optimizer(model, config)
     return Training(
@@ -143,6 +157,16 @@ def _new_training(config: TrainConfig, data: SegmentationData) -> Training:
         schedule=build_schedule(optimizer, config),
         progression=Progression(),
     )
+
+
+def _machine(training: Training) -> dict[str, str]:
+    """Return what `trainer.config.MACHINE_PARAMS` names: what the run is trained with, and on."""
+    device = training.forward.device
+    return {
+        "train_dtype": str(training.forward.dtype).removeprefix("torch."),
+        "processor": processor_name(device),
+        "threads": str(torch.get_num_threads()),
+    }
 
 
 def _restore(training: Training, checkpoint: Path) -> None:
@@ -160,6 +184,14 @@ def _note_data(run: Run, data: SegmentationData) -> None:
     run.write_json("split.json", data.split.to_json())
 
 
+def _machine_line(config: TrainConfig, machine: Mapping[str, str]) -> str:
+    threads = f"{machine['threads']} thread{'' if machine['threads'] == '1' else 's'}"
+    return (
+        f"training in {machine['train_dtype']}, scores in {config.eval_precision}, "
+        f"on {machine['processor'] or 'an unnamed processor'}, {threads}"
+    )
+
+
 def _carry_out(
     run: Run,
     config: TrainConfig,
@@ -169,6 +201,7 @@ def _carry_out(
     progress: Progress,
 ) -> FitResult:
     with closing(run) as ending, log_file(run):
+        logger.info(_machine_line(config, _machine(training)))
         _note_data(run, data)
         samples = SampleRecorder(run.folder, data, count=config.samples, seed=config.split_seed)
         try:

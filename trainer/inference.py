@@ -1,6 +1,6 @@
 """Image in, mask out, any size.
 
-This file travels inside every registered model together with `models`, `names` and
+This file travels inside every registered model together with `arithmetic`, `models`, `names` and
 `data.geometry` (see `trainer.registry.SHIPPED`), so it needs torch, numpy, Pillow and safetensors
 alone and imports its neighbours relatively. A model folder is read as JSON and safetensors:
 nothing in it is executed.
@@ -18,8 +18,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from .arithmetic import DTYPES, FLOAT32, Arithmetic
 from .data.geometry import cut, resize_image, round_up, tiles
 from .models import build_model
+from .names import check
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT = 1
@@ -34,19 +36,21 @@ Mask = NDArray[np.uint8]
 class Predictor:
     """A trained model, ready to predict.
 
-    ``folder`` holds ``config.json`` (architecture, classes, size, normalisation) and
-    ``model.safetensors``. Raises ``ValueError`` when one is missing or damaged.
+    ``folder`` holds ``config.json`` (architecture, classes, size, normalisation, arithmetic) and
+    ``model.safetensors``. ``precision`` is what it computes in. Raises ``ValueError`` when a file
+    is missing or damaged.
     """
 
     def __init__(self, folder: Path, *, device: str = "cpu") -> None:
         config = read_model_config(folder)
         self.classes: list[str] = [entry["name"] for entry in config["classes"]]
         self.colours: list[tuple[int, ...]] = [tuple(e["colour"]) for e in config["classes"]]
-        self._device = torch.device(device)
         self._size: tuple[int, int] = (config["image_size"][0], config["image_size"][1])
         self._scales_images = config["geometry"] == "resize"
-        self._mean = torch.tensor(config["mean"]).view(1, 3, 1, 1) * 255
-        self._std = torch.tensor(config["std"]).view(1, 3, 1, 1) * 255
+        self.precision = model_precision(config)
+        self._arithmetic = Arithmetic(
+            mean=config["mean"], std=config["std"], device=torch.device(device)
+        )
         architecture = config["model"]
         model = build_model(architecture["name"], **architecture["settings"])
         try:
@@ -55,7 +59,7 @@ class Predictor:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(f"model: cannot load {folder / WEIGHTS}: {reason}") from error
         self._stride: int = model.stride
-        self._model = model.eval().to(self._device, memory_format=torch.channels_last)
+        self._model = self._arithmetic.place(model.eval())
 
     def predict(self, image: Image) -> Mask:
         """Return the class of each pixel, ``uint8 (height, width)``, of ``uint8`` RGB ``image``."""
@@ -105,12 +109,19 @@ class Predictor:
         return stitched
 
     def _run(self, image: Image) -> Tensor:
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
-        normalised = ((pixels - self._mean) / self._std).to(
-            self._device, memory_format=torch.channels_last
-        )
-        logits: Tensor = self._model(normalised)[0].float()
-        return logits
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+        return self._arithmetic.logits(self._model, pixels, DTYPES[self.precision])[0]
+
+
+def model_precision(config: dict[str, Any]) -> str:
+    """Return the arithmetic that a model folder's ``config.json`` asks for.
+
+    Models of before it was kept have always predicted in ``float32``. Raises ``ValueError`` for
+    one that is unknown.
+    """
+    precision: str = config.get("precision", FLOAT32)
+    check("precision", precision, DTYPES)
+    return precision
 
 
 def read_model_config(folder: Path) -> dict[str, Any]:

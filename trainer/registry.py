@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from trainer.config import TrainConfig, from_yaml
+from trainer.config import TrainConfig, from_yaml, scored_in
 from trainer.tracking import download, get_run, promotions
 from trainer.tracking.models import (
     create_version,
@@ -28,12 +28,14 @@ FORMAT = 1
 SHIPPED = (
     "__init__.py",
     "names.py",
+    "arithmetic.py",
     "inference.py",
     "models/__init__.py",
     "models/unet.py",
     "data/__init__.py",
     "data/geometry.py",
 )
+PRECISION, UNKNOWN = "precision", "unknown"
 SHIPPED_AS = "segscope_model"
 REQUIREMENTS = ("mlflow", "torch", "numpy", "pillow", "safetensors")
 
@@ -54,6 +56,11 @@ class ModelVersion:
         """The address that `resolve_model`, the commands and MLflow take."""
         return f"models:/{self.name}/{self.version}"
 
+    @property
+    def scored_in(self) -> str:
+        """The arithmetic of its recorded scores; ``unknown`` for one of before it was recorded."""
+        return self.tags.get(PRECISION, UNKNOWN)
+
 
 def export_run(run_id: str, folder: Path) -> Path:
     """Write the best checkpoint of a run as a model folder and return it.
@@ -73,8 +80,14 @@ def export_run(run_id: str, folder: Path) -> Path:
     described = json.dumps(_model_config(config, dataset, state["model"]), indent=2)
     (folder / "config.json").write_text(described, encoding="utf-8")
     # Whoever evaluates the model elsewhere must know which images it was trained on.
-    origin = {"run_id": run_id, "root": dataset["root"], "digest": dataset["digest"]}
-    (folder / "origin.json").write_text(json.dumps(origin | {"split": split}), encoding="utf-8")
+    origin = {
+        "run_id": run_id,
+        "root": dataset["root"],
+        "digest": dataset["digest"],
+        "split": split,
+        "scored_in": scored_in(get_run(run_id).data.params),
+    }
+    (folder / "origin.json").write_text(json.dumps(origin), encoding="utf-8")
     return folder
 
 
@@ -97,7 +110,7 @@ def register(run_id: str, name: str, *, alias: str | None = None) -> ModelVersio
             python_model=Path(str(files("trainer") / "pyfunc_model.py")),
             code=_shipped_code(workspace / SHIPPED_AS),
             requirements=[f"{package}=={_public(package)}" for package in REQUIREMENTS],
-            tags=_scores(run.data.metrics),
+            tags=_scores(run.data.metrics) | {PRECISION: scored_in(run.data.params) or UNKNOWN},
             workspace=workspace,
         )
     if alias is not None:
@@ -214,6 +227,7 @@ def _model_config(
         "geometry": config.geometry,
         "mean": dataset["mean"],
         "std": dataset["std"],
+        "precision": config.eval_precision,
     }
 
 

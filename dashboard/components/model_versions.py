@@ -11,7 +11,7 @@ from dashboard import data
 from dashboard.components import navigation, tables
 from dashboard.components.named_choice import choose_named
 from dashboard.display import label, local_time
-from trainer.registry import ModelVersion
+from trainer.registry import UNKNOWN, ModelVersion
 from trainer.store import tracking_uri
 
 VERSION = "version"
@@ -90,11 +90,19 @@ def show_fetching(version: ModelVersion) -> None:
     address = f"models:/{version.name}@{version.aliases[0]}" if version.aliases else version.uri
     st.code(python_lines(address, tracking_uri()), language="python", wrap_lines=True)
     st.caption("Images uint8 (n, height, width, 3) in, class indices uint8 (n, height, width) out.")
+    st.caption(arithmetic(version))
     st.code(commands(address, version.name), language="bash", wrap_lines=True)
     if version.run_id is not None and data.run(version.run_id) is not None:
         with st.container(horizontal=True, gap="medium"):
             navigation.page_link("run", "Its run", run=version.run_id)
             navigation.page_link("run", "Checkpoint and files", run=version.run_id, part="Files")
+
+
+def arithmetic(version: ModelVersion) -> str:
+    """Return a sentence on what the version's scores, and its masks, are computed in."""
+    if version.scored_in == UNKNOWN:
+        return "Predicts in float32; which arithmetic its recorded scores are of is unknown."
+    return f"Predicts in {version.scored_in}, as it was scored."
 
 
 def python_lines(address: str, store: str) -> str:

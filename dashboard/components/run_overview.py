@@ -62,6 +62,8 @@ def show_configuration(row: Any) -> None:
         states.nothing("This run has logged no parameters.")
         return
     changed = run_facts.differences_from_default(params)
+    if said := run_facts.arithmetic(params):
+        st.text(said)
     if changed.empty:
         st.caption("Every parameter has its default.")
     else:

@@ -99,8 +99,9 @@ def chosen_model(versions: dict[str, ModelVersion]) -> ModelVersion:
     version = versions[chosen or ranked[0]]
     aliases = " ".join(f"@{alias}" for alias in version.aliases) or "no alias"
     dice = version.tags.get("best.val_dice")
-    shown = f"{aliases} · best validation Dice {score(float(dice))}" if dice else aliases
-    st.text(shown)
+    if dice:
+        aliases += f" · best validation Dice {score(float(dice))} (in {version.scored_in})"
+    st.text(aliases)
     if version.run_id:
         navigation.page_link("run", "The run it came from", run=version.run_id)
     return version

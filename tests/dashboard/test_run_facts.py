@@ -17,6 +17,21 @@ def test_differences_from_the_defaults_come_in_the_configs_order() -> None:
     assert table.loc["foreign", "default"] == ""
 
 
+def test_the_machine_is_no_difference_in_configuration() -> None:
+    machine = {"train_dtype": "bfloat16", "processor": "X", "threads": "1"}
+    params = TrainConfig().to_params() | machine
+    assert run_facts.differences_from_default(params).empty
+    said = run_facts.arithmetic(params)
+    assert said == "Trained in bfloat16, scored in float32, on X with 1 thread."
+
+
+def test_the_arithmetic_of_before_is_unknown_and_another_programs_is_not_told() -> None:
+    params = TrainConfig().to_params()
+    del params["eval_precision"]
+    assert run_facts.arithmetic(params) == "Scored in an arithmetic that was not recorded."
+    assert run_facts.arithmetic({"lr": "0.1"}) == ""
+
+
 def per_image(classes: list[str]) -> pd.DataFrame:
     rows = [(e, "x", c, 0.1 * e * (n + 1)) for e in (1, 2) for n, c in enumerate(classes)]
     return pd.DataFrame(rows, columns=["epoch", "image", "class", "dice"])

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +38,9 @@ def config_file(tiny: TrainConfig, tmp_path: Path) -> Path:
     return path
 
 
-def test_from_training_to_a_mask(run, store: Path, config_file: Path, cars: Path, tmp_path: Path):  # type: ignore[no-untyped-def]
+def test_from_training_to_a_mask(  # type: ignore[no-untyped-def]
+    run, machine: str, store: Path, config_file: Path, cars: Path, tmp_path: Path
+):
     code, out, err = run("fit", "--config", config_file, "--epochs", "4", "--json")
     result = json.loads(out)
     assert (code, result["status"], result["epochs"]) == (0, "completed", 4)
@@ -61,6 +65,7 @@ def test_from_training_to_a_mask(run, store: Path, config_file: Path, cars: Path
     found = json.loads(out)
     assert set(found["splits"]) == {"train", "val", "test"}
     assert found["splits"]["val"]["dice"] == pytest.approx(result["best"]["val_dice"], abs=1e-9)
+    assert found["precision"] == "float32"
     assert {"dice", "miou", "accuracy", "dice_per_image", "images", "iou"} <= set(found)
     assert 0 <= found["boundary_iou"] <= 1
     low, high = found["intervals"]["dice"]
@@ -75,6 +80,63 @@ def test_from_training_to_a_mask(run, store: Path, config_file: Path, cars: Path
 
     code, out, _ = run("resume", result["run_id"], "--epochs", "5", "--json")
     assert (code, json.loads(out)["epochs"]) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("machine", "precision", "eval_precision"),
+    [
+        ("bfloat16-1", "auto", "float32"),
+        ("float32-2", "auto", "bfloat16"),
+        ("bfloat16-2", "float32", "float32"),
+        ("float32-1", "bfloat16", "float32"),
+        ("float32-1", "bfloat16", "bfloat16"),
+    ],
+    indirect=["machine"],
+)
+def test_a_recorded_score_is_the_score_of_the_model_in_use(  # type: ignore[no-untyped-def]
+    run, machine: str, store: Path, config_file: Path, precision: str, eval_precision: str
+):
+    # In batches of one, as `predict` has them: equal shapes, so that nothing may differ.
+    arguments = ["--precision", precision, "--eval-precision", eval_precision, "--batch-size", "1"]
+    _, out, err = run("fit", "--config", config_file, "--epochs", "2", *arguments, "--json")
+    result = json.loads(out)
+    trained = machine if precision == "auto" else precision
+    assert f"training in {trained}, scores in {eval_precision}, on " in err
+    recorded = find_runs("")[0].data
+    assert recorded.params["train_dtype"] == trained
+    run("register", result["run_id"], "--name", "cars", "--alias", "champion")
+    for model in (result["run_id"], "models:/cars@champion"):
+        _, out, err = run("evaluate", model, "--json")
+        found = json.loads(out)
+        for split, best in (("val", result["best"]["val_dice"]), ("test", None)):
+            expected = recorded.metrics["test/dice"] if best is None else best
+            assert found["splits"][split]["dice"] == pytest.approx(expected, abs=1e-9)
+        assert found["precision"] == eval_precision
+        assert f"masks computed in {eval_precision}\n" in err
+
+
+def test_scores_of_before_are_told_as_of_an_unknown_arithmetic(  # type: ignore[no-untyped-def]
+    run, store: Path, config_file: Path, tmp_path: Path
+):
+    """A run of before its arithmetic was recorded: it has neither parameter nor field."""
+    _, out, _ = run("fit", "--config", config_file, "--epochs", "1", "--json")
+    run_id = json.loads(out)["run_id"]
+    with closing(sqlite3.connect(store / "mlflow.db")) as database:
+        database.execute("DELETE FROM params WHERE key IN ('eval_precision', 'train_dtype')")
+        database.commit()
+    path = Path(find_runs("")[0].info.artifact_uri.removeprefix("file://")) / "config.yaml"
+    path.write_text("".join(x for x in path.open() if "eval_precision" not in x))
+
+    code, out, err = run("evaluate", run_id, "--json")
+    assert (code, json.loads(out)["precision"]) == (0, "float32")
+    assert (
+        "masks computed in float32; which arithmetic its recorded scores are of is unknown" in err
+    )
+    code, _, err = run("resume", run_id, "--epochs", "2")
+    assert code == 0
+    assert "the epochs so far were scored in an arithmetic that was not recorded" in err
+    noted = json.loads((path.parent / "environment.json").read_text())
+    assert [part["after_epoch"] for part in noted["resumed"]] == [1]
 
 
 def test_perfect_masks_of_another_tool_score_one(run, cars: Path, tmp_path: Path):  # type: ignore[no-untyped-def]

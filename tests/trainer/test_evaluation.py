@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from trainer.data.collection import VOID
 from trainer.data.loading import Batch
 from trainer.evaluation import Evaluation, evaluate, write_confusion
-from trainer.forward import Forward, choose_device, choose_dtype
+from trainer.forward import Forward, choose_device, choose_dtype, processor_name
 from trainer.losses import build_loss
 from trainer.scores import counts, dice, image_scores, iou, summary
 
@@ -244,18 +244,21 @@ def test_images_are_normalised_on_the_way() -> None:
     assert loss.item() == pytest.approx(math.log1p(math.exp(-2)))
 
 
+class OneLayer(nn.Module):
+    """A convolution that remembers what it was computed in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 1, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.conv(images)
+        self.dtype = logits.dtype
+        return logits
+
+
 def test_bfloat16_computes_logits_and_leaves_the_loss_alone() -> None:
-    class Layer(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv = nn.Conv2d(3, 1, 1)
-
-        def forward(self, images: Tensor) -> Tensor:
-            logits: Tensor = self.conv(images)
-            self.dtype = logits.dtype
-            return logits
-
-    model = Layer()
+    model = OneLayer()
     forward = Forward(
         model,
         build_loss("bce", 2),
@@ -264,6 +267,7 @@ def test_bfloat16_computes_logits_and_leaves_the_loss_alone() -> None:
         device=torch.device("cpu"),
         dtype=torch.bfloat16,
     )
+    model.train()
     images = torch.zeros((1, 3, 2, 2), dtype=torch.uint8)
     logits, loss, _ = forward(
         Batch(images, torch.ones((1, 2, 2), dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
@@ -285,4 +289,71 @@ def test_devices_and_precisions_by_name() -> None:
     assert choose_device("auto").type in ("cpu", "cuda")
     assert choose_dtype("float32", cpu) == torch.float32
     assert choose_dtype("bfloat16", cpu) == torch.bfloat16
-    assert choose_dtype("auto", cpu) in (torch.float32, torch.bfloat16)
+
+
+FLAGS = {
+    "none": ("flags\t\t: fpu sse2 avx2 avx512f\n", torch.float32),
+    "avx512": ("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 amx_int8\n", torch.bfloat16),
+    "amx": ("model name\t: X\nflags\t: fpu amx_bf16\n", torch.bfloat16),
+    "arm": ("Features\t: fp asimd bf16\n", torch.bfloat16),
+    "a part of a name": ("flags\t: notbf16 avx512_bf16x\n", torch.float32),
+    "flags of something else": ("vmx flags\t: bf16\n", torch.float32),
+    "nothing": ("", torch.float32),
+}
+
+
+@pytest.mark.parametrize("flags", FLAGS)
+def test_auto_is_what_the_processor_says_that_it_computes(
+    flags: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text, expected = FLAGS[flags]
+    (tmp_path / "cpuinfo").write_text(text)
+    monkeypatch.setattr("trainer.forward.CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.delenv("SEGSCOPE_AUTO_PRECISION", raising=False)
+    assert choose_dtype("auto", torch.device("cpu")) == expected
+    # What somebody says stands above what is there, both ways.
+    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        assert choose_dtype(name, torch.device("cpu")) == dtype
+        monkeypatch.setenv("SEGSCOPE_AUTO_PRECISION", name)
+        assert choose_dtype("auto", torch.device("cpu")) == dtype
+
+
+def test_a_system_without_that_file_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.forward.CPU_INFO", Path("nowhere"))
+    monkeypatch.delenv("SEGSCOPE_AUTO_PRECISION", raising=False)
+    assert choose_dtype("auto", torch.device("cpu")) == torch.float32
+    assert processor_name(torch.device("cpu"))
+
+
+def test_an_unknown_meaning_of_auto_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGSCOPE_AUTO_PRECISION", "float8")
+    with pytest.raises(ValueError, match=r"SEGSCOPE_AUTO_PRECISION 'float8'.*known: bfloat16"):
+        choose_dtype("auto", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("scored", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("trained", [torch.float32, torch.bfloat16])
+def test_scores_are_of_one_arithmetic_whatever_it_trains_in(
+    trained: torch.dtype, scored: torch.dtype
+) -> None:
+    model = OneLayer()
+    forward = Forward(
+        model,
+        build_loss("bce", 2),
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+        device=torch.device("cpu"),
+        dtype=trained,
+        eval_dtype=scored,
+    )
+    batch = Batch(
+        torch.zeros((1, 3, 2, 2), dtype=torch.uint8),
+        torch.ones((1, 2, 2), dtype=torch.uint8),
+        torch.zeros(1, dtype=torch.int64),
+    )
+    forward(batch)
+    assert model.dtype == trained
+    evaluate(forward, [batch], images=["a"], classes=["background", "car"])
+    assert model.dtype == scored
+    forward(batch)
+    assert model.dtype == trained

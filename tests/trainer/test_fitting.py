@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import albumentations
 import numpy as np
 import pytest
+import torch
 
-from trainer.config import TrainConfig
+from trainer.config import MACHINE_PARAMS, TrainConfig
 from trainer.fitting import StopTraining, fit, resume
 from trainer.per_image import read_parts
 from trainer.samples import read_predictions, read_samples, read_worst, sampled_epochs
@@ -39,7 +41,10 @@ def test_a_run_keeps_everything_of_the_store_contract(tiny: TrainConfig, store: 
     result = fit(tiny, progress=False)
     run = get_run(result.run_id)
     assert (result.outcome, result.epochs, run.info.status) == ("completed", 3, "FINISHED")
-    assert run.data.params == tiny.to_params()
+    machine = {name: run.data.params[name] for name in MACHINE_PARAMS}
+    assert run.data.params == tiny.to_params() | machine
+    assert machine["train_dtype"] in ("float32", "bfloat16")
+    assert machine["threads"] == str(torch.get_num_threads())
     history = histories([result.run_id], sorted(PER_EPOCH))
     assert set(history["metric"].astype(str)) == PER_EPOCH
     assert all(sorted(part["step"]) == [1, 2, 3] for _, part in history.groupby("metric"))
@@ -65,7 +70,7 @@ def test_it_learns_and_says_so(tiny: TrainConfig, store: Path) -> None:
     assert result.best["val_dice"] > 0.9
 
 
-def test_per_image_parts_add_up_to_the_metric(tiny: TrainConfig, store: Path) -> None:
+def test_per_image_parts_add_up_to_the_metric(tiny: TrainConfig, store: Path, machine: str) -> None:
     result = fit(tiny, progress=False)
     rows = read_parts(folder_of(result.run_id) / "evaluation/per_image", [2])
     car = rows[rows["class"] == "car"]
@@ -96,7 +101,7 @@ def test_samples_are_the_same_images_at_every_epoch(tiny: TrainConfig, store: Pa
     assert list(worst.names) == list(of_car["image"])[: len(scores)]
 
 
-def test_repeating_a_seed_repeats_the_run(tiny: TrainConfig, store: Path) -> None:
+def test_repeating_a_seed_repeats_the_run(tiny: TrainConfig, store: Path, machine: str) -> None:
     first, second = (fit(tiny, progress=False) for _ in range(2))
     other = fit(tiny.replace(seed=1), progress=False)
     curves = {
@@ -109,7 +114,9 @@ def test_repeating_a_seed_repeats_the_run(tiny: TrainConfig, store: Path) -> Non
     assert curves[first.run_id] != curves[other.run_id]
 
 
-def test_a_stopped_run_resumes_to_the_same_weights(tiny: TrainConfig, store: Path) -> None:
+def test_a_stopped_run_resumes_to_the_same_weights(
+    tiny: TrainConfig, store: Path, machine: str
+) -> None:
     whole = fit(tiny, progress=False)
 
     def interrupt(epoch: int, metrics: object) -> None:
@@ -129,6 +136,22 @@ def test_a_stopped_run_resumes_to_the_same_weights(tiny: TrainConfig, store: Pat
     assert weights[0] == weights[1]
     assert result.best == whole.best
     assert result.stability == whole.stability
+
+
+def test_a_run_goes_on_in_the_type_that_it_was_begun_in(
+    tiny: TrainConfig, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(epoch: int, metrics: Mapping[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("SEGSCOPE_AUTO_PRECISION", "bfloat16")
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny.replace(epochs=2), on_epoch=interrupt, progress=False)
+    monkeypatch.setenv("SEGSCOPE_AUTO_PRECISION", "float32")
+    (run,) = find_runs("")
+    resume(run.info.run_id, progress=False)
+    noted = json.loads((folder_of(run.info.run_id) / "environment.json").read_text())
+    assert noted["train_dtype"] == noted["resumed"][0]["train_dtype"] == "bfloat16"
 
 
 def test_a_finished_run_takes_more_epochs_only_when_told(tiny: TrainConfig, store: Path) -> None:
@@ -257,7 +280,9 @@ def test_a_killed_process_leaves_a_run_that_resumes(tiny: TrainConfig, store: Pa
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 120
-        while not list(store.rglob("epoch-0003.parquet")):
+        # Down one path: a search through all folders would meet those that come and go.
+        third = "artifacts/*/*/artifacts/evaluation/per_image/epoch-0003.parquet"
+        while not list(store.glob(third)):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -1,6 +1,7 @@
 """``trainer evaluate``: how a model, or a folder of masks, does on a data set."""
 
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,24 +60,38 @@ def evaluate(args: list[str]) -> int:
         names.check("split", command.split, PARTS)
     if command.out is not None:
         check_folder("out", command.out)
+    from trainer.registry import resolve_model
+
     with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
-        found = _assess(command, Path(scratch))
+        folder = None if command.model is None else resolve_model(command.model, Path(scratch))
+        precision = None if folder is None else _precision(folder)
+        found = _assess(command, folder)
     if command.out is not None:
         for assessment in found:
             assessment.write(command.out)
     if command.json:
-        print_json(_as_json(found))
+        print_json(_as_json(found) | ({"precision": precision} if precision else {}))
     else:
         _print(found)
     return DONE
 
 
-def _assess(command: Evaluate, scratch: Path) -> list["Assessment"]:
+def _precision(folder: Path) -> str:
+    """Return what the model computes in; tell it, and whether its own scores are of the same."""
+    from trainer.inference import model_precision, read_model_config
+
+    precision = model_precision(read_model_config(folder))
+    origin = _origin(folder)
+    known = not origin or origin.get("scored_in") == precision
+    other = "" if known else "; which arithmetic its recorded scores are of is unknown"
+    print(f"masks computed in {precision}{other}", file=sys.stderr)
+    return precision
+
+
+def _assess(command: Evaluate, folder: Path | None) -> list["Assessment"]:
     from trainer.assessment import assess, masks_in_folder, masks_of_model
     from trainer.forward import choose_device
-    from trainer.registry import resolve_model
 
-    folder = None if command.model is None else resolve_model(command.model, scratch)
     collection = _collection(command, folder)
     parts = _parts(command, collection, folder)
     if folder is not None:

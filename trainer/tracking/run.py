@@ -110,6 +110,13 @@ class Run:
         client().update_run(self.id, status="RUNNING")
         self.set_tags({"segscope.outcome": "", "segscope.reason": ""})
 
+    def note_resumed(self, epoch: int, machine: Mapping[str, str]) -> None:
+        """Add to ``environment.json`` that, and with what, the run goes on after ``epoch``."""
+        noted = self.read_json("environment.json")
+        again = {"after_epoch": epoch, **environment(), **machine}
+        noted.setdefault("resumed", []).append(again)
+        self.write_json("environment.json", noted)
+
     def publish(self) -> None:
         """Copy what is new or changed in the folder into a remote store; nothing on a local one."""
         if not self.is_remote:
@@ -152,9 +159,11 @@ def start_run(
     *,
     parent_run_id: str | None = None,
     tags: Mapping[str, str] | None = None,
+    machine: Mapping[str, str] | None = None,
 ) -> Run:
     """Create a run of ``config`` in its experiment, with its parameters, tags and environment.
 
+    ``machine`` holds `trainer.config.MACHINE_PARAMS`: what it is trained with, and on.
     Raises ``ValueError`` when the store cannot be reached.
     """
     name = config.run_name or _default_name(config)
@@ -171,11 +180,12 @@ def start_run(
     if parent_run_id is not None:
         all_tags[MLFLOW_PARENT_RUN_ID] = parent_run_id
     created = client().create_run(experiment_id(config.experiment), tags=all_tags, run_name=name)
-    params = [Param(key, value) for key, value in config.to_params().items()]
+    machine = machine or {}
+    params = [Param(key, value) for key, value in {**config.to_params(), **machine}.items()]
     client().log_batch(created.info.run_id, params=params)
     run = Run(created.info.run_id, created.info.artifact_uri)
     run.write_text("config.yaml", config.to_yaml())
-    run.write_json("environment.json", environment())
+    run.write_json("environment.json", {**environment(), **machine})
     return run
 
 
