@@ -28,15 +28,19 @@ class Arithmetic:
         self._std = torch.tensor(std, device=device).view(1, 3, 1, 1) * 255
 
     def place(self, network: nn.Module) -> nn.Module:
-        """Return the network on the device, laid out as `logits` wants it."""
+        """Return the network on the device, laid out as `outputs` wants it."""
         # Channels-last is what the convolution kernels want: 1.1 to 1.3 times as fast on a CPU.
         placed: nn.Module = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return placed
 
-    def logits(self, network: nn.Module, images: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return ``float32`` logits of ``uint8 (batch, 3, height, width)`` images."""
+    def outputs(self, network: nn.Module, images: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        """Return ``float32`` logits of ``uint8 (batch, 3, height, width)`` images.
+
+        The network's own come first; a network that is training may give auxiliary ones after
+        them, which it wants to be learnt from too.
+        """
         images = images.to(self.device, non_blocking=True, memory_format=torch.channels_last)
         normalised = (images.float() - self._mean) / self._std
         with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
-            logits: Tensor = network(normalised)
-        return logits.float()
+            given = network(normalised)
+        return tuple(each.float() for each in (given if isinstance(given, tuple) else (given,)))

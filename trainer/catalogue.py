@@ -18,9 +18,9 @@ OPTIMIZERS = {
 }
 
 SCHEDULES = {
-    "constant": "trainer.optimizers:constant",
-    "cosine": "trainer.optimizers:cosine",
-    "plateau": "trainer.optimizers:plateau",
+    "constant": "trainer.schedules:constant",
+    "cosine": "trainer.schedules:cosine",
+    "plateau": "trainer.schedules:plateau",
 }
 
 # Tried in this order, from the most particular to the general.

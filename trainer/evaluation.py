@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from trainer.boundary import boundary_confusion
 from trainer.data.loading import Batch
-from trainer.forward import SMALLEST_WEIGHT, Forward
+from trainer.forward import Forward
+from trainer.losses import mean_loss
 from trainer.metrics import confusion_per_image, predicted_classes
 from trainer.scores import Counts, counts, image_scores, iou, nanmean, summary
 
@@ -74,12 +75,12 @@ def evaluate(
     kept: dict[int, np.ndarray] = {}
     lowest = _Lowest(keep_worst)
     bands = np.zeros((len(images), 3, len(classes)), np.int64)
-    passed: list[tuple[Tensor, Tensor]] = []
+    sums: list[Tensor] = []
     with _evaluating(forward.model):
         for batch in batches:
-            logits, loss, weight = forward(batch)
-            passed.append((loss, weight))
-            predicted = predicted_classes(logits)
+            passed = forward(batch)
+            sums.append(passed.sums)
+            predicted = predicted_classes(passed.logits)
             targets = batch.targets.to(predicted.device)
             counted = confusion_per_image(predicted, targets, len(classes)).cpu().numpy()
             indices = batch.indices.tolist()
@@ -97,20 +98,19 @@ def evaluate(
         images=tuple(images),
         classes=tuple(classes),
         confusion=confusion,
-        loss=mean_loss(passed),
+        loss=split_loss(sums),
         predictions=kept | lowest.maps,
         worst=lowest.indices,
         boundary=bands if boundary else None,
     )
 
 
-def mean_loss(batches: Sequence[tuple[Tensor, Tensor]]) -> float:
-    """Return the mean of the losses of batches, each with its weight; NaN without any batch."""
+def split_loss(batches: Sequence[Tensor]) -> float:
+    """Return the loss of a split from the sums of its batches; NaN without any batch."""
     if not batches:
         return math.nan
     # One copy from the device, and sums in float64.
-    losses, weights = torch.stack([torch.stack(pair) for pair in batches]).double().cpu().T
-    return float((losses * weights).sum() / weights.sum().clamp(min=SMALLEST_WEIGHT))
+    return mean_loss(torch.stack(list(batches)).cpu().double().sum(dim=0)).item()
 
 
 def write_confusion(run_folder: Path, split: str, epoch: int, evaluation: Evaluation) -> None:

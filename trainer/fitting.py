@@ -19,9 +19,10 @@ from trainer.forward import Forward, choose_device, choose_dtype, processor_name
 from trainer.loop import OnEpoch, Progression, StopTraining, Training, TrainingFailure, train
 from trainer.losses import build_loss
 from trainer.models import build_model
-from trainer.optimizers import build_optimizer, build_schedule, restore_schedule
+from trainer.optimizers import build_optimizer
 from trainer.progress import Progress
 from trainer.recording import SampleRecorder
+from trainer.schedules import build_schedule
 from trainer.tracking import Run, closing, get_run, log_file, reopen_run, start_run
 
 logger = logging.getLogger(__name__)
@@ -173,7 +174,7 @@ def _restore(training: Training, checkpoint: Path) -> None:
     state = load_state(checkpoint)
     load_weights(checkpoint, training.forward.model)
     load_optimizer(checkpoint, training.optimizer)
-    restore_schedule(training.schedule, state["schedule"])
+    training.schedule.restore(state["schedule"])
     for name, value in state["progression"].items():
         setattr(training.progression, name, value)
 

@@ -12,22 +12,21 @@ from torch import Tensor, nn
 from trainer.arithmetic import DTYPES, Arithmetic
 from trainer.catalogue import PRECISIONS
 from trainer.data.loading import Batch
+from trainer.losses import mean_loss
 from trainer.names import check
 
 CPU_INFO = Path("/proc/cpuinfo")
 AUTO_VARIABLE = "SEGSCOPE_AUTO_PRECISION"
-# Where every pixel is void the sum of losses is 0, and so is their mean.
-SMALLEST_WEIGHT = 1e-12
 
 
 class Passed(NamedTuple):
-    """What a batch gave: logits ``(batch, channels, height, width)`` and two scalars."""
+    """What a batch gave: logits ``(batch, channels, height, width)`` and its loss."""
 
     logits: Tensor
     loss: Tensor
-    """The mean over the batch, to learn from."""
-    weight: Tensor
-    """What that mean counts in one over several batches: the sum of its pixels' weights."""
+    """A scalar to learn from: the batch's mean, and that of the auxiliary logits beside it."""
+    sums: Tensor
+    """What the batch adds to the loss of a split: `trainer.losses.LossPerImage.sums`, detached."""
 
 
 class Forward:
@@ -54,15 +53,20 @@ class Forward:
         self._eval_dtype = eval_dtype
         self._arithmetic = Arithmetic(mean=mean, std=std, device=device)
         self.model = self._arithmetic.place(model)
+        self._auxiliary_weight = float(getattr(model, "auxiliary_weight", 0))
         self.loss = loss.to(device)
 
     def __call__(self, batch: Batch) -> Passed:
         """Return logits and loss of a batch, ``float32`` both."""
         dtype = self.dtype if self.model.training else self._eval_dtype
-        logits = self._arithmetic.logits(self.model, batch.images, dtype)
+        logits, *auxiliary = self._arithmetic.outputs(self.model, batch.images, dtype)
         targets = batch.targets.to(self.device, non_blocking=True)
-        total, weight = self.loss(logits, targets)
-        return Passed(logits, total / weight.clamp(min=SMALLEST_WEIGHT), weight)
+        sums: Tensor = self.loss(logits, targets).sums()
+        loss = mean_loss(sums)
+        for others in auxiliary:
+            aside = mean_loss(self.loss(others, targets).sums())
+            loss = loss + self._auxiliary_weight * aside
+        return Passed(logits, loss, sums.detach())
 
 
 def choose_device(name: str) -> torch.device:

@@ -110,7 +110,7 @@ class Predictor:
 
     def _run(self, image: Image) -> Tensor:
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
-        return self._arithmetic.logits(self._model, pixels, DTYPES[self.precision])[0]
+        return self._arithmetic.outputs(self._model, pixels, DTYPES[self.precision])[0][0]
 
 
 def model_precision(config: dict[str, Any]) -> str:

@@ -12,20 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.checkpoints import copy_checkpoint, save_checkpoint
 from trainer.config import TrainConfig
 from trainer.data.loading import Batch, SegmentationData
-from trainer.evaluation import evaluate, mean_loss, write_confusion
+from trainer.evaluation import evaluate, split_loss, write_confusion
 from trainer.forward import Forward
 from trainer.memory import peak_memory_mib
 from trainer.metrics import confusion_per_image, predicted_classes
-from trainer.optimizers import advance
 from trainer.per_image import FOLDER as PER_IMAGE
 from trainer.per_image import write_part
 from trainer.progress import Progress
 from trainer.recording import SampleRecorder
+from trainer.schedules import Schedule
 from trainer.scores import summary
 
 logger = logging.getLogger(__name__)
@@ -115,21 +114,16 @@ class Training:
     architecture: dict[str, Any]
     forward: Forward
     optimizer: Optimizer
-    schedule: LRScheduler
+    schedule: Schedule
     progression: Progression
 
     def state(self, config: TrainConfig) -> dict[str, Any]:
         """Return the JSON part of a checkpoint."""
-        schedule = {
-            k: v
-            for k, v in self.schedule.state_dict().items()
-            if isinstance(v, int | float | str | bool | list | type(None))
-        }
         return {
             "config": config.to_params(),
             "model": self.architecture,
             "progression": vars(self.progression),
-            "schedule": schedule,
+            "schedule": self.schedule.state(),
         }
 
 
@@ -175,7 +169,7 @@ def train(
         # Weights that the epoch's last steps spoilt show here first; no checkpoint may hold them.
         _fail_unless_finite("val/loss", metrics, epoch, training, run)
         best = training.progression.update(epoch, metrics, config)
-        advance(training.schedule, metrics[config.monitor])
+        training.schedule.after_epoch(metrics[config.monitor])
         write_part(
             run.folder / PER_IMAGE,
             epoch=epoch,
@@ -211,7 +205,7 @@ def train_epoch(
     forward, model = training.forward, training.forward.model
     parameters = list(model.parameters())
     clip = config.gradient_clip or math.inf
-    passed: list[tuple[Tensor, Tensor]] = []
+    sums: list[Tensor] = []
     norms: list[Tensor] = []
     confusion = torch.zeros(
         data.num_classes, data.num_classes, dtype=torch.int64, device=forward.device
@@ -229,20 +223,21 @@ def train_epoch(
         pin_memory=forward.device.type == "cuda",
     )
     for batch in progress.watch(batches, f"epoch {epoch}/{config.epochs}"):
-        logits, loss, weight = forward(batch)
+        passed = forward(batch)
         training.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        passed.loss.backward()  # type: ignore[no-untyped-call]
         norms.append(torch.nn.utils.clip_grad_norm_(parameters, clip))
         training.optimizer.step()
-        passed.append((loss.detach(), weight))
+        training.schedule.after_step()
+        sums.append(passed.sums)
         with torch.no_grad():
-            predicted = predicted_classes(logits)
+            predicted = predicted_classes(passed.logits)
             targets = batch.targets.to(forward.device)
             confusion += confusion_per_image(predicted, targets, data.num_classes).sum(dim=0)
     scores = summary(confusion.cpu().numpy()[np.newaxis])
     norm = torch.stack(norms)
     learned = {
-        "train/loss": mean_loss(passed),
+        "train/loss": split_loss(sums),
         "train/dice": scores["dice"],
         "train/miou": scores["miou"],
         "train/grad_norm": norm.mean().item(),

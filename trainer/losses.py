@@ -1,11 +1,11 @@
 """Losses over logits; void pixels never count.
 
 A loss is a module called with logits ``(batch, channels, height, width)`` and targets
-``(batch, height, width)`` of class indices with `VOID`, which returns two scalars: the weighted sum
-of the labelled pixels' losses, and the sum of their weights. One by the other is the mean to learn
-from; summed over batches first, it is the mean of a whole split, however it was cut into batches.
-A loss says by `out_channels` how many channels it wants the network to have.
+``(batch, height, width)`` of class indices with `VOID`, which returns `LossPerImage`. It says by
+`out_channels` how many channels it wants the network to have.
 """
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,33 @@ from torch import Tensor, nn
 from trainer.catalogue import LOSSES
 from trainer.data.collection import VOID
 from trainer.names import load
+
+# Where every pixel is void the sum of losses is 0, and so is their mean.
+SMALLEST_WEIGHT = 1e-12
+
+
+class LossPerImage(NamedTuple):
+    """What each image adds to a loss, and how much it counts; ``(batch, terms)`` both.
+
+    A loss over pixels has one term, a sum of losses one for each. A cross-entropy gives the sum
+    over the labelled pixels and the sum of their weights, a loss of whole images its value and 1.
+    Added up over images first, then divided (`mean_loss`), that is the mean of a batch, of a
+    split however it was cut into batches, and of a batch that several devices share.
+    """
+
+    value: Tensor
+    weight: Tensor
+
+    def sums(self) -> Tensor:
+        """Return both added up over the images, ``(2, terms)``."""
+        return torch.stack([self.value.sum(dim=0), self.weight.sum(dim=0)])
+
+
+def mean_loss(sums: Tensor) -> Tensor:
+    """Return the scalar loss of `LossPerImage.sums`, or of several of them added up."""
+    value, weight = sums
+    mean: Tensor = (value / weight.clamp(min=SMALLEST_WEIGHT)).sum()
+    return mean
 
 
 class BinaryCrossEntropy(nn.Module):
@@ -30,16 +57,16 @@ class BinaryCrossEntropy(nn.Module):
         self.out_channels = 1
         self.register_buffer("class_weights", class_weights, persistent=False)
 
-    def forward(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, logits: Tensor, target: Tensor) -> LossPerImage:
         labelled = target != VOID
         foreground = (target == 1).to(logits.dtype)
         weight = labelled.to(logits.dtype)
         if self.class_weights is not None:
             weight = weight * torch.lerp(self.class_weights[0], self.class_weights[1], foreground)
-        total = F.binary_cross_entropy_with_logits(
-            logits[:, 0], foreground, weight=weight, reduction="sum"
+        losses = F.binary_cross_entropy_with_logits(
+            logits[:, 0], foreground, weight=weight, reduction="none"
         )
-        return total, weight.sum()
+        return _over_pixels(losses, weight)
 
 
 class CrossEntropy(nn.Module):
@@ -52,16 +79,22 @@ class CrossEntropy(nn.Module):
         self.out_channels = num_classes
         self.register_buffer("class_weights", class_weights, persistent=False)
 
-    def forward(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, logits: Tensor, target: Tensor) -> LossPerImage:
         target = target.long()
-        total = F.cross_entropy(
-            logits, target, weight=self.class_weights, ignore_index=VOID, reduction="sum"
+        losses = F.cross_entropy(
+            logits, target, weight=self.class_weights, ignore_index=VOID, reduction="none"
         )
         # Multiplied, not chosen: a choice of pixels would make the processor wait for a GPU.
         weight = (target != VOID).to(logits.dtype)
         if self.class_weights is not None:
             weight = weight * self.class_weights[target.clamp(max=self.out_channels - 1)]
-        return total, weight.sum()
+        return _over_pixels(losses, weight)
+
+
+def _over_pixels(losses: Tensor, weight: Tensor) -> LossPerImage:
+    return LossPerImage(
+        losses.flatten(1).sum(1, keepdim=True), weight.flatten(1).sum(1, keepdim=True)
+    )
 
 
 def build_loss(name: str, num_classes: int, class_weights: Tensor | None = None) -> nn.Module:

@@ -15,7 +15,7 @@ from trainer.data.collection import VOID
 from trainer.data.loading import Batch
 from trainer.evaluation import Evaluation, evaluate, write_confusion
 from trainer.forward import Forward, choose_device, choose_dtype, processor_name
-from trainer.losses import build_loss
+from trainer.losses import build_loss, mean_loss
 from trainer.scores import counts, dice, image_scores, iou, summary
 
 
@@ -329,6 +329,34 @@ def test_an_unknown_meaning_of_auto_names_the_variable(monkeypatch: pytest.Monke
     monkeypatch.setenv("SEGSCOPE_AUTO_PRECISION", "float8")
     with pytest.raises(ValueError, match=r"SEGSCOPE_AUTO_PRECISION 'float8'.*known: bfloat16"):
         choose_dtype("auto", torch.device("cpu"))
+
+
+def test_auxiliary_logits_are_learnt_from_and_do_not_count_in_the_loss_that_is_told() -> None:
+    class Deep(OneLayer):
+        auxiliary_weight = 0.4
+
+        def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:  # type: ignore[override]
+            logits = super().forward(images)
+            return (logits, logits + 1, logits - 2) if self.training else logits
+
+    model = Deep()
+    forward = Forward(
+        model,
+        build_loss("bce", 2),
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+    )
+    images, targets = torch.zeros((1, 3, 2, 2), dtype=torch.uint8), torch.ones((1, 2, 2))
+    batch = Batch(images, targets.to(torch.uint8), torch.zeros(1, dtype=torch.int64))
+    logit = model.conv.bias.item()  # type: ignore[union-attr]
+    own, first, second = (math.log1p(math.exp(-x)) for x in (logit, logit + 1, logit - 2))
+    learnt = forward(batch)
+    assert learnt.loss.item() == pytest.approx(own + 0.4 * (first + second), rel=1e-5)
+    assert mean_loss(learnt.sums).item() == pytest.approx(own, rel=1e-5)
+    model.eval()
+    assert forward(batch).loss.item() == pytest.approx(own, rel=1e-5)
 
 
 @pytest.mark.parametrize("scored", [torch.float32, torch.bfloat16])

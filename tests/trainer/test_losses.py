@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.data.collection import VOID
-from trainer.losses import BinaryCrossEntropy, CrossEntropy, build_loss
+from trainer.losses import BinaryCrossEntropy, CrossEntropy, LossPerImage, build_loss, mean_loss
 
 WEIGHTS = [None, (0.25, 0.75), (0.001, 0.002)]
 
@@ -23,9 +23,7 @@ def batch(channels: int, *, void: float = 0.2, seed: int = 0) -> tuple[Tensor, T
 
 
 def mean(loss: nn.Module, logits: Tensor, target: Tensor) -> Tensor:
-    total, weight = loss(logits, target)
-    found: Tensor = total / weight.clamp(min=1e-12)
-    return found
+    return mean_loss(loss(logits, target).sums())
 
 
 def tensor(weights: tuple[float, ...] | None) -> Tensor | None:
@@ -132,9 +130,29 @@ def test_sums_of_parts_are_the_sums_of_the_whole(
     logits, target = batch(channels)
     target[0] = VOID
     loss = build_loss(name, classes, torch.linspace(0.1, 1, classes) if weighted else None)
+    whole = loss(logits, target)
+    assert [tuple(part.shape) for part in whole] == [(3, 1), (3, 1)]
     parts = [loss(logits[i : i + 1], target[i : i + 1]) for i in range(3)]
-    for whole, of_parts in zip(loss(logits, target), zip(*parts, strict=True), strict=True):
-        assert whole.item() == pytest.approx(sum(part.item() for part in of_parts), rel=1e-5)
+    torch.testing.assert_close(torch.cat([part.value for part in parts]), whole.value)
+    torch.testing.assert_close(sum(part.sums() for part in parts), whole.sums())
+
+
+def test_a_weighted_sum_of_losses_is_a_loss_however_a_split_is_cut() -> None:
+    """One term over pixels, one over images: void makes images count unequally in the first."""
+
+    class Sum(nn.Module):
+        def forward(self, logits: Tensor, target: Tensor) -> LossPerImage:
+            pixels = BinaryCrossEntropy(2)(logits, target)
+            images = logits.flatten(1).square().mean(1, keepdim=True)
+            value = torch.cat([0.5 * pixels.value, 2 * images], dim=1)
+            return LossPerImage(value, torch.cat([pixels.weight, torch.ones_like(images)], dim=1))
+
+    logits, target = batch(1)
+    target[0, :6] = VOID
+    expected = 0.5 * mean(BinaryCrossEntropy(2), logits, target) + 2 * logits.square().mean()
+    assert mean(Sum(), logits, target).item() == pytest.approx(expected.item(), rel=1e-5)
+    parts = Sum()(logits[:1], target[:1]).sums() + Sum()(logits[1:], target[1:]).sums()
+    assert mean_loss(parts).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize(("name", "channels", "classes"), CASES)
