@@ -150,6 +150,9 @@ class TrainConfig:
     def seed_group(self) -> str:
         """Return the hash that all repeats of this configuration with other seeds share."""
         essence = {k: v for k, v in asdict(self).items() if k not in NOT_HYPERPARAMETERS}
+        # A field that came later counts where it is not what all runs of before it had.
+        if essence["eval_precision"] == "float32":
+            del essence["eval_precision"]
         return hashlib.sha256(json.dumps(essence, sort_keys=True).encode()).hexdigest()[:12]
 
     def replace(self, **changes: Any) -> "TrainConfig":
