@@ -16,12 +16,12 @@ from trainer.data.augment import check_augmentation
 from trainer.data.loading import SegmentationData, open_data
 from trainer.data.splits import Split
 from trainer.forward import Forward, choose_device, choose_dtype, processor_name
-from trainer.loop import OnEpoch, Progression, StopTraining, Training, TrainingFailure, train
+from trainer.loop import Progression, StopTraining, Training, TrainingFailure, train
 from trainer.losses import build_loss
 from trainer.models import build_model
 from trainer.optimizers import build_optimizer
 from trainer.progress import Progress
-from trainer.recording import SampleRecorder
+from trainer.recording import OnEpoch, Recorder
 from trainer.schedules import build_schedule
 from trainer.tracking import Run, closing, get_run, log_file, reopen_run, start_run
 
@@ -204,11 +204,9 @@ def _carry_out(
     with closing(run) as ending, log_file(run):
         logger.info(_machine_line(config, _machine(training)))
         _note_data(run, data)
-        samples = SampleRecorder(run.folder, data, count=config.samples, seed=config.split_seed)
+        recorder = Recorder(run, data, config, on_epoch=on_epoch)
         try:
-            ending.outcome = train(
-                training, data, config, run, samples=samples, on_epoch=on_epoch, progress=progress
-            )
+            ending.outcome = train(training, data, config, recorder, progress)
         except StopTraining as stop:
             ending.outcome, ending.reason = stop.outcome, stop.reason
         except TrainingFailure as failure:

@@ -1,12 +1,12 @@
 """The training loop, from the first epoch to the last."""
 
-import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,18 +16,14 @@ from torch.optim import Optimizer
 from trainer.checkpoints import copy_checkpoint, save_checkpoint
 from trainer.config import TrainConfig
 from trainer.data.loading import Batch, SegmentationData
-from trainer.evaluation import evaluate, split_loss, write_confusion
+from trainer.evaluation import evaluate, split_loss
 from trainer.forward import Forward
 from trainer.memory import peak_memory_mib
 from trainer.metrics import confusion_per_image, predicted_classes
-from trainer.per_image import FOLDER as PER_IMAGE
-from trainer.per_image import write_part
 from trainer.progress import Progress
-from trainer.recording import SampleRecorder
+from trainer.recording import Recorder, RunFolder
 from trainer.schedules import Schedule
 from trainer.scores import summary
-
-logger = logging.getLogger(__name__)
 
 # The curves that the statistics and diagnoses at the end of a run are made from.
 HISTORY = (
@@ -40,16 +36,6 @@ HISTORY = (
     "val/foreground_share",
     "lr",
 )
-OnEpoch = Callable[[int, Mapping[str, float]], None]
-
-
-class RunFolder(Protocol):
-    """Where the loop writes: a run of the store, or a stand-in."""
-
-    folder: Path
-
-    def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Keep one epoch's metrics."""
 
 
 class TrainingFailure(Exception):
@@ -131,23 +117,19 @@ def train(
     training: Training,
     data: SegmentationData,
     config: TrainConfig,
-    run: RunFolder,
-    *,
-    samples: SampleRecorder,
-    on_epoch: OnEpoch | None = None,
+    recorder: Recorder,
     progress: Progress,
 ) -> str:
     """Train until the epochs or the patience run out, and return the outcome.
 
-    Goes on after ``training.progression.epoch``. After each epoch its metrics, per-image results
-    and checkpoints are safe before ``on_epoch`` hears of it. Raises `TrainingFailure` when the
-    loss is no longer finite.
+    Goes on after ``training.progression.epoch``; what is kept of each epoch is the recorder's.
+    Raises `TrainingFailure` when the loss is no longer finite.
     """
     for epoch in range(training.progression.epoch + 1, config.epochs + 1):
         started = time.monotonic()
         lr = float(training.optimizer.param_groups[0]["lr"])
         learned = train_epoch(training, data, config, epoch, progress)
-        _fail_unless_finite("train/loss", {**learned, "lr": lr}, epoch, training, run)
+        _fail_unless_finite("train/loss", {**learned, "lr": lr}, epoch, training, recorder.run)
         validation = evaluate(
             training.forward,
             progress.watch(
@@ -156,8 +138,8 @@ def train(
             ),
             images=data.names("val"),
             classes=data.class_names,
-            keep=samples.indices,
-            keep_worst=samples.keep_worst,
+            keep=recorder.samples.indices,
+            keep_worst=recorder.samples.keep_worst,
         )
         metrics = {
             **learned,
@@ -167,28 +149,12 @@ def train(
             "memory/peak_mib": peak_memory_mib(training.forward.device),
         }
         # Weights that the epoch's last steps spoilt show here first; no checkpoint may hold them.
-        _fail_unless_finite("val/loss", metrics, epoch, training, run)
+        _fail_unless_finite("val/loss", metrics, epoch, training, recorder.run)
         best = training.progression.update(epoch, metrics, config)
         training.schedule.after_epoch(metrics[config.monitor])
-        write_part(
-            run.folder / PER_IMAGE,
-            epoch=epoch,
-            images=validation.images,
-            classes=validation.classes,
-            confusion=validation.confusion,
-            lr=lr,
-            grad_norm=learned["train/grad_norm"],
+        recorder.record(
+            epoch, metrics, validation, best=best, save=partial(_save, training, config, best)
         )
-        samples.record(epoch, validation)
-        if best:
-            write_confusion(run.folder, "val", epoch, validation)
-        # Metrics before the checkpoint: killed in between, the epoch is trained and logged again
-        # (readers keep the newest). The other way round it would be missing for good.
-        run.log_epoch(epoch, metrics)
-        _save(training, config, run.folder / "checkpoints", best)
-        logger.info(_line(epoch, config, metrics, best))
-        if on_epoch is not None:
-            on_epoch(epoch, metrics)
         if training.progression.is_out_of_patience(config):
             return "early-stopped"
     return "completed"
@@ -263,18 +229,9 @@ def _fail_unless_finite(
     )
 
 
-def _save(training: Training, config: TrainConfig, folder: Path, best: bool) -> None:
+def _save(training: Training, config: TrainConfig, best: bool, folder: Path) -> None:
     save_checkpoint(
         folder / "last", training.forward.model, training.optimizer, training.state(config)
     )
     if best:
         copy_checkpoint(folder / "last", folder / "best")
-
-
-def _line(epoch: int, config: TrainConfig, metrics: Mapping[str, float], best: bool) -> str:
-    return (
-        f"epoch {epoch:>3}/{config.epochs}  train loss {metrics['train/loss']:.4f}  "
-        f"val loss {metrics['val/loss']:.4f}  dice {metrics['val/dice']:.4f}  "
-        f"miou {metrics['val/miou']:.4f}  {metrics['time/epoch_seconds']:.1f} s"
-        f"{'  best' if best else ''}"
-    )

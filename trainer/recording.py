@@ -1,16 +1,94 @@
-"""What a run keeps of its predictions: a few fixed validation images and the worst, by epoch."""
+"""What a run keeps of an epoch, in one order, whatever trained it."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
+from trainer.config import TrainConfig
 from trainer.data.loading import SegmentationData
-from trainer.evaluation import Evaluation
+from trainer.evaluation import Evaluation, write_confusion
+from trainer.per_image import FOLDER as PER_IMAGE
+from trainer.per_image import write_part
 from trainer.samples import FOLDER, Strip, write_predictions, write_samples, write_worst
 from trainer.scores import image_scores
 
+logger = logging.getLogger(__name__)
+
 MOST_WORST = 4
+OnEpoch = Callable[[int, Mapping[str, float]], None]
+
+
+class RunFolder(Protocol):
+    """Where a recorder writes: a run of the store, or a stand-in."""
+
+    folder: Path
+
+    def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Keep one epoch's metrics."""
+
+
+class Recorder:
+    """Keep every epoch of a run: its results by image, samples, metrics, checkpoint, and a line."""
+
+    def __init__(
+        self,
+        run: RunFolder,
+        data: SegmentationData,
+        config: TrainConfig,
+        *,
+        on_epoch: OnEpoch | None = None,
+    ) -> None:
+        self.run = run
+        self.samples = SampleRecorder(
+            run.folder, data, count=config.samples, seed=config.split_seed
+        )
+        self._epochs = config.epochs
+        self._on_epoch = on_epoch
+
+    def record(
+        self,
+        epoch: int,
+        metrics: Mapping[str, float],
+        validation: Evaluation,
+        *,
+        best: bool,
+        save: Callable[[Path], None],
+    ) -> None:
+        """Keep an epoch; all of it is safe before ``on_epoch`` hears of it.
+
+        ``save`` writes the checkpoints into the folder that it is given.
+        """
+        write_part(
+            self.run.folder / PER_IMAGE,
+            epoch=epoch,
+            images=validation.images,
+            classes=validation.classes,
+            confusion=validation.confusion,
+            lr=metrics["lr"],
+            grad_norm=metrics["train/grad_norm"],
+        )
+        self.samples.record(epoch, validation)
+        if best:
+            write_confusion(self.run.folder, "val", epoch, validation)
+        # Metrics before the checkpoint: killed in between, the epoch is trained and logged again
+        # (readers keep the newest). The other way round it would be missing for good.
+        self.run.log_epoch(epoch, metrics)
+        save(self.run.folder / "checkpoints")
+        logger.info(_line(epoch, self._epochs, metrics, best))
+        if self._on_epoch is not None:
+            self._on_epoch(epoch, metrics)
+
+
+def _line(epoch: int, epochs: int, metrics: Mapping[str, float], best: bool) -> str:
+    return (
+        f"epoch {epoch:>3}/{epochs}  train loss {metrics['train/loss']:.4f}  "
+        f"val loss {metrics['val/loss']:.4f}  dice {metrics['val/dice']:.4f}  "
+        f"miou {metrics['val/miou']:.4f}  {metrics['time/epoch_seconds']:.1f} s"
+        f"{'  best' if best else ''}"
+    )
 
 
 class SampleRecorder:

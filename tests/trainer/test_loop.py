@@ -25,7 +25,7 @@ from trainer.loop import (
 from trainer.per_image import FOLDER as PER_IMAGE
 from trainer.per_image import read_parts
 from trainer.progress import Progress
-from trainer.recording import SampleRecorder
+from trainer.recording import Recorder
 from trainer.samples import sampled_epochs
 from trainer.scores import dice
 
@@ -58,16 +58,9 @@ class Trained:
         self.run = ListedRun(folder)
 
     def go(self, on_epoch: Callable[[int, Mapping[str, float]], None] | None = None) -> str:
-        samples = SampleRecorder(self.run.folder, self.data, count=self.config.samples, seed=0)
-        return train(
-            self.training,
-            self.data,
-            self.config,
-            self.run,
-            samples=samples,
-            on_epoch=on_epoch,
-            progress=Progress(enabled=False),
-        )
+        recorder = Recorder(self.run, self.data, self.config, on_epoch=on_epoch)
+        progress = Progress(enabled=False)
+        return train(self.training, self.data, self.config, recorder, progress)
 
     def state(self, name: str) -> dict[str, Any]:
         found = find_checkpoint(self.run.folder / "checkpoints" / name)
