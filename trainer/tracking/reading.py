@@ -12,14 +12,12 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from trainer.store import sqlite_path, tracking_uri
-from trainer.tracking import sql_reads
+from trainer.store import tracking_uri
 from trainer.tracking.records import MetricColumns, Page, RunRecord
 from trainer.tracking.rest_reads import RestReader
 from trainer.tracking.sql_reads import SqlReader
 
 UNFINISHED = ("RUNNING", "SCHEDULED")
-GROWTH_BEFORE_ANALYZE = 2
 LARGEST = 1.7e308  # MLflow stores an infinity as the largest double.
 
 _TAG_COLUMNS = {
@@ -187,21 +185,6 @@ def newest_per_step(history: pd.DataFrame) -> pd.DataFrame:
 def metric_keys(run_ids: Iterable[str], uri: str | None = None) -> list[str]:
     """Return the names of all metrics that any of the runs has logged, sorted."""
     return open_reader(uri).metric_keys(list(run_ids))
-
-
-def keep_statistics_fresh(uri: str | None = None) -> bool:
-    """Refresh a SQLite store's planner statistics once it has doubled; say whether it did.
-
-    Without them SQLite reads a history through the wrong index, 17 to 80 times slower.
-    """
-    address = uri or tracking_uri()
-    if sqlite_path(address) is None:
-        return False  # PostgreSQL's autovacuum does it.
-    rows, rows_then = sql_reads.statistics_rows(address)
-    if rows_then and rows <= GROWTH_BEFORE_ANALYZE * rows_then:
-        return False
-    sql_reads.refresh_statistics(address)
-    return True
 
 
 def _times(values: Sequence[int | None]) -> pd.DatetimeIndex:

@@ -8,7 +8,6 @@ enough that a writer waits for none of them. The tests compare each read with ML
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from functools import lru_cache
 from typing import Any
 
@@ -36,9 +35,10 @@ _CHOSEN = "WHERE run_uuid IN :chosen"
 _EXPERIMENTS = "SELECT experiment_id, name FROM experiments"
 _PAIRS = "SELECT run_uuid, {json_object}(key, value) FROM {table} {where} GROUP BY run_uuid"
 _LATEST = "SELECT run_uuid, key, value, is_nan, step FROM latest_metrics {where}"
+_HISTORY_INDEX = "index_metrics_run_uuid_key_step"
 _HISTORY = """
 SELECT run_uuid, key, step, CASE WHEN is_nan THEN NULL ELSE value END, timestamp
-FROM metrics
+FROM metrics {indexed}
 WHERE run_uuid IN :runs AND key IN :keys AND timestamp >= :since
 """
 _KEYS = "SELECT DISTINCT key FROM latest_metrics WHERE run_uuid IN :runs"
@@ -110,14 +110,11 @@ class SqlReader:
         self, run_ids: Sequence[str], keys: Sequence[str], since: int | None = None
     ) -> list[MetricColumns]:
         """Return every logged value of the metrics in pieces; a NaN is None."""
-        statement = text(_HISTORY).bindparams(
-            bindparam("runs", expanding=True), bindparam("keys", expanding=True)
-        )
         found: list[MetricColumns] = []
         for some in _pieces(run_ids):
             values = {"runs": some, "keys": list(keys), "since": since or 0}
             with self._connection() as connection:
-                rows = _fetch(connection, statement, values)
+                rows = _fetch(connection, _history_statement(connection), values)
             if rows:
                 found.append(MetricColumns(*zip(*rows, strict=True)))
         return found
@@ -199,31 +196,22 @@ def _engine(uri: str) -> Engine:
     )
 
 
-def refresh_statistics(uri: str) -> None:
-    """Run ANALYZE, without which SQLite walks the wrong index of the metrics table."""
-    database = sqlite_path(uri)
-    assert database is not None, "PostgreSQL's autovacuum does it"
-    with closing(sqlite3.connect(database, timeout=20)) as connection:
-        connection.execute("PRAGMA analysis_limit = 1000")
-        connection.execute("ANALYZE")
+def _history_statement(connection: Connection) -> TextClause:
+    # Without statistics, and nothing gathers any as a store grows, SQLite's planner walks the
+    # primary key: the metric's values of every run there is. So the index is named.
+    indexed = f"INDEXED BY {_HISTORY_INDEX}" if _has_history_index(connection) else ""
+    return text(_HISTORY.format(indexed=indexed)).bindparams(
+        bindparam("runs", expanding=True), bindparam("keys", expanding=True)
+    )
 
 
-def statistics_rows(uri: str) -> tuple[int, int]:
-    """Return the rows of the metrics table now (about) and when statistics were last taken."""
-    database = sqlite_path(uri)
-    assert database is not None, "PostgreSQL's autovacuum does it"
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
-        now = connection.execute("SELECT max(rowid) FROM metrics").fetchone()[0] or 0
-        known = connection.execute(
-            "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'"
-        ).fetchone()
-        stats = (
-            known
-            and connection.execute(
-                "SELECT stat FROM sqlite_stat1 WHERE tbl = 'metrics' LIMIT 1"
-            ).fetchone()
-        )
-    return now, int(stats[0].split()[0]) if stats else 0
+def _has_history_index(connection: Connection) -> bool:
+    # A database that no recent MLflow has migrated lacks it, and to name it would be an error.
+    # PostgreSQL gathers statistics by itself and takes no such hint.
+    if connection.dialect.name != "sqlite":
+        return False
+    named = "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = :name"
+    return connection.execute(text(named), {"name": _HISTORY_INDEX}).first() is not None
 
 
 def _execute(connection: Connection, statement: str, values: dict[str, Any]) -> list[Any]:

@@ -241,7 +241,6 @@ def test_postgresql_gives_the_same() -> None:
     check_histories(client, uri)
     check_filters(client, uri)
     check_changes(client, uri)
-    assert not reading.keep_statistics_fresh(uri)
 
 
 @pytest.mark.slow
@@ -279,15 +278,6 @@ def test_a_read_leaves_a_writer_alone(local: tuple[MlflowClient, str]) -> None:
         started = time.perf_counter()
         client.set_tag(run_id, "while", "reading")
         assert time.perf_counter() - started < 5
-
-
-def test_statistics_are_taken_once_and_again_after_growth(local: tuple[MlflowClient, str]) -> None:
-    client, _ = local
-    assert reading.keep_statistics_fresh()
-    assert not reading.keep_statistics_fresh()
-    run_id = client.create_run("1").info.run_id
-    client.log_batch(run_id, [Metric("x", step, step, step) for step in range(200)])
-    assert reading.keep_statistics_fresh()
 
 
 @pytest.mark.parametrize(
