@@ -26,7 +26,7 @@ class Passed(NamedTuple):
     loss: Tensor
     """A scalar to learn from: the batch's mean, and that of the auxiliary logits beside it."""
     sums: Tensor
-    """What the batch adds to the loss of a split: `trainer.losses.LossPerImage.sums`, detached."""
+    """What it adds to the loss of a split: `trainer.losses.LossPerImage.sums`, detached."""
 
 
 class Forward:

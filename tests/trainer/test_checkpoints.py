@@ -23,7 +23,8 @@ from trainer.checkpoints import (
 )
 from trainer.config import TrainConfig
 from trainer.models import build_model
-from trainer.optimizers import advance, build_optimizer, build_schedule
+from trainer.optimizers import build_optimizer
+from trainer.schedules import Schedule, build_schedule
 
 SETTINGS = {"out_channels": 1, "base_channels": 2, "depth": 1, "kernel_size": 3}
 
@@ -101,22 +102,22 @@ def test_the_optimizer_comes_back_whole(name: str, tmp_path: Path) -> None:
 def test_a_schedule_survives_json(name: str, tmp_path: Path) -> None:
     config = TrainConfig(schedule=name, epochs=12)
 
-    def lrs(optimizer: Optimizer, schedule: object, epochs: int) -> list[float]:
+    def lrs(optimizer: Optimizer, schedule: Schedule, epochs: int) -> list[float]:
         seen = []
         for _ in range(epochs):
             optimizer.step()
-            advance(schedule, 0.5)  # type: ignore[arg-type]
+            schedule.after_epoch(0.5)
             seen.append(optimizer.param_groups[0]["lr"])
         return seen
 
     model, optimizer = trained(config)
     schedule = build_schedule(optimizer, config)
     lrs(optimizer, schedule, 5)
-    save_checkpoint(tmp_path / "last", model, optimizer, {"schedule": dict(schedule.state_dict())})
+    save_checkpoint(tmp_path / "last", model, optimizer, {"schedule": schedule.state()})
     restored = build_optimizer(network(), config)
     its_schedule = build_schedule(restored, config)
     load_optimizer(tmp_path / "last", restored)
-    its_schedule.load_state_dict(load_state(tmp_path / "last")["schedule"])
+    its_schedule.restore(load_state(tmp_path / "last")["schedule"])
     assert lrs(restored, its_schedule, 7) == lrs(optimizer, schedule, 7)
 
 
