@@ -20,10 +20,11 @@ import torch
 
 from trainer.config import TrainConfig
 from trainer.data.loading import Batch, SegmentationData, open_data
-from trainer.forward import Forward, processor_name
-from trainer.losses import build_loss
 from trainer.models import build_model
-from trainer.optimizers import build_optimizer
+from trainer.network.device import processor_name
+from trainer.network.forward import Forward
+from trainer.network.losses import build_loss
+from trainer.training.optimizers import build_optimizer
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

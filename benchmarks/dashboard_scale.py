@@ -53,17 +53,17 @@ def main() -> None:
 
 def cold() -> dict[str, str]:
     """Time the first table of runs of a process, imports apart."""
-    from dashboard import data
+    from dashboard.store import reads
 
     before = time.process_time()
-    seconds, table = _timed(data.overview)
+    seconds, table = _timed(reads.overview)
     processor = time.process_time() - before
-    shown, _ = _timed(lambda: data.with_curves(table.head(200)))
+    shown, _ = _timed(lambda: reads.with_curves(table.head(200)))
     rows = {
         f"table of {len(table):,} runs, first": f"{seconds:.2f} s ({processor:.2f} s of CPU)",
         "sparklines of its first 200 rows": f"{shown:.2f} s",
     }
-    if not data.store().complete:
+    if not reads.store().complete:
         rest, count = _timed(wait_until_complete)
         rows[f"until all {count:,} runs are there"] = f"{seconds + shown + rest:.2f} s"
     return rows
@@ -71,29 +71,29 @@ def cold() -> dict[str, str]:
 
 def wait_until_complete() -> int:
     """Return the number of runs once a store that is read in parts has been read."""
-    from dashboard import data
+    from dashboard.store import reads
 
-    data.runs()
-    while not data.store().complete:
+    reads.runs()
+    while not reads.store().complete:
         time.sleep(0.1)
-    return len(data.runs())
+    return len(reads.runs())
 
 
 def warm() -> dict[str, str]:
     """Time what a reader does once the table is there, and the memory of it all."""
-    from dashboard import data, run_table
+    from dashboard.store import reads, run_table
 
     wait_until_complete()
-    table = data.overview()
-    runs = data.runs()
-    again = _median(lambda: data.with_curves(data.overview().head(200)))
-    by_score = _median(lambda: data.overview().sort_values("best_dice").head(200))
-    filtered = _median(lambda: data.matching(data.runs(), FILTER))
-    searched = _median(lambda: run_table.search(data.runs(), "unet 0.0001"))
-    groups = _median(lambda: run_table.grouped(data.overview(), ["batch_size", "kernel_size"]))
+    table = reads.overview()
+    runs = reads.runs()
+    again = _median(lambda: reads.with_curves(reads.overview().head(200)))
+    by_score = _median(lambda: reads.overview().sort_values("best_dice").head(200))
+    filtered = _median(lambda: reads.matching(reads.runs(), FILTER))
+    searched = _median(lambda: run_table.search(reads.runs(), "unet 0.0001"))
+    groups = _median(lambda: run_table.grouped(reads.overview(), ["batch_size", "kernel_size"]))
     finished = list(table.index[table["state"] == "completed"][200 : 200 + CURVES])
-    curves, _ = _timed(lambda: data.curves(finished, "val/dice"))
-    every, _ = _timed(lambda: data.curves(list(runs.index), "val/dice"))
+    curves, _ = _timed(lambda: reads.curves(finished, "val/dice"))
+    every, _ = _timed(lambda: reads.curves(list(runs.index), "val/dice"))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "table again": f"{again:.3f} s",
@@ -112,20 +112,20 @@ def new_epoch() -> dict[str, str]:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
-    from dashboard import data
+    from dashboard.store import reads
 
     wait_until_complete()
-    table = data.overview()
+    table = reads.overview()
     run_id = str(table.index[table["state"] == "running"][0])
-    data.curves([run_id], "val/dice")
-    last = int(data.run(run_id)["last_step"]) + 1
+    reads.curves([run_id], "val/dice")
+    last = int(reads.run(run_id)["last_step"]) + 1
     metric = Metric("val/dice", 0.9, int(time.time() * 1000), last)
     MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).log_batch(run_id, [metric])
     started = time.perf_counter()
-    while data.curves([run_id], "val/dice")[run_id].steps[-1] != last:
+    while reads.curves([run_id], "val/dice")[run_id].steps[-1] != last:
         time.sleep(0.05)
     in_curve = time.perf_counter() - started
-    while data.run(run_id)["last_step"] != last:
+    while reads.run(run_id)["last_step"] != last:
         time.sleep(0.05)
     in_table = time.perf_counter() - started
     return {

@@ -19,11 +19,11 @@ from drawn_scenes import (
 )
 
 from trainer.analysis.diagnosis import diagnose
+from trainer.analysis.scores import counts, image_scores, iou, summary
 from trainer.config import TrainConfig
 from trainer.data.collection import ClassInfo
-from trainer.per_image import write_part
-from trainer.samples import Strip, write_predictions, write_samples, write_worst
-from trainer.scores import counts, image_scores, iou, summary
+from trainer.evaluation.per_image import write_part
+from trainer.evaluation.samples import Strip, write_predictions, write_samples, write_worst
 
 EPOCHS = 12
 IMAGES = 16

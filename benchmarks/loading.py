@@ -17,7 +17,7 @@ from pathlib import Path
 
 from trainer.catalogue import AUGMENTATIONS
 from trainer.config import TrainConfig
-from trainer.data.decoding import available_cores, decode_all
+from trainer.data.cache.decoding import available_cores, decode_all
 from trainer.data.loading import SegmentationData, open_data
 
 

@@ -2,14 +2,16 @@
 
 import streamlit as st
 
-from dashboard import data
-from dashboard.components import charts, live, login, selection, states, style
-from dashboard.components.navigation import follow, page
+from dashboard.server import own_folder_off_the_path
+from dashboard.store import reads
+from dashboard.ui import charts, live, login, selection, states, style
+from dashboard.ui.navigation import follow, page
 
+own_folder_off_the_path()
 st.set_page_config(page_title="Segscope", layout="wide")
 st.logo(style.LOGO, size="large")
 style.apply()
-login.require(data.settings())
+login.require(reads.settings())
 
 PAGES = {
     "Look": [

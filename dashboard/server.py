@@ -1,20 +1,28 @@
 """Run Streamlit in this process, with what the first page needs on its way already."""
 
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web.cli import main as streamlit
 
-APP = Path(__file__).with_name("app.py")
+APP = Path(__file__).resolve().with_name("app.py")
+
+
+def own_folder_off_the_path() -> None:
+    """Make `sweeps` the package of that name, not our folder of its page.
+
+    Streamlit puts the app's folder first on the path, before it starts and again at each run. The
+    package is imported here, so that it is known whatever another session's run adds meanwhile.
+    """
+    sys.path[:] = [place for place in sys.path if Path(place).resolve() != APP.parent]
+    import sweeps  # noqa: F401
 
 
 def run_server(flags: Sequence[str]) -> None:
     """Serve the app with Streamlit's own ``flags`` until interrupted."""
-    # Streamlit takes a folder called pages for its older kind of app, and would run a page
-    # without the router when the first visit goes to the page's own address.
-    PagesManager.uses_pages_directory = False
+    own_folder_off_the_path()
     threading.Thread(target=_warm_up, daemon=True).start()
     streamlit(["run", str(APP), *flags], standalone_mode=False)
 
@@ -23,4 +31,4 @@ def _warm_up() -> None:
     # The slow imports (mlflow, pyarrow, plotly): done by the time somebody opens a page.
     import plotly.graph_objects  # noqa: F401
 
-    import dashboard.data  # noqa: F401
+    import dashboard.store.reads  # noqa: F401

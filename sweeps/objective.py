@@ -17,7 +17,7 @@ from sweeps.study import FINISHED, Sweep
 from trainer.config import TrainConfig, from_mapping
 
 if TYPE_CHECKING:
-    from trainer.fitting import FitResult
+    from trainer.training.fitting import FitResult
 
 # What a trial keeps beside its value, as user attributes.
 RUN, RUNS, SCORES = "run_id", "run_ids", "scores"
@@ -27,7 +27,7 @@ NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 class Fit(Protocol):
-    """What trains one run: `trainer.fitting.fit`."""
+    """What trains one run: `trainer.training.fitting.fit`."""
 
     def __call__(
         self,
@@ -118,7 +118,7 @@ class Objective:
                 trial.report(reached, step=epoch)
             self.on_change()
             if reached is not None and epoch <= last and trial.should_prune():
-                from trainer.fitting import StopTraining
+                from trainer.training.fitting import StopTraining
 
                 row = f", for {spec.patience + 1} epochs in a row" if spec.patience else ""
                 reason = (

@@ -36,10 +36,10 @@ def work(
 ) -> None:
     """Run trials in this process until all are begun or ``deadline`` (``time.time()``) is past.
 
-    ``fit`` defaults to `trainer.fitting.fit`.
+    ``fit`` defaults to `trainer.training.fitting.fit`.
     """
     if fit is None:
-        from trainer.fitting import fit as train_one
+        from trainer.training.fitting import fit as train_one
 
         fit = train_one
     objective = Objective(sweep=sweep, fit=fit, on_change=on_change)

@@ -15,7 +15,8 @@ import pytest
 from trainer import __version__
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("trainer", "sweeps", "dashboard")
+PROGRAMS = ("trainer", "sweeps", "dashboard")
+PACKAGES = (*PROGRAMS, "turntable")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -93,7 +94,7 @@ def test_the_version_is_said_once() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
 
 
-@pytest.mark.parametrize("command", PACKAGES)
+@pytest.mark.parametrize("command", PROGRAMS)
 def test_a_command_is_a_folder(command: str) -> None:
     module, function = project()["project"]["scripts"][command].split(":")
     assert module == f"{command}.cli"
@@ -163,7 +164,7 @@ def test_the_tree_of_the_readme_is_there() -> None:
 def readme_commands() -> list[list[str]]:
     lines = [line for block in blocks() for line in block.splitlines()]
     words = [shlex.split(line, comments=True) for line in lines if line.split("  ")[0].strip()]
-    return [w for w in words if w and w[0] in PACKAGES]
+    return [w for w in words if w and w[0] in PROGRAMS]
 
 
 @pytest.mark.parametrize("words", readme_commands(), ids=" ".join)

@@ -23,8 +23,8 @@ from sweeps.cli import main as sweeps_main
 from trainer.cli import main as trainer_main
 from trainer.config import from_yaml
 
-APP = Path(__file__).parent / "dashboard" / "app_entry.py"
-PAGE = "../../dashboard/pages/{}.py"  # As seen from the folder of APP.
+APP = Path(__file__).parents[1] / "dashboard" / "app.py"
+PAGE = "{}/page.py"  # As seen from the folder of APP.
 
 FIXTURES = Path(__file__).parent / "fixtures"
 PLACE = "/SEGSCOPE-STORE"

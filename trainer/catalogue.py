@@ -6,21 +6,21 @@ is `trainer.models.MODELS`, because it travels with every registered model.
 """
 
 LOSSES = {
-    "bce": "trainer.losses:BinaryCrossEntropy",
-    "cross-entropy": "trainer.losses:CrossEntropy",
+    "bce": "trainer.network.losses:BinaryCrossEntropy",
+    "cross-entropy": "trainer.network.losses:CrossEntropy",
 }
 
 OPTIMIZERS = {
-    "adam": "trainer.optimizers:adam",
-    "adamw": "trainer.optimizers:adamw",
-    "sgd": "trainer.optimizers:sgd",
-    "rmsprop": "trainer.optimizers:rmsprop",
+    "adam": "trainer.training.optimizers:adam",
+    "adamw": "trainer.training.optimizers:adamw",
+    "sgd": "trainer.training.optimizers:sgd",
+    "rmsprop": "trainer.training.optimizers:rmsprop",
 }
 
 SCHEDULES = {
-    "constant": "trainer.schedules:constant",
-    "cosine": "trainer.schedules:cosine",
-    "plateau": "trainer.schedules:plateau",
+    "constant": "trainer.training.schedules:constant",
+    "cosine": "trainer.training.schedules:cosine",
+    "plateau": "trainer.training.schedules:plateau",
 }
 
 # Tried in this order, from the most particular to the general.

@@ -10,8 +10,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 from playwright.sync_api import Locator, Page, expect
 
-from dashboard import overlays
-from trainer.samples import read_predictions, read_samples
+from dashboard.pictures import overlays
+from trainer.evaluation.samples import read_predictions, read_samples
 from trainer.tracking import artifacts, reading
 
 pytestmark = pytest.mark.browser

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from trainer import registry
+from trainer.prediction import registry
 from trainer.tracking import reading
 from trainer.tracking.client import client
 

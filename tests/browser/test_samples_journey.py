@@ -16,14 +16,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from dashboard.overlays import error_codes, paint_classes, paint_errors
-from dashboard.strips import beside_where_stored, images_beside
-from trainer import registry
+from dashboard.pictures.overlays import error_codes, paint_classes, paint_errors
+from dashboard.pictures.strips import beside_where_stored, images_beside
 from trainer.config import TrainConfig
-from trainer.fitting import fit
-from trainer.inference import Predictor
-from trainer.samples import read_predictions, read_samples, read_worst
+from trainer.evaluation.samples import read_predictions, read_samples, read_worst
+from trainer.prediction import registry
+from trainer.prediction.predictor import Predictor
 from trainer.tracking import get_run
+from trainer.training.fitting import fit
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from trainer.tracking import reading
 
-APP = Path(__file__).with_name("app_entry.py")
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def open_app() -> Callable[..., AppTest]:
             app.query_params[key] = value
         app.run()
         if page not in (None, "runs"):  # Runs is the page that opens first.
-            app.switch_page(f"../../dashboard/pages/{page}.py")
+            app.switch_page(f"{page}/page.py")
             for key, value in params.items():
                 app.query_params[key] = value
             app.run()

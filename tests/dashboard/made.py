@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dashboard.store_cache import Curve
+from dashboard.store.cache import Curve
 from trainer.tracking.records import RunRecord
 
 # Validation Dice of the first report at lr = 1e-4: dips at epochs 2 and 6.

@@ -1,5 +1,7 @@
 """Every page on an empty, a full and a broken store."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,3 +139,26 @@ def test_archiving_can_be_undone(own_store: str, open_app: Open) -> None:
 def test_the_router_is_short() -> None:
     lines = (Path(__file__).parents[2] / "dashboard/app.py").read_text().splitlines()
     assert len(lines) < 40
+
+
+FIRST_ON_THE_PATH = """
+import runpy, sys
+from pathlib import Path
+from streamlit.testing.v1 import AppTest
+
+app = Path(sys.argv[1])
+sys.path.insert(0, str(app.parent))
+shown = AppTest.from_file(str(app), default_timeout=60).run()
+assert not shown.exception, shown.exception
+import sweeps
+assert Path(sweeps.__file__).parent == app.parents[1] / "sweeps", sweeps.__file__
+import sweeps.reading
+"""
+
+
+def test_no_folder_of_ours_hides_a_package(full_store: str) -> None:
+    """Streamlit puts `dashboard/` first on the path, and a page's folder is called `sweeps`."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", FIRST_ON_THE_PATH, str(root / "dashboard" / "app.py")]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

@@ -23,7 +23,7 @@ OnEpoch = Callable[[int, Mapping[str, float]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a sweep reads of a `trainer.fitting.FitResult`."""
+    """What a sweep reads of a `trainer.training.fitting.FitResult`."""
 
     run_id: str
     outcome: str
@@ -50,13 +50,13 @@ def fit(
     on_epoch: OnEpoch | None = None,
     progress: bool = True,
 ) -> Result:
-    """Follow the curve of the config, as `trainer.fitting.fit` would train."""
+    """Follow the curve of the config, as `trainer.training.fitting.fit` would train."""
     return follow(scores(config), on_epoch)
 
 
 def asked_to_stop(error: Exception) -> bool:
     """Return whether the error is a `StopTraining`."""
-    from trainer.fitting import StopTraining
+    from trainer.training.fitting import StopTraining
 
     return isinstance(error, StopTraining)
 

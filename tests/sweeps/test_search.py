@@ -18,7 +18,7 @@ from sweeps.study import change, create, load
 from sweeps.summary import importances, rows, summarise
 from trainer import tracking
 from trainer.config import TrainConfig
-from trainer.fitting import FitResult
+from trainer.training.fitting import FitResult
 
 MakeSpec = Callable[..., SweepSpec]
 

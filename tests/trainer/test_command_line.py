@@ -216,7 +216,7 @@ def test_log_lines_are_plain_and_go_to_stderr(capsys: pytest.CaptureFixture[str]
     try:
         log_to_stderr()
         log_to_stderr()  # twice, and still one line each
-        logging.getLogger("trainer.loop").info("epoch 1")
+        logging.getLogger("trainer.training.loop").info("epoch 1")
         assert capsys.readouterr() == ("", "epoch 1\n")
     finally:
         for name in ("trainer", "sweeps", "dashboard"):

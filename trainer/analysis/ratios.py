@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trainer import names
-from trainer.scores import dice, headline_classes
+from trainer.analysis.scores import dice, headline_classes
 
 Floats = NDArray[np.float64]
 
@@ -122,7 +122,7 @@ RATIOS: dict[str, Callable[[PixelCounts], Ratio]] = {
     "miou_no_background": lambda counts: _iou(counts, slice(1, None)),
     "accuracy": _accuracy,
 }
-"""The scores that can be resampled; names and definitions as in `trainer.scores.summary`."""
+"""The scores that can be resampled; names and definitions as in `scores.summary`."""
 
 
 def ratio_of(name: str, counts: PixelCounts) -> Ratio:

@@ -54,7 +54,7 @@ def compare(args: list[str]) -> int:
     if command.resamples < 100:
         raise ValueError(f"resamples: {command.resamples} must be at least 100")
     from trainer.analysis.comparison import compare_all
-    from trainer.results import best_results, by_configuration
+    from trainer.evaluation.results import best_results, by_configuration
 
     groups = by_configuration([_run_id(m) for m in command.models], all_seeds=command.all_seeds)
     if len(groups) < 2:
@@ -101,7 +101,7 @@ def stability(args: list[str]) -> int:
 def _statistics(command: Stability) -> list[dict[str, Any]]:
     from trainer.analysis.history import clean
     from trainer.analysis.stability import stability as of_curve
-    from trainer.results import run_name
+    from trainer.evaluation.results import run_name
     from trainer.tracking.reading import histories
 
     run_names = {run_id: run_name(run_id) for run_id in command.run_ids}
@@ -147,7 +147,7 @@ def _cell(value: Any) -> str:
 def _run_id(model: str) -> str:
     if not model.startswith("models:/"):
         return model
-    from trainer.registry import find
+    from trainer.prediction.registry import find
 
     run_id = find(model).run_id
     if run_id is None:

@@ -17,8 +17,8 @@ from trainer.command_line import DONE, check_folder, parse, print_json
 from trainer.progress import Progress
 
 if TYPE_CHECKING:
-    from trainer.assessment import Assessment
     from trainer.data.collection import Collection
+    from trainer.evaluation.assess import Assessment
 
 PARTS = ("train", "val", "test", "all")
 
@@ -60,7 +60,7 @@ def evaluate(args: list[str]) -> int:
         names.check("split", command.split, PARTS)
     if command.out is not None:
         check_folder("out", command.out)
-    from trainer.registry import resolve_model
+    from trainer.prediction.registry import resolve_model
 
     with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
         folder = None if command.model is None else resolve_model(command.model, Path(scratch))
@@ -78,7 +78,7 @@ def evaluate(args: list[str]) -> int:
 
 def _precision(folder: Path) -> str:
     """Return what the model computes in; tell it, and whether its own scores are of the same."""
-    from trainer.inference import model_precision, read_model_config
+    from trainer.prediction.predictor import model_precision, read_model_config
 
     precision = model_precision(read_model_config(folder))
     origin = _origin(folder)
@@ -89,8 +89,8 @@ def _precision(folder: Path) -> str:
 
 
 def _assess(command: Evaluate, folder: Path | None) -> list["Assessment"]:
-    from trainer.assessment import assess, masks_in_folder, masks_of_model
-    from trainer.forward import choose_device
+    from trainer.evaluation.assess import assess, masks_in_folder, masks_of_model
+    from trainer.network.device import choose_device
 
     collection = _collection(command, folder)
     parts = _parts(command, collection, folder)

@@ -35,7 +35,7 @@ class Data:
 def data(args: list[str]) -> int:
     """Tell what is in a folder: layout, pairs, classes, splits, and every fault."""
     command = parse(Data, prog="trainer data", args=args)
-    from trainer.data.inspection import inspect
+    from trainer.data.checking.inspection import inspect
 
     progress = Progress()
     found = inspect(
@@ -46,7 +46,7 @@ def data(args: list[str]) -> int:
         progress=lambda items: progress.watch(items, "reading"),
     )
     if command.sheet is not None:
-        from trainer.data.sheet import write_sheet
+        from trainer.data.checking.sheet import write_sheet
 
         write_sheet(found.collection, command.sheet, augmentation=_augmentation(command.augment))
     if command.json:

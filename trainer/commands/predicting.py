@@ -33,8 +33,8 @@ def predict(args: list[str]) -> int:
     if not command.images:
         raise ValueError("images: give at least one image file")
     check_folder("out", command.out)
-    from trainer.prediction import predict_files
-    from trainer.registry import resolve_model
+    from trainer.prediction.files import predict_files
+    from trainer.prediction.registry import resolve_model
 
     with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
         written = predict_files(

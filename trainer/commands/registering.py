@@ -51,7 +51,7 @@ class Pull:
 def register(args: list[str]) -> int:
     """Register the best checkpoint of a run."""
     command = parse(Register, prog="trainer register", args=args)
-    from trainer import registry
+    from trainer.prediction import registry
 
     made = registry.register(command.run_id, command.name, alias=command.alias)
     _print_version(made, command.json)
@@ -61,7 +61,7 @@ def register(args: list[str]) -> int:
 def promote(args: list[str]) -> int:
     """Point an alias at a version of a registered model."""
     command = parse(Promote, prog="trainer promote", args=args)
-    from trainer import registry
+    from trainer.prediction import registry
 
     _print_version(
         registry.promote(command.name, command.version, alias=command.alias), command.json
@@ -72,7 +72,7 @@ def promote(args: list[str]) -> int:
 def pull(args: list[str]) -> int:
     """Copy a registered model into a folder."""
     command = parse(Pull, prog="trainer pull", args=args)
-    from trainer import registry
+    from trainer.prediction import registry
 
     folder = registry.pull(command.model, command.out)
     if command.json:
@@ -83,7 +83,7 @@ def pull(args: list[str]) -> int:
 
 
 def _print_version(version: object, as_json: bool) -> None:
-    from trainer.registry import ModelVersion
+    from trainer.prediction.registry import ModelVersion
 
     assert isinstance(version, ModelVersion)
     if as_json:

@@ -45,7 +45,7 @@ def fit(args: list[str]) -> int:
     command = parse(Fit, prog="trainer fit", args=args, default=Fit(settings=base))
     if command.seeds < 1:
         raise ValueError(f"seeds: {command.seeds} must be at least 1")
-    from trainer.fitting import fit as train_one
+    from trainer.training.fitting import fit as train_one
 
     results = []
     for seed in range(command.settings.seed, command.settings.seed + command.seeds):
@@ -62,7 +62,7 @@ def fit(args: list[str]) -> int:
 def resume(args: list[str]) -> int:
     """Go on where a run stopped, in the same run."""
     command = parse(Resume, prog="trainer resume", args=args)
-    from trainer.fitting import resume as resume_one
+    from trainer.training.fitting import resume as resume_one
 
     result = resume_one(command.run_id, epochs=command.epochs)
     if command.json:

@@ -14,15 +14,15 @@ import numpy as np
 
 from trainer.config import TrainConfig
 from trainer.data.balance import Weights, class_weights
-from trainer.data.cache import DecodedImages, open_cache
+from trainer.data.cache.decoded import DecodedImages, open_cache
+from trainer.data.cache.decoding import Counts, Source
+from trainer.data.checking.faults import examine_pair
+from trainer.data.checking.screening import screen
 from trainer.data.collection import ClassInfo, Collection, Fault
-from trainer.data.decoding import Counts, Source
-from trainer.data.faults import examine_pair
 from trainer.data.geometry import UINT8
 from trainer.data.items import Items
 from trainer.data.layouts import open_collection
 from trainer.data.normalisation import Triple, normalisation
-from trainer.data.screening import screen
 from trainer.data.splits import Split, duplicates_across, join_duplicates, make_split
 from trainer.progress import Progress
 from trainer.store import cache_folder
@@ -174,7 +174,7 @@ def data_folder(config: TrainConfig, *, progress: bool = True) -> Path:
     """Return the folder that ``config`` names, or that of the built-in data, drawn if need be."""
     if config.data:
         return Path(config.data)
-    from trainer.data.synthetic import ensure_turntable  # costs nothing where it is not wanted
+    from turntable.dataset import ensure_turntable  # costs nothing where it is not wanted
 
     with Progress(enabled=progress).counter("drawing the turntable") as count:
         return ensure_turntable(cache_folder() / "turntable", progress=count)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.augment import Augment, build_augmentation
-from trainer.data.cache import DecodedImages
+from trainer.data.cache.decoded import DecodedImages
 from trainer.data.collection import VOID
 from trainer.data.geometry import (
     UINT8,

@@ -1,23 +1,18 @@
 """The gateway to MLflow: the one package of `trainer` that imports it."""
 
-from trainer.tracking.run import (
+from trainer.tracking.artifacts import download
+from trainer.tracking.run import Ending, Run, closing, log_file, reopen_run, start_run
+from trainer.tracking.runs import (
     OUTCOMES,
-    Ending,
-    Run,
-    closing,
-    download,
     find_runs,
     finish,
     get_run,
-    log_file,
     log_files,
     log_summary,
     metric_key,
     reopen_parent,
-    reopen_run,
     set_tags,
     start_parent,
-    start_run,
 )
 
 __all__ = [

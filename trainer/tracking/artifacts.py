@@ -1,5 +1,6 @@
 """A run's files, read where they lie or fetched once, and never from outside the run."""
 
+import shutil
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from mlflow.utils.uri import is_local_uri
 
 from trainer.store import cache_folder
 from trainer.tracking.client import client
+from trainer.tracking.runs import get_run
 
 
 class ArtifactEntry(NamedTuple):
@@ -81,6 +83,37 @@ def checked(path: str) -> PurePosixPath:
     if inside.is_absolute() or ".." in inside.parts or "\\" in path or "\0" in path or ":" in path:
         raise ValueError(f"artifact: {path!r} does not lie inside the run")
     return inside
+
+
+def download(run_id: str, path: str, into: Path) -> Path:
+    """Copy an artifact file or folder of a run into ``into`` and return the copy's path.
+
+    On a local store MLflow would return the store's own path; this never does. Raises
+    ``ValueError`` when the run has no such artifact.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    local = local_path(get_run(run_id).info.artifact_uri)
+    if local is None:
+        try:
+            return Path(client().download_artifacts(run_id, path, str(into)))
+        except MlflowException as error:
+            raise ValueError(f"run: {run_id} has no artifact {path!r}") from error
+    source, target = local / path, into / path
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    elif source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)
+    else:
+        raise ValueError(f"run: {run_id} has no artifact {path!r}")
+    return target
+
+
+def local_path(artifact_uri: str) -> Path | None:
+    """Return the folder of a run's files on this machine; None where a server has them."""
+    if not is_local_uri(artifact_uri):
+        return None
+    return Path(local_file_uri_to_path(artifact_uri))
 
 
 def _root(artifact_uri: str) -> Path:

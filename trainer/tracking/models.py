@@ -15,7 +15,7 @@ from mlflow.pyfunc import save_model
 from mlflow.types import Schema, TensorSpec
 
 from trainer.tracking.client import client
-from trainer.tracking.run import get_run
+from trainer.tracking.runs import get_run
 
 SIGNATURE = ModelSignature(
     inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))]),

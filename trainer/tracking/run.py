@@ -2,8 +2,6 @@
 
 import json
 import logging
-import math
-import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -14,29 +12,19 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_USER
-from mlflow.utils.uri import is_local_uri
 
 from trainer import __version__
 from trainer.config import TrainConfig, from_yaml
 from trainer.store import local_folder
+from trainer.tracking.artifacts import download, local_path
 from trainer.tracking.client import client, experiment_id
 from trainer.tracking.environment import environment, git_commit, user
+from trainer.tracking.runs import MAX_TAG, OUTCOMES, get_run, metric_key, storable
 
 logger = logging.getLogger(__name__)
 
-OUTCOMES = {
-    "completed": "FINISHED",
-    "early-stopped": "FINISHED",
-    "pruned": "KILLED",
-    "interrupted": "KILLED",
-    "failed": "FAILED",
-}
 UPLOAD_SECONDS = 180.0
-MAX_TAG = 5000
-MAX_KEY = 250
 
 
 class Run:
@@ -49,7 +37,7 @@ class Run:
 
     def __init__(self, run_id: str, artifact_uri: str) -> None:
         self.id = run_id
-        local = _local_path(artifact_uri)
+        local = local_path(artifact_uri)
         self.is_remote = local is None
         self.folder = local or local_folder() / "staging" / run_id
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +63,7 @@ class Run:
         """Write an epoch's metrics in one batch; ``epoch`` counts from 1."""
         now = int(time.time() * 1000)
         batch = [
-            Metric(metric_key(key), _storable(value), now, epoch) for key, value in metrics.items()
+            Metric(metric_key(key), storable(value), now, epoch) for key, value in metrics.items()
         ]
         for start in range(0, len(batch), 1000):  # MLflow takes 1,000 metrics a batch.
             client().log_batch(self.id, metrics=batch[start : start + 1000])
@@ -232,118 +220,6 @@ def closing(run: Run) -> Iterator[Ending]:
     run.finish(ending.outcome, ending.reason)
 
 
-def start_parent(
-    name: str,
-    *,
-    experiment: str,
-    tags: Mapping[str, str] | None = None,
-    params: Mapping[str, str] | None = None,
-) -> str:
-    """Create a run that groups others, such as a sweep, and return its id."""
-    all_tags = {
-        MLFLOW_RUN_NAME: name,
-        MLFLOW_USER: user(),
-        "segscope.version": __version__,
-        **(tags or {}),
-    }
-    created = client().create_run(experiment_id(experiment), tags=all_tags, run_name=name)
-    if params:
-        batch = [Param(key, value) for key, value in params.items()]
-        client().log_batch(created.info.run_id, params=batch)
-    return str(created.info.run_id)
-
-
-def finish(run_id: str, outcome: str, reason: str | None = None) -> None:
-    """Close any run with one of `OUTCOMES`."""
-    set_tags(run_id, {"segscope.outcome": outcome, "segscope.reason": reason or ""})
-    client().set_terminated(run_id, status=OUTCOMES[outcome])
-
-
-def reopen_parent(run_id: str) -> None:
-    """Mark a run that groups others as running again."""
-    client().update_run(run_id, status="RUNNING")
-
-
-def log_summary(run_id: str, metrics: Mapping[str, float], *, step: int = 0) -> None:
-    """Write single values of a run, such as a sweep's best score."""
-    now = int(time.time() * 1000)
-    batch = [Metric(metric_key(k), _storable(v), now, step) for k, v in metrics.items()]
-    client().log_batch(run_id, metrics=batch)
-
-
-def set_tags(run_id: str, tags: Mapping[str, str]) -> None:
-    """Set tags of any run; long values are cut to what every backend takes."""
-    client().log_batch(run_id, tags=[RunTag(k, v[:MAX_TAG]) for k, v in tags.items()])
-
-
-def get_run(run_id: str) -> Any:
-    """Return MLflow's record of a run; ``ValueError`` when there is none of that id."""
-    try:
-        return client().get_run(run_id)
-    except MlflowException as error:
-        raise ValueError(f"run: there is no run {run_id!r} in this store") from error
-
-
-def find_runs(filter_string: str) -> list[Any]:
-    """Return MLflow's records of all runs of all experiments that match its filter syntax.
-
-    Raises ``ValueError`` with MLflow's own words when the filter is malformed.
-    """
-    api = client()
-    experiments = _experiments()
-    found: list[Any] = []
-    token: str | None = None
-    while experiments:
-        try:
-            page = api.search_runs(experiments, filter_string, page_token=token)
-        except MlflowException as error:
-            raise ValueError(f"filter: {error.message}") from error
-        found.extend(page)
-        token = page.token
-        if not token:
-            break
-    return found
-
-
-def _experiments() -> list[str]:
-    found: list[str] = []
-    token: str | None = None
-    while token != "":
-        page = client().search_experiments(page_token=token)
-        found.extend(experiment.experiment_id for experiment in page)
-        token = page.token or ""
-    return found
-
-
-def log_files(run_id: str, folder: Path) -> None:
-    """Copy every file of ``folder`` into the artifacts of any run."""
-    client().log_artifacts(run_id, str(folder))
-
-
-def download(run_id: str, path: str, into: Path) -> Path:
-    """Copy an artifact file or folder of a run into ``into`` and return the copy's path.
-
-    On a local store MLflow would return the store's own path; this never does. Raises
-    ``ValueError`` when the run has no such artifact.
-    """
-    into.mkdir(parents=True, exist_ok=True)
-    local = _local_path(get_run(run_id).info.artifact_uri)
-    if local is None:
-        try:
-            return Path(client().download_artifacts(run_id, path, str(into)))
-        except MlflowException as error:
-            raise ValueError(f"run: {run_id} has no artifact {path!r}") from error
-    source, target = local / path, into / path
-    if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-    elif source.is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target)
-    else:
-        raise ValueError(f"run: {run_id} has no artifact {path!r}")
-    return target
-
-
 @contextmanager
 def log_file(run: Run) -> Iterator[None]:
     """Write the trainer's log lines to the run's ``log.txt`` too, appending after a resume."""
@@ -368,27 +244,6 @@ def _default_name(config: TrainConfig) -> str:
     )
 
 
-def metric_key(key: str) -> str:
-    """Return ``key`` with what MLflow does not take in a metric's name replaced by ``_``.
-
-    That is most punctuation, and, since a name may become a path, a part that is empty or dots.
-    """
-    safe = re.sub(r"[^\w\-. :/]", "_", key)[:MAX_KEY]
-    parts = [part if part.strip(".") else "_" for part in safe.split("/")]
-    return "/".join(parts)[:MAX_KEY].rstrip("/")
-
-
 def _state(path: Path) -> tuple[int, int]:
     stat = path.stat()
     return stat.st_mtime_ns, stat.st_size
-
-
-def _storable(value: float) -> float:
-    # MLflow keeps NaN but turns an infinity into 1.8e308, which every mean would then believe.
-    return value if math.isfinite(value) else math.nan
-
-
-def _local_path(artifact_uri: str) -> Path | None:
-    if not is_local_uri(artifact_uri):
-        return None
-    return Path(local_file_uri_to_path(artifact_uri))

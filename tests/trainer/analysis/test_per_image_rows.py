@@ -7,8 +7,8 @@ from trainer.analysis.comparison import compare
 from trainer.analysis.diagnosis import diagnose
 from trainer.analysis.per_image_rows import per_image_dice, pixel_counts
 from trainer.analysis.ratios import ratio_of
-from trainer.per_image import read_parts, write_part
-from trainer.scores import counts, dice, summary
+from trainer.analysis.scores import counts, dice, summary
+from trainer.evaluation.per_image import read_parts, write_part
 
 IMAGES = ["b_02", "a_01", "c_03"]
 CLASSES = ["void-free", "animal", "car"]

@@ -3,8 +3,8 @@ import pytest
 
 from tests.trainer.analysis.simulated import counts
 from trainer.analysis.ratios import RATIOS, PixelCounts, ratio_of
-from trainer.scores import counts as counts_of
-from trainer.scores import image_scores, summary
+from trainer.analysis.scores import counts as counts_of
+from trainer.analysis.scores import image_scores, summary
 
 
 @pytest.mark.parametrize("classes", [2, 5])

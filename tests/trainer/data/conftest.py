@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer.data.reading import read_pair
+from trainer.data.files.reading import read_pair
 
 Colours = list[tuple[int, int, int]]
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from trainer.config import TrainConfig
 from trainer.data.collection import VOID
+from trainer.data.files.reading import read_pair
 from trainer.data.geometry import resize_image, resize_target
 from trainer.data.loading import Batch, SegmentationData, open_data
-from trainer.data.reading import read_pair
 from trainer.data.splits import Split, only_test
 
 pytestmark = pytest.mark.usefixtures("store")

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from trainer.data.inspection import inspect
+from trainer.data.checking.inspection import inspect
 
 # name: layout, pairs, classes, official split, groups
 SETS = {

@@ -259,7 +259,7 @@ def test_files_are_written_whole_or_not_at_all(
 
 def test_the_log_goes_to_a_file_of_the_run(store: Path) -> None:
     run = start_run(TrainConfig())
-    logger = logging.getLogger("trainer.loop")
+    logger = logging.getLogger("trainer.training.loop")
     before = list(logging.getLogger("trainer").handlers)
     for number in (1, 2):
         with log_file(run):

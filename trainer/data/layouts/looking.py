@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from trainer.data.collection import Colour
-from trainer.data.imagefile import StoredMask, UnreadableFile, look_at_mask
+from trainer.data.files.imagefile import StoredMask, UnreadableFile, look_at_mask
 
 SAMPLE = 200
 

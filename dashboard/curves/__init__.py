@@ -1,0 +1,1 @@
+"""The page of curves, and what is told of a curve elsewhere."""

@@ -1,0 +1,232 @@
+"""What the figures of curves show, as plain data: smoothing, seed bands, buckets, dips, tables."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dashboard.store.cache import Curve
+from dashboard.theme import curve_style
+from trainer.analysis.dips import Dip, dips
+from trainer.analysis.history import clean
+
+FRAMES = 60
+"""Most epochs whose masks are sent to the browser at once."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+POINTS_DRAWN = 60_000
+"""Above this many points in one figure, curves are drawn as the ends of buckets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveInfo:
+    """One curve as it is drawn; ``values`` finite, ``steps`` ascending."""
+
+    run_id: str
+    label: str
+    colour: str
+    dash: str
+    steps: Ints
+    values: Floats
+    smooth: Floats | None
+    """The exponential moving average, over the same steps; None when not asked for."""
+    dips: tuple[Dip, ...]
+    non_finite: int
+    """Epochs left out because their value is no finite number."""
+    bucket: int
+    """Epochs that share one lowest and one highest point; 1 when every epoch is drawn."""
+
+
+def curve_infos(
+    curves: Mapping[str, Curve],
+    labels: Mapping[str, str],
+    *,
+    smoothing: float = 0.0,
+    mark_dips: bool = True,
+    higher_is_better: bool = True,
+    points: int = POINTS_DRAWN,
+) -> list[CurveInfo]:
+    """Return what to draw of each run's curve, in the order given, which sets the colour.
+
+    ``smoothing`` in [0, 1) is the weight of the past; the raw curve stays beside it. Dips are
+    found on the full curve. When all curves together exceed ``points``, each is thinned to the
+    lowest and the highest value of equal buckets, so that no dip is ever hidden.
+    """
+    total = sum(curve.values.size for curve in curves.values())
+    share = points / total if total > points else 1.0
+    infos = []
+    for position, (run_id, curve) in enumerate(curves.items()):
+        cleaned = clean(curve.steps, curve.values)
+        colour, dash = curve_style(position)
+        found = (
+            dips(cleaned.values, epochs=cleaned.steps, higher_is_better=higher_is_better)
+            if mark_dips
+            else ()
+        )
+        smooth = smoothed(cleaned.values, smoothing) if smoothing > 0 else None
+        kept, bucket = _drawn(cleaned.values, max(2, int(share * cleaned.values.size)))
+        infos.append(
+            CurveInfo(
+                run_id=run_id,
+                label=labels.get(run_id, run_id[:6]),
+                colour=colour,
+                dash=dash,
+                steps=cleaned.steps[kept],
+                values=cleaned.values[kept],
+                smooth=None if smooth is None else smooth[kept],
+                dips=found,
+                non_finite=cleaned.non_finite_count,
+                bucket=bucket,
+            )
+        )
+    return infos
+
+
+def smoothed(values: Floats, weight: float) -> Floats:
+    """Return the exponential moving average with ``weight`` on the past, bias-corrected."""
+    if values.size == 0:
+        return values
+    return pd.Series(values).ewm(alpha=1 - weight, adjust=True).mean().to_numpy()
+
+
+def drawn_badge(infos: Sequence[CurveInfo]) -> str:
+    """Return what the figure says about completeness, such as ``every epoch drawn``."""
+    points = sum(info.values.size for info in infos)
+    largest = max((info.bucket for info in infos), default=1)
+    left_out = sum(info.non_finite for info in infos)
+    said = f"every epoch drawn, {points:,} points"
+    if largest > 1:
+        said = (
+            f"lowest and highest of every {largest} epochs drawn, {points:,} points: no dip hidden"
+        )
+    return said + (f"; {left_out} not finite, not drawn" if left_out else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandInfo:
+    """Runs of one configuration: mean and spread over seeds at each epoch, all ``(epochs,)``."""
+
+    label: str
+    colour: str
+    dash: str
+    steps: Ints
+    mean: Floats
+    low: Floats
+    high: Floats
+    seeds: Ints
+    run_ids: tuple[str, ...]
+
+
+def seed_bands(
+    curves: Mapping[str, Curve], groups: Mapping[str, str], labels: Mapping[str, str]
+) -> list[BandInfo]:
+    """Return one band per group: mean over its runs, and the lowest and highest of them.
+
+    ``groups`` maps a run to its seed group; ``labels`` a group to its name. At an epoch that only
+    some seeds reached, those count, and ``seeds`` says how many.
+    """
+    members: dict[str, list[str]] = {}
+    for run_id in curves:
+        members.setdefault(groups.get(run_id) or run_id, []).append(run_id)
+    bands = []
+    for position, (group, run_ids) in enumerate(members.items()):
+        table = epoch_table({run_id: curves[run_id] for run_id in run_ids})
+        colour, dash = curve_style(position)
+        values = table.to_numpy(dtype=float)
+        bands.append(
+            BandInfo(
+                label=labels.get(group, group),
+                colour=colour,
+                dash=dash,
+                steps=table.index.to_numpy(dtype=np.int64),
+                mean=np.nanmean(values, axis=1) if values.size else np.empty(0),
+                low=np.nanmin(values, axis=1) if values.size else np.empty(0),
+                high=np.nanmax(values, axis=1) if values.size else np.empty(0),
+                seeds=np.isfinite(values).sum(axis=1),
+                run_ids=tuple(run_ids),
+            )
+        )
+    return bands
+
+
+def epoch_table(
+    curves: Mapping[str, Curve], labels: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Return one row an epoch and one column a run: the tables that the reports made by hand.
+
+    Epochs at which no run has a finite value are left out; a missing value is NaN.
+    """
+    columns = {}
+    for run_id, curve in curves.items():
+        cleaned = clean(curve.steps, curve.values)
+        columns[run_id] = pd.Series(cleaned.values, index=cleaned.steps, dtype=float)
+    table = pd.DataFrame(columns).sort_index() if columns else pd.DataFrame()
+    table.index.name = "epoch"
+    return table.rename(columns=dict(labels)) if labels else table
+
+
+def configuration_labels(runs: pd.DataFrame, names: Sequence[str]) -> dict[str, str]:
+    """Return for each run what tells it from the others: the parameters that differ, else its id.
+
+    ``names`` are parameters without ``params.``. Runs that share all of them get the start of
+    their id too, so that every label is unique.
+    """
+    described = {}
+    runs = runs.assign(**{f"params.{n}": _shortened(runs[f"params.{n}"]) for n in names})
+    for run_id, row in runs.iterrows():
+        parts = [f"{n} {row[f'params.{n}']}" for n in names if isinstance(row[f"params.{n}"], str)]
+        described[str(run_id)] = ", ".join(parts) or str(row["name"]) or "unnamed"
+    counts = pd.Series(described).value_counts()
+    return {r: d if counts[d] == 1 else f"{d} · {r[:6]}" for r, d in described.items()}
+
+
+def epochs_to_show(
+    epochs: Sequence[int], keep: Iterable[int] = (), at_most: int = FRAMES
+) -> list[int]:
+    """Return the epochs whose masks are shown: all, or evenly spread ones and those to keep."""
+    if len(epochs) <= at_most:
+        return list(epochs)
+    wanted = set(keep) & set(epochs) | {epochs[0], epochs[-1]}
+    spread = np.linspace(0, len(epochs) - 1, max(2, at_most - len(wanted))).round().astype(int)
+    return sorted(wanted | {epochs[i] for i in spread})
+
+
+def best_epoch(steps: np.ndarray, values: np.ndarray) -> int | None:
+    """Return the epoch of the highest finite value, the earliest of equals; None without any."""
+    finite = np.isfinite(values)
+    if not finite.any():
+        return None
+    return int(steps[finite][values[finite].argmax()])
+
+
+def notable_epochs(curve: Curve) -> set[int]:
+    """Return the best epoch, and each dip with its neighbours: what a choice of epochs keeps."""
+    cleaned = clean(curve.steps, curve.values)
+    if cleaned.values.size == 0:
+        return set()
+    around = {
+        dip.epoch + offset
+        for dip in dips(cleaned.values, epochs=cleaned.steps)
+        for offset in (-1, 0, 1)
+    }
+    return around | {int(cleaned.steps[cleaned.values.argmax()])}
+
+
+def _shortened(values: pd.Series) -> pd.Series:
+    # A drawn learning rate has 17 digits; three will do unless two runs then read the same.
+    numbers = pd.to_numeric(values, errors="coerce")
+    short = values.where(numbers.isna(), numbers.map("{:.3g}".format))
+    return short if short.nunique() == values.nunique() else values
+
+
+def _drawn(values: Floats, points: int) -> tuple[NDArray[np.intp], int]:
+    if values.size <= points:
+        return np.arange(values.size), 1
+    buckets = np.array_split(np.arange(values.size), max(1, points // 2))
+    kept = {int(b[values[b].argmin()]) for b in buckets}
+    kept |= {int(b[values[b].argmax()]) for b in buckets}
+    return np.array(sorted(kept)), max(b.size for b in buckets)

@@ -1,0 +1,183 @@
+"""Draw curves over epochs, their dips, their smoothing and the bands over seeds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.curves.facts import BandInfo, CurveInfo
+from dashboard.theme import DIP, PALETTE
+from dashboard.ui.figure import empty, epoch_axis, escaped, styled
+
+MANY = 40
+"""Above this many curves those of one colour share a trace, which browsers draw far faster."""
+TOP_SHARE = 0.25
+POINTS_MARKED = 3000
+
+
+def draw_curves(
+    infos: Sequence[CurveInfo],
+    *,
+    metric: str,
+    log: bool = False,
+    top: bool = False,
+    height: int = 440,
+    legend: bool = True,
+) -> go.Figure:
+    """Draw one metric of several runs over epochs.
+
+    Dips are ringed. With smoothing the raw curve stays, faint. ``log`` makes the y axis
+    logarithmic (a score is then drawn as its distance from 1); ``top`` zooms to where the curves
+    end up, clicking twice shows all.
+    """
+    shown = [info for info in infos if info.values.size]
+    if not shown:
+        return empty(f"None of these runs has logged {metric}.")
+    distance = log and all(_is_score(info) for info in shown)
+    figure = go.Figure()
+    if len(shown) > MANY:
+        _add_merged(figure, shown, distance)
+    else:
+        # Only a point that is drawn can be clicked; beyond some thousand they slow the browser.
+        clickable = sum(info.values.size for info in shown) <= POINTS_MARKED
+        for info in shown:
+            _add_curve(figure, info, distance, marked=clickable)
+    _add_dips(figure, shown, distance)
+    y = f"1 − {metric}" if distance else metric
+    styled(figure, x="epoch", y=y, height=height, legend=legend and len(shown) <= MANY)
+    if log:
+        figure.update_yaxes(type="log", **({"autorange": "reversed"} if distance else {}))
+    elif top:
+        figure.update_yaxes(range=top_range([info.values for info in shown]))
+    return epoch_axis(figure)
+
+
+def draw_pair(train: Sequence[CurveInfo], val: Sequence[CurveInfo], *, name: str) -> go.Figure:
+    """Draw training (dotted, thin) against validation (solid) of each run, in one colour a run."""
+    figure = go.Figure()
+    for infos, part, width, dash in ((train, "train", 1.2, "dot"), (val, "val", 2.0, "solid")):
+        for info in infos:
+            figure.add_scatter(
+                x=info.steps, y=info.values, mode=_mode(info),
+                name=f"{escaped(info.label)} {part}", legendgroup=info.run_id,
+                line={"color": info.colour, "width": width, "dash": dash},
+                hovertemplate=f"%{{y:.4f}} {part}<extra>{escaped(info.label)}</extra>",
+            )  # fmt: skip
+    if not figure.data:
+        return empty(f"None of these runs has logged train/{name} or val/{name}.")
+    styled(figure, x="epoch", y=name, height=380)
+    return epoch_axis(figure)
+
+
+def draw_bands(bands: Sequence[BandInfo], *, metric: str, top: bool = False) -> go.Figure:
+    """Draw each configuration's mean over seeds with the range from its lowest to highest seed."""
+    shown = [band for band in bands if band.steps.size]
+    if not shown:
+        return empty(f"None of these runs has logged {metric}.")
+    figure = go.Figure()
+    for band in shown:
+        around = np.concatenate([band.steps, band.steps[::-1]])
+        edge = np.concatenate([band.high, band.low[::-1]])
+        name = escaped(band.label)
+        figure.add_scatter(
+            x=around, y=edge, fill="toself", fillcolor=_faded(band.colour, 0.18), mode="lines",
+            line={"width": 0}, hoverinfo="skip", showlegend=False, legendgroup=name,
+        )  # fmt: skip
+        figure.add_scatter(
+            x=band.steps, y=band.mean, name=f"{name} (n = {len(band.run_ids)})", mode="lines",
+            line={"color": band.colour, "dash": band.dash, "width": 2}, legendgroup=name,
+            customdata=np.stack([band.low, band.high, band.seeds], axis=1),
+            hovertemplate="epoch %{x}: mean %{y:.4f}, %{customdata[0]:.4f} to "
+            f"%{{customdata[1]:.4f}}, %{{customdata[2]}} seeds<extra>{name}</extra>",
+        )  # fmt: skip
+    styled(figure, x="epoch", y=f"{metric}: mean and range over seeds", height=440)
+    if top:
+        figure.update_yaxes(range=top_range([band.mean for band in shown]))
+    return epoch_axis(figure)
+
+
+def top_range(curves: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Return the y range of the best quarter of all values, with a little air."""
+    values = np.concatenate(curves)
+    low, high = float(np.quantile(values, 1 - TOP_SHARE)), float(values.max())
+    low = min(low, high - 1e-3)
+    air = 0.1 * (high - low)
+    return low - 2 * air, high + air
+
+
+def _add_curve(figure: go.Figure, info: CurveInfo, distance: bool, *, marked: bool) -> None:
+    name = escaped(info.label)
+    if info.smooth is not None:
+        figure.add_scatter(
+            x=info.steps, y=_level(info.values, distance), mode="lines", hoverinfo="skip",
+            line={"color": _faded(info.colour, 0.3), "width": 1}, showlegend=False,
+            legendgroup=info.run_id,
+        )  # fmt: skip
+    line = info.values if info.smooth is None else info.smooth
+    figure.add_scatter(
+        x=info.steps, y=_level(line, distance), name=name,
+        mode="lines+markers" if marked else _mode(info), legendgroup=info.run_id,
+        line={"color": info.colour, "dash": info.dash, "width": 1.8},
+        marker={"size": 5}, unselected={"marker": {"opacity": 1}}, customdata=_identities(info),
+        hovertemplate=f"epoch %{{x}}: %{{customdata[2]:.4f}}<extra>{name}</extra>",
+    )  # fmt: skip
+
+
+def _add_merged(figure: go.Figure, infos: Sequence[CurveInfo], distance: bool) -> None:
+    # One SVG trace with gaps for each colour: 1,000 curves take half the time of a trace each.
+    for colour in PALETTE:
+        same = [info for info in infos if info.colour == colour]
+        if not same:
+            continue
+        x = np.concatenate([np.append(info.steps.astype(float), np.nan) for info in same])
+        lines = [info.values if info.smooth is None else info.smooth for info in same]
+        y = np.concatenate([np.append(_level(line, distance), np.nan) for line in lines])
+        text = np.concatenate([np.repeat(escaped(i.label), i.steps.size + 1) for i in same])
+        figure.add_scatter(
+            x=x, y=y, mode="lines", line={"color": _faded(colour, 0.75), "width": 1.2},
+            text=text, hovertemplate="%{text}<br>epoch %{x}: %{y:.4f}<extra></extra>",
+            showlegend=False,
+        )  # fmt: skip
+
+
+def _add_dips(figure: go.Figure, infos: Sequence[CurveInfo], distance: bool) -> None:
+    found = [(info, dip) for info in infos for dip in info.dips]
+    if not found:
+        return
+    levels = np.array([dip.level for _, dip in found])
+    said = [
+        f"{escaped(info.label)}<br>dip at epoch {dip.epoch}: {dip.level:.4f}, "
+        f"{dip.drawdown:.4f} below the best; "
+        + ("not recovered" if dip.recovered_at is None else f"recovered at {dip.recovered_at}")
+        for info, dip in found
+    ]
+    figure.add_scatter(
+        x=[dip.epoch for _, dip in found], y=_level(levels, distance), mode="markers",
+        marker={"symbol": "circle-open", "size": 12, "color": DIP, "line": {"width": 2}},
+        unselected={"marker": {"opacity": 1}},
+        name="dip", text=said, hovertemplate="%{text}<extra></extra>",
+        customdata=[[info.run_id, dip.epoch] for info, dip in found],
+    )  # fmt: skip
+
+
+def _identities(info: CurveInfo) -> list[list[object]]:
+    """Return run, epoch and raw value of every point: what a click on it stands for."""
+    pairs = zip(info.steps.tolist(), info.values.tolist(), strict=True)
+    return [[info.run_id, step, value] for step, value in pairs]
+
+
+def _mode(info: CurveInfo) -> str:
+    return "lines+markers" if info.values.size < 3 else "lines"
+
+
+def _level(values: np.ndarray, distance: bool) -> np.ndarray:
+    return np.maximum(1 - values, 1e-5) if distance else values
+
+
+def _is_score(info: CurveInfo) -> bool:
+    return bool((info.values <= 1).all() and (info.values >= 0).all() and "loss" not in info.label)
+
+
+def _faded(colour: str, alpha: float) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"

@@ -1,0 +1,140 @@
+"""Curves of the chosen runs: every epoch, dips marked, and the table of the reports."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.curves.facts import (
+    configuration_labels,
+    curve_infos,
+    drawn_badge,
+    epoch_table,
+    seed_bands,
+)
+from dashboard.curves.figures import draw_bands, draw_curves, draw_pair
+from dashboard.store import reads, run_table
+from dashboard.ui import downloads, live, navigation, run_picker, states
+from dashboard.ui.charts import chart
+
+CHART = "curves"
+LOWER_IS_BETTER = ("loss", "time/", "memory/", "grad_norm")
+
+
+def main() -> None:
+    """Draw the page."""
+    st.subheader("Curves", anchor=False)
+    live.follow_store()
+    run_ids = run_picker.chosen_or_best()
+    if not run_ids:
+        states.nothing("No run here has logged a metric yet.", states.FIRST_RUN)
+        return
+    runs = reads.runs().loc[run_ids]
+    labels = configuration_labels(runs, run_table.differing_parameters(runs, at_most=4))
+    metric, smoothing, scale, dips = controls(run_ids)
+    overlaid, against, seeds, table = st.tabs(
+        ["Curves", "Train against validation", "Seeds", "Table"], key="tab", bind="query-params"
+    )
+    if overlaid.open:
+        with overlaid:
+            show_curves(run_ids, labels, metric, smoothing, scale, dips)
+    if against.open:
+        with against:
+            show_pair(run_ids, labels, metric)
+    if seeds.open:
+        with seeds:
+            show_seeds(runs, metric, scale)
+    if table.open:
+        with table:
+            show_table(run_ids, labels, metric)
+
+
+def controls(run_ids: Sequence[str]) -> tuple[str, float, str, bool]:
+    """Let the reader choose the metric, smoothing, axis and marks."""
+    metrics = run_picker.epoch_metrics(run_ids)
+    first = metrics.index(run_table.MAIN_METRIC) if run_table.MAIN_METRIC in metrics else 0
+    left, middle, right, marks = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
+    metric = left.selectbox("Metric", metrics, index=first, key="metric", bind="query-params")
+    smoothing = middle.slider(
+        "Smoothing", 0.0, 0.99, 0.0, 0.01, key="smoothing", bind="query-params",
+        help="Exponential moving average, weight of the past; the raw curve stays, faint.",
+    )  # fmt: skip
+    scale = right.segmented_control(
+        "Axis", ["all", "top", "log"], default="all", required=True, key="axis",
+        bind="query-params",
+        help="top: where the curves end up. log: for a score, its distance from 1.",
+    )  # fmt: skip
+    dips = marks.toggle("Mark dips", value=True, key="dips", bind="query-params")
+    return str(metric), float(smoothing), str(scale), bool(dips)
+
+
+def show_curves(
+    run_ids: Sequence[str],
+    labels: dict[str, str],
+    metric: str,
+    smoothing: float,
+    scale: str,
+    dips: bool,
+) -> None:
+    """Draw the metric of every run."""
+    infos = curve_infos(
+        reads.curves(run_ids, metric), labels, smoothing=smoothing, mark_dips=dips,
+        higher_is_better=not any(part in metric for part in LOWER_IS_BETTER),
+    )  # fmt: skip
+    figure = draw_curves(infos, metric=metric, log=scale == "log", top=scale == "top")
+    count = sum(len(info.dips) for info in infos)
+    said = f"{metric} over epochs of {len(infos)} runs, {count} dips"
+    chart(figure, key=CHART, alt=said, on_select=take_click)
+    marked = f"; {count} dip{'s' * (count != 1)} ringed" if dips else ""
+    st.caption(f"{drawn_badge(infos)}{marked}. Click an epoch to see what happened in it.")
+
+
+def take_click() -> None:
+    """Open the clicked epoch of a run on the page Dip."""
+    points = st.session_state[CHART]["selection"]["points"]
+    clicked = points[0].get("customdata") if points else None
+    if clicked:
+        navigation.open_page("dip", run=str(clicked[0]), epoch=str(clicked[1]))
+
+
+def show_pair(run_ids: Sequence[str], labels: dict[str, str], metric: str) -> None:
+    """Draw training against validation of the chosen metric's name."""
+    name = metric.removeprefix("train/").removeprefix("val/")
+    train, val = (
+        curve_infos(reads.curves(run_ids, f"{part}/{name}"), labels, mark_dips=False)
+        for part in ("train", "val")
+    )
+    chart(draw_pair(train, val, name=name), key="pair", alt=f"{name}: training and validation")
+
+
+def show_seeds(runs: pd.DataFrame, metric: str, scale: str) -> None:
+    """Draw mean and range over the seeds of each configuration."""
+    names = run_table.differing_parameters(runs, at_most=4)
+    groups = dict(runs["seed_group"].dropna())
+    by_group = runs.assign(group=[groups.get(r, r) for r in runs.index]).drop_duplicates("group")
+    described = configuration_labels(by_group, names)
+    labels = {str(by_group.loc[r, "group"]): text for r, text in described.items()}
+    bands = seed_bands(reads.curves(list(runs.index), metric), groups, labels)
+    figure = draw_bands(bands, metric=metric, top=scale == "top")
+    chart(figure, key="seeds", alt=f"{metric}: mean and range over seeds by epoch")
+    st.caption(
+        "A band runs from the lowest to the highest seed. Runs of one configuration that differ "
+        "in their seed alone form a group."
+    )
+
+
+def show_table(run_ids: Sequence[str], labels: dict[str, str], metric: str) -> None:
+    """Show epoch by configuration, as the reports do."""
+    table = epoch_table(reads.curves(run_ids, metric), labels)
+    st.dataframe(
+        table,
+        column_config={c: st.column_config.NumberColumn(format="%.4f") for c in table.columns},
+        height=min(38 + 30 * max(len(table), 3), 560),
+        row_height=30,
+        key="epoch_table",
+        alt=f"{metric} by epoch and configuration",
+    )
+    downloads.save_table(table, "epochs", ("CSV", "Markdown", "LaTeX"))
+
+
+main()

@@ -1,0 +1,1 @@
+"""The page that takes one epoch of a run apart."""

@@ -1,0 +1,197 @@
+"""Drop an image, choose a registered model, see and keep its mask. The one page with torch."""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.display import score
+from dashboard.pictures.overlays import encoded
+from dashboard.pictures.viewer import Panel, legend, overlay_viewer
+from dashboard.predict import uploads
+from dashboard.ui import navigation, states
+from trainer.data.collection import ClassInfo
+from trainer.prediction.registry import ModelVersion, list_models, resolve_model
+from trainer.store import tracking_uri
+
+if TYPE_CHECKING:
+    from trainer.prediction.predictor import Predictor
+
+DONE = "_prediction"
+SUFFIXES = ["png", "jpg", "jpeg", "gif", "tif", "tiff", "bmp", "webp", "ppm", "tga", "jp2", "avif"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What a model says of one image, at the image's own size."""
+
+    image: np.ndarray
+    mask: np.ndarray
+    levels: np.ndarray | None
+    """The foreground's probability as grey levels, for two classes."""
+
+
+def main() -> None:
+    """Draw the page."""
+    st.subheader("Predict", anchor=False)
+    versions = {f"{v.name}/{v.version}": v for of_name in models().values() for v in of_name}
+    if not versions:
+        states.nothing("No model is registered in this store yet. Register a run's best one:")
+        st.code("trainer register RUN_ID --name NAME --alias champion", language="bash")
+        return
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        version = chosen_model(versions)
+    with right:
+        uploaded = st.file_uploader(
+            f"Image (at most {uploads.UPLOAD_MIB} MiB; it stays in this server's memory)",
+            type=SUFFIXES, key="upload", max_upload_size=uploads.UPLOAD_MIB,
+        )  # fmt: skip
+    if uploaded is None:
+        states.nothing("Drop an image above to see its mask.")
+        return
+    try:
+        predictor = load(tracking_uri(), version.uri)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        st.error("This model cannot be loaded.")
+        st.code(str(error), language=None, wrap_lines=True)
+        return
+    classes = classes_of(predictor)
+    name, content = str(uploaded.name), uploaded.getvalue()
+    try:
+        found = predicted(version.uri, name, content, predictor)
+    except ValueError as error:
+        st.error("This image cannot be used.")
+        st.code(str(error), language=None, wrap_lines=True)
+        return
+    show(found, name, classes)
+    st.fragment(show_files)(found, name, classes)
+
+
+def models() -> dict[str, list[ModelVersion]]:
+    """Return the registered models, read anew every few seconds."""
+    return _models(tracking_uri())
+
+
+@st.cache_data(ttl=5, show_spinner=False, max_entries=4)
+def _models(uri: str) -> dict[str, list[ModelVersion]]:
+    assert uri == tracking_uri()
+    return list_models()
+
+
+def chosen_model(versions: dict[str, ModelVersion]) -> ModelVersion:
+    """Let the reader choose a version; at first one with an alias, champion before others."""
+    names = list(versions)
+    ranked = sorted(
+        names, key=lambda n: ("champion" not in versions[n].aliases, not versions[n].aliases)
+    )
+    chosen = st.selectbox(
+        "Model (name/version)", names, index=names.index(ranked[0]), key="model",
+        bind="query-params",
+    )  # fmt: skip
+    version = versions[chosen or ranked[0]]
+    aliases = " ".join(f"@{alias}" for alias in version.aliases) or "no alias"
+    dice = version.tags.get("best.val_dice")
+    if dice:
+        aliases += f" · best validation Dice {score(float(dice))} (in {version.scored_in})"
+    st.text(aliases)
+    if version.run_id:
+        navigation.page_link("run", "The run it came from", run=version.run_id)
+    return version
+
+
+@st.cache_resource(show_spinner="Loading the model", max_entries=2)
+def load(store: str, uri: str) -> "Predictor":
+    """Return the model of a version, ready to predict; JSON and safetensors alone are read.
+
+    Raises ``ValueError`` when it cannot be fetched or is damaged.
+    """
+    assert store == tracking_uri()
+    from trainer.prediction.predictor import Predictor
+
+    with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
+        return Predictor(resolve_model(uri, Path(scratch)))
+
+
+def classes_of(predictor: "Predictor") -> list[ClassInfo]:
+    """Return the model's classes with their colours."""
+    return [
+        ClassInfo(name=name, colour=(colour[0], colour[1], colour[2]))
+        for name, colour in zip(predictor.classes, predictor.colours, strict=True)
+    ]
+
+
+def predicted(uri: str, name: str, content: bytes, predictor: "Predictor") -> Prediction:
+    """Return what the model says of an upload; of this session, the last one is kept."""
+    key = (tracking_uri(), uri, name, hashlib.sha256(content).hexdigest())
+    kept: Any = st.session_state.get(DONE)
+    if kept is not None and kept[0] == key:
+        return kept[1]  # type: ignore[no-any-return]
+    at_most = uploads.most_pixels(len(predictor.classes))
+    with st.spinner("Predicting"):
+        image = uploads.read_upload(name, content, at_most=at_most)
+        levels = None
+        if len(predictor.classes) == 2:
+            levels = uploads.grey_levels(predictor.probabilities(image)[1])
+            mask = uploads.thresholded(levels, 0.5)
+        else:
+            mask = predictor.predict(image)
+    found = Prediction(image=image, mask=mask, levels=levels)
+    st.session_state[DONE] = (key, found)
+    return found
+
+
+def show(found: Prediction, name: str, classes: list[ClassInfo]) -> None:
+    """Show image and mask; opacity and threshold move in the browser."""
+    legend(classes[1:])
+    height, width = found.image.shape[:2]
+    image, mask = uploads.reduced(found.image), uploads.reduced(found.mask)
+    panel = Panel(
+        title=name, image=encoded(image), frames=[encoded(mask)],
+        captions=[f"{width} × {height} pixels"],
+        probability=None if found.levels is None else encoded(uploads.reduced(found.levels)),
+    )  # fmt: skip
+    note = "Files and shares below are at the image's own size."
+    if image.shape != found.image.shape:
+        note = f"Shown at {image.shape[1]} × {image.shape[0]}. {note}"
+    overlay_viewer([panel], classes, key="predicted", mode="prediction", width=480, note=note)
+
+
+def show_files(found: Prediction, name: str, classes: list[ClassInfo]) -> None:
+    """Show the classes' shares, and offer the mask and the overlay as files."""
+    mask = found.mask
+    if found.levels is not None:
+        threshold = st.number_input(
+            "Threshold of the shares and files", 0.0, 1.0, 0.5, 0.01, key="threshold",
+            bind="query-params", width=260,
+        )  # fmt: skip
+        mask = uploads.thresholded(found.levels, float(threshold))
+    rows = uploads.class_shares(mask, len(classes))
+    table = pd.DataFrame(rows, columns=["pixels", "share"])
+    table.index = pd.Index([info.name for info in classes], name="class")
+    config = {
+        "pixels": st.column_config.NumberColumn(format="localized"),
+        "share": st.column_config.NumberColumn(format="percent"),
+    }
+    st.dataframe(table, column_config=config, key="class_shares", row_height=28, width="content",
+                 alt="Share of each class in the predicted mask")  # fmt: skip
+    stem = PurePath(name).stem
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "Save the mask (palette PNG)", partial(uploads.mask_file, mask, classes),
+            file_name=f"{stem}_mask.png", mime="image/png", key="save_mask", on_click="ignore",
+        )  # fmt: skip
+        st.download_button(
+            "Save the overlay", partial(uploads.overlay_file, found.image, mask, classes),
+            file_name=f"{stem}_overlay.png", mime="image/png", key="save_overlay",
+            on_click="ignore",
+        )  # fmt: skip
+
+
+main()

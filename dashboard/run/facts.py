@@ -1,0 +1,43 @@
+"""What a run's page tells of one run: its configuration, and what differs in it."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from trainer.config import MACHINE_PARAMS, TrainConfig, scored_in
+
+
+def parameters(row: pd.Series) -> dict[str, str]:
+    """Return the parameters of a run's row in the table of runs, by name."""
+    return {
+        str(column).removeprefix("params."): str(value)
+        for column, value in row.items()
+        if str(column).startswith("params.") and isinstance(value, str)
+    }
+
+
+def differences_from_default(params: Mapping[str, str]) -> pd.DataFrame:
+    """Return the parameters that differ from the trainer's defaults: ``value`` and ``default``.
+
+    Indexed by ``parameter`` in the config's order; a parameter that the trainer does not know
+    (another program's run) comes last, without a default.
+    """
+    defaults = TrainConfig().to_params()
+    changed = [n for n in defaults if n in params and params[n] != defaults[n]]
+    foreign = sorted(params.keys() - defaults.keys() - set(MACHINE_PARAMS))
+    rows = [(n, params[n], defaults[n]) for n in changed] + [(n, params[n], "") for n in foreign]
+    return pd.DataFrame(rows, columns=["parameter", "value", "default"]).set_index("parameter")
+
+
+def arithmetic(params: Mapping[str, str]) -> str:
+    """Return what a run was trained and scored in, and on; empty for other programs' runs."""
+    if "precision" not in params:
+        return ""
+    scored = scored_in(params) or "an arithmetic that was not recorded"
+    if "train_dtype" not in params:
+        return f"Scored in {scored}."
+    trained, processor, threads = (params.get(name, "") for name in MACHINE_PARAMS)
+    return (
+        f"Trained in {trained}, scored in {scored}, on {processor or 'an unnamed processor'} "
+        f"with {threads} thread{'' if threads == '1' else 's'}."
+    )

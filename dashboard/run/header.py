@@ -1,0 +1,90 @@
+"""The head of a run's page: its name, how it stands, and its main numbers."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.curves.facts import best_epoch
+from dashboard.display import (
+    duration,
+    label,
+    local_time,
+    number,
+    plain,
+    score,
+    shortened,
+    state,
+)
+from dashboard.runs import curation
+from dashboard.store import reads, run_table
+from dashboard.ui import navigation
+
+
+def show_header(run_id: str) -> None:
+    """Draw the head; it reruns alone while the run trains."""
+    row = reads.run(run_id)
+    if row is None:
+        return
+    overview = reads.with_curves(reads.runs().loc[[run_id]]).iloc[0]
+    curve = reads.curves([run_id], run_table.MAIN_METRIC)[run_id]
+    st.subheader(plain(shortened(row["name"] or "unnamed", 90)), anchor=False)
+    st.text(" · ".join(facts(row)))
+    if isinstance(row["reason"], str) and row["reason"]:
+        st.code(row["reason"], language=None, wrap_lines=True)
+    _numbers(overview, best_epoch(curve.steps, curve.values))
+    if isinstance(row["note"], str) and row["note"]:
+        st.text(row["note"])
+    _links(run_id, row)
+
+
+def facts(row: Any) -> list[str]:
+    """Return what a line says about a run: state, experiment, data, times, user."""
+    now = pd.Timestamp.now(tz="UTC")
+    ended = row["ended"] if not pd.isna(row["ended"]) else now
+    seconds = (ended - row["started"]).total_seconds()
+    planned = row.get("params.epochs")
+    epochs = f"epoch {row['last_step']}" + (f" of {planned}" if isinstance(planned, str) else "")
+    said = [
+        state(row["outcome"], row["status"]) + (", archived" if row["archived"] else ""),
+        f"experiment {row['experiment']}",
+        f"data {row['data']}" if isinstance(row["data"], str) else "",
+        epochs if row["last_step"] else "no epoch logged yet",
+        duration(seconds),
+        f"started {local_time(row['started'], st.context.timezone)}",
+        f"by {row['user']}" if row["user"] not in (None, "", "unknown") else "",
+    ]
+    return [part for part in said if part]
+
+
+def _numbers(overview: Any, best: int | None) -> None:
+    where = "" if best is None else f" · epoch {best}"
+    last = "" if best is None else f" · epoch {number(overview['epochs'])}"
+    shown = [
+        ("Best Dice", score(overview["best_dice"]), where),
+        ("Last Dice", score(overview["last_dice"]), last),
+        ("EMA-best Dice", score(overview["ema_dice"]), ""),
+        ("Best mIoU", score(overview["best_miou"]), ""),
+        ("MDD", score(overview["max_drawdown"]), ""),
+        ("Dips", number(overview["dips"]), ""),
+    ]
+    for column, (name, value, detail) in zip(st.columns(len(shown)), shown, strict=True):
+        column.metric(f"{name}{detail}", value, help=_help(name))
+
+
+def _help(name: str) -> str | None:
+    return next((c.help for c in run_table.COLUMNS.values() if c.label == name), None)
+
+
+def _links(run_id: str, row: Any) -> None:
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+        navigation.page_link("curves", "Its curves", runs=run_id)
+        navigation.page_link("samples", "Its samples", run=run_id)
+        navigation.page_link("dip", "Its dips", run=run_id)
+        parent = row["parent"]
+        if isinstance(parent, str) and reads.run(parent) is not None:
+            text = f"Part of {plain(label(reads.run(parent)['name'], parent))}"
+            navigation.page_link("run", text, run=parent)
+        if not reads.settings().read_only:
+            with st.popover("Note"):
+                curation.note_form(run_id)

@@ -1,0 +1,170 @@
+"""The first part of a run's page: curves, configuration, diagnoses, stability."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.curves.facts import CurveInfo, curve_infos, drawn_badge
+from dashboard.curves.figures import draw_curves
+from dashboard.display import MISSING, number, plain, score, short_name
+from dashboard.run import facts
+from dashboard.store import reads, run_table
+from dashboard.ui import states
+from dashboard.ui.charts import chart
+from trainer.analysis.definitions import DEFINITIONS
+from trainer.analysis.diagnosis import diagnose
+from trainer.analysis.history import History, clean
+from trainer.analysis.stability import STATISTICS, Stability, stability
+
+DIAGNOSED = (
+    "val/dice", "train/dice", "val/loss", "train/loss", "train/grad_norm", "lr",
+    "val/foreground_share",
+)  # fmt: skip
+SCORES = ("val/dice", "train/dice", "val/miou")
+LOSSES = ("val/loss", "train/loss")
+
+
+def show_curves(run_id: str) -> None:
+    """Draw the scores and the losses by epoch; reruns alone while the run trains."""
+    left, right = st.columns(2)
+    with left:
+        infos = _infos(run_id, SCORES)
+        if not infos:
+            infos = _infos(run_id, tuple(_foreign_metrics(run_id)))
+        chart(draw_curves(infos, metric="score", height=320), key="scores",
+              alt="Scores over epochs, dips ringed")  # fmt: skip
+        st.caption(drawn_badge(infos))
+    with right:
+        losses = _infos(run_id, LOSSES)
+        chart(draw_curves(losses, metric="loss", height=320), key="losses",
+              alt="Losses over epochs")  # fmt: skip
+
+
+def show_details(run_id: str) -> None:
+    """Show the configuration, what the diagnoses find, and the stability statistics."""
+    row = reads.run(run_id)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        st.subheader("Configuration", anchor=False)
+        show_configuration(row)
+    with right:
+        st.subheader("Diagnoses", anchor=False)
+        show_diagnoses(run_id)
+    st.subheader("Stability of validation Dice", anchor=False)
+    show_stability(run_id)
+
+
+def show_configuration(row: Any) -> None:
+    """Show what differs from the defaults first, then all parameters."""
+    params = facts.parameters(row)
+    if not params:
+        states.nothing("This run has logged no parameters.")
+        return
+    changed = facts.differences_from_default(params)
+    if said := facts.arithmetic(params):
+        st.text(said)
+    if changed.empty:
+        st.caption("Every parameter has its default.")
+    else:
+        st.dataframe(changed, key="differences", row_height=28,
+                     alt="Parameters that differ from their defaults")  # fmt: skip
+    with st.expander(f"All {len(params)} parameters"):
+        table = pd.Series(params, name="value").rename_axis("parameter").to_frame()
+        st.dataframe(table, key="parameters", row_height=28, alt="All parameters")
+
+
+def show_diagnoses(run_id: str) -> None:
+    """Show what the rules found when the run ended, or what they find now."""
+    stored = reads.json_value(run_id, "diagnoses.json")
+    findings = stored if isinstance(stored, list) else _diagnosed_now(run_id)
+    if not findings:
+        st.caption("No rule found anything in this run's curves.")
+    for finding in findings:
+        with st.container(border=True, gap="xsmall"):
+            st.markdown(f"**{plain(finding['rule'])}** · {plain(finding['severity'])}")
+            st.text(finding["message"])
+            with st.expander(f"Rule: {plain(finding['threshold'])}"):
+                st.json(finding.get("evidence", {}), expanded=True)
+
+
+def show_stability(run_id: str) -> None:
+    """Show every statistic with its definition, the length of its tail, and the dips."""
+    curve = reads.curves([run_id], run_table.MAIN_METRIC)[run_id]
+    cleaned = clean(curve.steps, curve.values)
+    if cleaned.values.size == 0:
+        states.nothing(f"This run has logged no {run_table.MAIN_METRIC}.")
+        return
+    warmup = st.number_input(
+        "Warm-up epochs left out", 0, int(cleaned.steps.max()), 0, key="warmup",
+        bind="query-params", width=200,
+        help="Nothing is left out by default. What you declare here does not count at all.",
+    )  # fmt: skip
+    found = stability(cleaned.values, epochs=cleaned.steps, warmup=int(warmup))
+    for column, name in zip(_grid(len(STATISTICS)), STATISTICS, strict=True):
+        definition = DEFINITIONS[f"stability/{name}"]
+        value = getattr(found, name)
+        shown = score(value) if definition.unit == "score" else number(value)
+        said = plain(f"{definition.name}: {definition.formula}. Source: {definition.source}.")
+        column.metric(
+            short_name(definition.name, abbreviated=False),
+            shown,
+            help=f"{said} {_tail(found, name)}",
+        )
+    left_out = f"; {cleaned.non_finite_count} not finite" if cleaned.non_finite_count else ""
+    st.caption(f"Over {found.n} epochs, warm-up {found.warmup}{left_out}.")
+    if found.dip_list:
+        st.dataframe(_dip_table(found), hide_index=True, key="dip_table", row_height=28,
+                     width="content", alt="Dips with depth and recovery")  # fmt: skip
+
+
+def _infos(run_id: str, metrics: tuple[str, ...]) -> list[CurveInfo]:
+    logged = reads.run(run_id)["logged_metrics"]
+    curves = {m: reads.curves([run_id], m)[run_id] for m in metrics if m in logged}
+    marked = curve_infos(curves, {m: m for m in curves}, mark_dips=False)
+    dipped = curve_infos(curves, {m: m for m in curves}, mark_dips=True)
+    return [d if d.run_id == run_table.MAIN_METRIC else m for d, m in zip(dipped, marked)]  # noqa: B905
+
+
+def _foreign_metrics(run_id: str) -> list[str]:
+    return sorted(reads.run(run_id)["logged_metrics"])[:6]
+
+
+def _diagnosed_now(run_id: str) -> list[dict[str, Any]]:
+    curves: dict[str, History] = {}
+    for metric in DIAGNOSED:
+        curve = reads.curves([run_id], metric)[run_id]
+        if curve.steps.size:
+            curves[metric] = History(curve.steps, curve.values)
+    return [finding.to_json() for finding in diagnose(curves)] if curves else []
+
+
+def _grid(count: int) -> list[Any]:
+    return [column for _ in range(0, count, 5) for column in st.columns(5)][:count]
+
+
+def _tail(found: Stability, name: str) -> str:
+    tails = {"long_term_risk": found.long_term_tail, "short_term_risk": found.short_term_tail}
+    if name in tails:
+        return f"Tail: {tails[name]} of {found.n} values."
+    if name == "checkpoint_luck":
+        return f"Last {found.last_k} epochs."
+    if name == "max_drawdown" and found.max_drawdown_epoch:
+        return f"At epoch {found.max_drawdown_epoch}."
+    return ""
+
+
+def _dip_table(found: Stability) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "dip at epoch": [dip.epoch for dip in found.dip_list],
+            "Dice": [score(dip.level) for dip in found.dip_list],
+            "best before": [score(dip.previous_best) for dip in found.dip_list],
+            "drawdown": [score(dip.drawdown) for dip in found.dip_list],
+            "recovered at": [
+                MISSING if dip.recovered_at is None else str(dip.recovered_at)
+                for dip in found.dip_list
+            ],
+        }
+    ).astype({"dip at epoch": np.int64})

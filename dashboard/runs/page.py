@@ -1,0 +1,103 @@
+"""All runs: find them, sort them, group them, choose some."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.display import spread
+from dashboard.runs import curation, filters, view_picker
+from dashboard.store import reads, run_table
+from dashboard.ui import downloads, live, selection, states, tables
+
+ROWS = (200, 1000, 5000)
+
+
+def main() -> None:
+    """Draw the page."""
+    head, view = st.columns([3, 1], vertical_alignment="center")
+    with view.container(horizontal=True, gap="small", horizontal_alignment="right"):
+        view_picker.view_picker()
+        chosen_view = st.segmented_control(
+            "View", ["Runs", "Groups"], default="Runs", required=True, key="view",
+            bind="query-params", label_visibility="collapsed",
+        )  # fmt: skip
+    live.follow_store()
+    found = filters.chosen_runs()
+    everything = reads.runs()
+    head.subheader(f"Runs: {len(found):,} of {len(everything):,}", anchor=False)
+    if found.empty:
+        states.nothing("No run matches. Clear the search, the filter or the chosen states.")
+        return
+    if chosen_view == "Groups":
+        show_groups(found)
+    else:
+        show_runs(found)
+
+
+def show_runs(found: pd.DataFrame) -> None:
+    """Show one row a run, and what can be done with those chosen."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        columns = tables.chosen_columns(found)
+        ordered, shown_rows = sorted_rows(found, columns)
+    shown = ordered.head(shown_rows)
+    if {"curve", "ema_dice"} & set(columns):
+        shown = reads.with_curves(shown)
+    table = run_table.numeric_parameters(shown)[columns]
+    tables.selectable(table, columns)
+    if len(ordered) > len(shown):
+        st.caption(f"The first {len(shown):,} of {len(ordered):,} in this order are listed.")
+    curation.actions(selection.selected())
+    downloads.save_table(
+        run_table.numeric_parameters(ordered)[[c for c in columns if c != "curve"]], "runs"
+    )
+
+
+def sorted_rows(found: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, int]:
+    """Let the reader order all runs, listed or not; return them and how many to list."""
+    options = [c for c in columns if c not in ("curve", "name")] or columns
+    key = st.selectbox(
+        "Order by", options, index=options.index("started") if "started" in options else 0,
+        format_func=tables.heading, key="order", bind="query-params", width=220,
+    )  # fmt: skip
+    direction = st.selectbox(
+        "Direction", ["highest first", "lowest first"], key="direction", bind="query-params",
+        width=150,
+    )  # fmt: skip
+    count = st.selectbox("Rows", ROWS, key="rows", bind="query-params", width=100)
+    numbers = run_table.numeric_parameters(found)
+    order_of = numbers[key].sort_values(
+        ascending=direction == "lowest first", na_position="last", kind="stable"
+    )
+    return found.loc[order_of.index], count
+
+
+def show_groups(found: pd.DataFrame) -> None:
+    """Show means and spreads over the runs that share chosen hyperparameters."""
+    names = sorted(c.removeprefix("params.") for c in found.columns if c.startswith("params."))
+    names = [n for n in names if found[f"params.{n}"].notna().any()]
+    differing = run_table.differing_parameters(found, at_most=3)
+    by_column, spread_column = st.columns([4, 1])
+    by = by_column.multiselect(
+        "Group by", names, default=[n for n in differing if n in names], key="by",
+        bind="query-params", placeholder="Choose hyperparameters",
+    )  # fmt: skip
+    kind = spread_column.segmented_control(
+        "Spread", ["std", "iqr"], default="std", required=True, key="spread", bind="query-params",
+        format_func=lambda kind: {"std": "mean ± std", "iqr": "mean, IQR"}[kind],
+    )  # fmt: skip
+    if not by:
+        states.nothing("Choose at least one hyperparameter to group by.")
+        return
+    rows, scores = run_table.grouped(found, by, spread=kind)
+    for name in scores:
+        pairs = zip(rows[name], rows[f"{name}_spread"], strict=True)
+        rows[f"{name}_text"] = [spread(mean, deviation) for mean, deviation in pairs]
+    tables.group_table(rows, by, scores)
+    st.caption(
+        "Mean over the runs of a group and, behind it, the sample standard deviation or the "
+        "inter-quartile range; a single run has neither. Sorted by mean best Dice."
+    )
+    saved = rows.drop(columns=[f"{name}_text" for name in scores]).set_index(by)
+    downloads.save_table(saved, "groups", ("CSV", "Markdown", "LaTeX"))
+
+
+main()

@@ -1,0 +1,1 @@
+"""What has been read of the store and is kept."""

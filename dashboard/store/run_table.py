@@ -1,0 +1,239 @@
+"""The table of runs: which columns there are, what they hold, and groups of runs.
+
+Pure functions of the frame that `trainer.tracking.reading.list_runs` returns.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from dashboard.display import state
+from dashboard.store.cache import Curve
+from trainer.analysis.stability import stability_table
+from trainer.config import MACHINE_PARAMS, NOT_HYPERPARAMETERS
+
+MAIN_METRIC = "val/dice"
+SPARKLINE_POINTS = 48
+EMA_WEIGHT = 0.6
+"""Weight of the past in the exponential moving average of the EMA-best score."""
+UNFINISHED = ("running", "scheduled")
+
+
+class Column(NamedTuple):
+    """How a column reads: its kind decides the format, ``help`` says what it is."""
+
+    label: str
+    kind: str
+    help: str
+
+
+COLUMNS: dict[str, Column] = {
+    "name": Column("Run", "text", "The run's name"),
+    "state": Column("State", "text", "How the run ended, or that it is still going"),
+    "experiment": Column("Experiment", "text", "MLflow experiment"),
+    "sweep": Column("Sweep", "text", "The search that started the run"),
+    "data": Column("Data", "text", "Data set: the last part of its path"),
+    "best_dice": Column("Best Dice", "score", "Highest validation Dice of all epochs"),
+    "last_dice": Column("Last Dice", "score", "Validation Dice of the last epoch"),
+    "ema_dice": Column(
+        "EMA-best Dice",
+        "score",
+        f"Highest exponential moving average (weight {EMA_WEIGHT} on the past): one lucky epoch "
+        "does not reach it",
+    ),
+    "best_miou": Column("Best mIoU", "score", "Mean IoU of the epoch with the best score"),
+    "max_drawdown": Column(
+        "MDD", "score", "Maximum drawdown: the deepest fall below the best Dice so far"
+    ),
+    "dips": Column("Dips", "count", "Epochs that fell out of line (Hampel filter, more than 0.01)"),
+    "curve": Column("Dice curve", "spark", "Validation Dice of every epoch"),
+    "epochs": Column("Epochs", "count", "Last epoch logged"),
+    "minutes": Column("Minutes", "minutes", "From start to end, or until now"),
+    "started": Column("Started", "age", "When the run started"),
+    "note": Column("Note", "text", "The run's description in MLflow"),
+    "reason": Column("Reason", "text", "Why the run failed or was stopped"),
+    "user": Column("User", "text", "Who ran it"),
+}
+DEFAULT_COLUMNS = (
+    "name", "state", "best_dice", "last_dice", "best_miou", "max_drawdown", "dips", "curve",
+    "epochs", "minutes", "started", "data", "sweep",
+)  # fmt: skip
+
+
+def overview(
+    runs: pd.DataFrame, curves: Mapping[str, Curve] | None = None, *, now: pd.Timestamp
+) -> pd.DataFrame:
+    """Return one row a run with the columns of `COLUMNS`, and ``params.*``, in the order given.
+
+    Scores come from what a run logged at its end; where it did not (it is running, or was killed)
+    from its curve in ``curves``, as do ``curve`` and ``ema_dice``. ``now`` ends the duration of
+    what has no end. Another program's run has no scores: they stay NaN.
+    """
+    table = pd.DataFrame(index=runs.index)
+    for name in ("name", "experiment", "sweep", "data", "note", "reason", "user"):
+        table[name] = runs[name].fillna("")
+    # The run that stands for a whole search reads like one of its trials otherwise.
+    of_sweep = runs["kind"] == "sweep"
+    table["name"] = table["name"].mask(of_sweep, table["name"].astype(str) + " (sweep)")
+    table["data"] = [PurePath(path).name for path in table["data"]]
+    table["state"] = [state(o, s) for o, s in zip(runs["outcome"], runs["status"], strict=True)]
+    table["best_dice"] = _metric(runs, "best/val_dice")
+    table["last_dice"] = _metric(runs, MAIN_METRIC)
+    table["best_miou"] = _metric(runs, "best/val_miou")
+    table["max_drawdown"] = _metric(runs, "stability/max_drawdown")
+    table["dips"] = _metric(runs, "stability/dips")
+    table["ema_dice"] = np.nan
+    table["curve"] = pd.Series([None] * len(runs), index=runs.index, dtype=object)
+    table["epochs"] = runs["last_step"].where(runs["last_step"] > 0)
+    ended = runs["ended"].fillna(now)
+    table["minutes"] = (ended - runs["started"]).dt.total_seconds() / 60
+    table["started"] = runs["started"]
+    _fill_from_curves(table, curves or {}, running=set(runs.index[runs["ended"].isna()]))
+    params = [column for column in runs.columns if column.startswith("params.")]
+    return pd.concat([table, runs[params]], axis=1)
+
+
+def without_summary(runs: pd.DataFrame) -> list[str]:
+    """Return the runs that logged the main metric but not what a run writes at its end."""
+    logged = np.array([MAIN_METRIC in keys for keys in runs["logged_metrics"]], dtype=bool)
+    open_ended = (_metric(runs, "stability/max_drawdown").isna() | runs["ended"].isna()).to_numpy()
+    return list(runs.index[logged & open_ended])
+
+
+def differing_parameters(runs: pd.DataFrame, at_most: int = 6) -> list[str]:
+    """Return the hyperparameters, without ``params.``, that take several values in these runs."""
+    found = []
+    for column in runs.columns:
+        name = column.removeprefix("params.")
+        if column == name or name in NOT_HYPERPARAMETERS or name in MACHINE_PARAMS:
+            continue
+        if runs[column].nunique() > 1:
+            found.append(name)
+    known = {name: place for place, name in enumerate(_FIRST)}
+    return sorted(found, key=lambda name: (known.get(name, len(known)), name))[:at_most]
+
+
+_FIRST = (
+    "model", "lr", "batch_size", "kernel_size", "optimizer", "loss", "base_channels", "depth",
+    "schedule", "augment", "image_size", "weight_decay",
+)  # fmt: skip
+
+
+def numeric_parameters(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with each ``params.*`` column of numbers as numbers, so that it sorts."""
+    changed = {}
+    for column in table.columns:
+        if column.startswith("params."):
+            values = pd.to_numeric(table[column], errors="coerce")
+            if values.notna().sum() == table[column].notna().sum() and values.notna().any():
+                changed[column] = values
+    return table.assign(**changed)
+
+
+def search(runs: pd.DataFrame, words: str) -> np.ndarray:
+    """Return which runs hold every word in their name, id, note, data, sweep, tags or parameters.
+
+    The result is ``(len(runs),)``; case does not matter.
+    """
+    found = np.ones(len(runs), dtype=bool)
+    fields = ["name", "note", "data", "sweep", "experiment", "reason"]
+    fields += [c for c in runs.columns if c.startswith(("params.", "tags."))]
+    for word in words.lower().split():
+        hit = runs.index.str.lower().str.contains(word, regex=False)
+        for column in fields:
+            hit = hit | runs[column].str.lower().str.contains(word, regex=False).fillna(False)
+        found &= np.asarray(hit, dtype=bool)
+    return found
+
+
+def grouped(
+    table: pd.DataFrame, by: Sequence[str], *, spread: str = "std"
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return one row per combination of parameters, best first, and the score columns in it.
+
+    Columns: the parameters of ``by``, ``runs``, and for each score ``<score>`` (mean) and
+    ``<score>_spread``, the sample standard deviation (``std``) or the inter-quartile range
+    (``iqr``) over the runs, NaN for a single run. Runs without a score count in ``runs`` alone.
+    """
+    scores = ["best_dice", "last_dice", "best_miou", "max_drawdown", "dips"]
+    columns = [f"params.{name}" for name in by]
+    groups = table.groupby(columns, dropna=False, sort=False)
+    rows = groups.size().rename("runs").to_frame()
+    for name in scores:
+        column = groups[name]
+        rows[name] = column.mean()
+        if spread == "iqr":
+            wide = column.quantile(0.75) - column.quantile(0.25)
+            rows[f"{name}_spread"] = wide.where(column.count() > 1)
+        else:
+            rows[f"{name}_spread"] = column.std(ddof=1)
+    rows = rows.reset_index().rename(columns=dict(zip(columns, by, strict=True)))
+    return rows.sort_values("best_dice", ascending=False, na_position="last"), scores
+
+
+def thinned(values: np.ndarray, points: int = SPARKLINE_POINTS) -> np.ndarray:
+    """Return at most ``points`` values: the lowest and highest of each bucket, in their order.
+
+    A fall of a single epoch is therefore always in it.
+    """
+    if values.size <= points:
+        return values
+    buckets = points // 2
+    length = -(-values.size // buckets)
+    # The last bucket is filled up with its own last value, which adds neither low nor high.
+    padded = np.pad(values, (0, buckets * length - values.size), mode="edge")
+    padded = padded.reshape(buckets, length)
+    ends = np.stack([padded.argmin(axis=1), padded.argmax(axis=1)], axis=1)
+    kept = np.sort(ends, axis=1) + length * np.arange(buckets)[:, None]
+    thin: np.ndarray = values[np.unique(np.minimum(kept, values.size - 1))]
+    return thin
+
+
+def ema_best(curves: np.ndarray, weight: float = EMA_WEIGHT) -> np.ndarray:
+    """Return the highest exponential moving average of each curve ``(runs, epochs)``: ``(runs,)``.
+
+    NaN at a row's end is padding; the average is corrected for its start, as Adam's moments are.
+    """
+    best = np.full(len(curves), -np.inf)
+    total, weights = np.zeros(len(curves)), np.zeros(len(curves))
+    for column in curves.T:
+        there = np.isfinite(column)
+        total = np.where(there, weight * total + column, total)
+        weights = np.where(there, weight * weights + 1, weights)
+        best = np.where(there, np.maximum(best, total / np.maximum(weights, 1e-12)), best)
+    return np.where(np.isfinite(best), best, np.nan)
+
+
+def _fill_from_curves(table: pd.DataFrame, curves: Mapping[str, Curve], running: set[str]) -> None:
+    finite = {
+        run_id: Curve(curve.steps[ok], curve.values[ok])
+        for run_id, curve in curves.items()
+        if run_id in table.index and (ok := np.isfinite(curve.values)).any()
+    }
+    if not finite:
+        return
+    ids = list(finite)
+    padded = np.full((len(ids), max(finite[r].values.size for r in ids)), np.nan)
+    for row, run_id in enumerate(ids):
+        padded[row, : finite[run_id].values.size] = finite[run_id].values
+    table.loc[ids, "curve"] = pd.Series([thinned(finite[r].values) for r in ids], index=ids)
+    table.loc[ids, "ema_dice"] = ema_best(padded)
+    lacking = (table.loc[ids, "max_drawdown"].isna() | pd.Index(ids).isin(running)).to_numpy()
+    open_ended = [run_id for run_id, lacks in zip(ids, lacking, strict=True) if lacks]
+    if not open_ended:
+        return
+    measured = stability_table(padded[lacking])
+    table.loc[open_ended, "max_drawdown"] = measured["max_drawdown"]
+    table.loc[open_ended, "dips"] = measured["dips"]
+    table.loc[open_ended, "best_dice"] = np.nanmax(padded[lacking], axis=1)
+    table.loc[open_ended, "last_dice"] = [finite[r].values[-1] for r in open_ended]
+
+
+def _metric(runs: pd.DataFrame, key: str) -> pd.Series:
+    column = f"metrics.{key}"
+    if column in runs:
+        return runs[column]
+    return pd.Series(np.full(len(runs), np.nan), index=runs.index)

@@ -1,0 +1,44 @@
+"""What a page says when it has nothing to show: why, and what to run."""
+
+import streamlit as st
+
+from dashboard.store import reads
+
+FIRST_RUN = "trainer fit"
+FIRST_SWEEP = "sweeps run lr-batch-kernel --trials 6"
+
+
+def store_is_ready() -> bool:
+    """Return whether the store can be read and has runs; otherwise say so on the page."""
+    try:
+        if not reads.runs().empty:
+            return True
+    except ValueError as error:
+        unreadable(error)
+        return False
+    no_runs()
+    return False
+
+
+def no_runs() -> None:
+    """Say that the store is empty and how the first run gets into it."""
+    st.subheader("No runs yet")
+    st.text("This store is empty. Train a model on the built-in data:")
+    st.code(FIRST_RUN, language="bash")
+    st.text("or search for a learning rate, a batch size and a kernel size:")
+    st.code(FIRST_SWEEP, language="bash")
+    st.text("Your own images: trainer fit --data PATH. The runs appear here while they train.")
+
+
+def unreadable(error: ValueError) -> None:
+    """Say that the store cannot be read, in the words of the error."""
+    st.subheader("The store cannot be read")
+    st.code(str(error), language=None, wrap_lines=True)
+    st.text("Check MLFLOW_TRACKING_URI, then reload this page.")
+
+
+def nothing(message: str, command: str | None = None) -> None:
+    """Say in one line why there is nothing, and the command that would change it."""
+    st.caption(message)
+    if command is not None:
+        st.code(command, language="bash")

@@ -1,0 +1,119 @@
+"""Tables of runs: columns with their formats, and the choice of rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.store import run_table
+from dashboard.ui import navigation, selection
+
+TABLE = "runs_table"
+ROW_HEIGHT = 30
+
+
+def heading(column: str) -> str:
+    """Return the label of a column of `run_table.overview`."""
+    known = run_table.COLUMNS.get(column)
+    return known.label if known else column.removeprefix("params.")
+
+
+def chosen_columns(table: pd.DataFrame) -> list[str]:
+    """Let the reader choose columns; at first the usual ones and the parameters that differ."""
+    differing = run_table.differing_parameters(table)
+    params = [c for c in table.columns if c.startswith("params.") and table[c].notna().any()]
+    options = [*run_table.COLUMNS, *params]
+    usual = list(run_table.DEFAULT_COLUMNS)
+    place = usual.index("curve") + 1
+    default = [*usual[:place], *(f"params.{name}" for name in differing), *usual[place:]]
+    with st.popover("Columns"):
+        chosen = st.multiselect(
+            "Columns", options, default=[c for c in default if c in options], key="columns",
+            format_func=heading, bind="query-params", label_visibility="collapsed",
+        )  # fmt: skip
+    return chosen or ["name"]
+
+
+def selectable(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Show rows that can be chosen: they join the selection of all pages."""
+    ids = list(table.index)
+    chosen = set(selection.selected())
+    key = f"{TABLE}_{hash((tuple(ids), tuple(columns)))}"
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=min(38 + ROW_HEIGHT * max(len(table), 3), 640),
+        row_height=ROW_HEIGHT,
+        column_order=["name", *(c for c in columns if c != "name")],
+        column_config=column_config(table) | {"name": _name_column(ids)},
+        key=key,
+        on_select=lambda: _take_rows(key, ids),
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": [i for i, r in enumerate(ids) if r in chosen]}},
+        placeholder="",
+        alt="Runs: one row each; choose rows to compare them",
+    )
+
+
+def column_config(table: pd.DataFrame) -> dict[str, Any]:
+    """Return how each column of a table of runs is shown."""
+    return {column: _configured(column, table) for column in table.columns}
+
+
+def group_table(rows: pd.DataFrame, by: Sequence[str], scores: Sequence[str]) -> None:
+    """Show the groups of `run_table.grouped` with their means and spreads as text."""
+    labels = {name: run_table.COLUMNS[name].label for name in scores}
+    config: dict[str, Any] = {"runs": st.column_config.NumberColumn("Runs", format="%d")}
+    config |= {
+        f"{name}_text": st.column_config.TextColumn(label, alignment="right")
+        for name, label in labels.items()
+    }
+    st.dataframe(
+        rows, hide_index=True, column_order=[*by, "runs", *(f"{name}_text" for name in scores)],
+        column_config=config, key="groups_table", row_height=ROW_HEIGHT,
+        height=min(38 + ROW_HEIGHT * max(len(rows), 3), 640), placeholder="",
+        alt="Groups of runs with mean and spread of each score",
+    )  # fmt: skip
+
+
+def _configured(column: str, table: pd.DataFrame) -> Any:
+    kinds = st.column_config
+    known = run_table.COLUMNS.get(column)
+    if known is None:
+        if pd.api.types.is_numeric_dtype(table[column]):
+            return kinds.NumberColumn(heading(column), format="%.4g", width=92)
+        return kinds.TextColumn(heading(column))
+    label, help_text = known.label, known.help
+    if known.kind == "score":
+        return kinds.NumberColumn(label, help=help_text, format="%.4f")
+    if known.kind == "count":
+        return kinds.NumberColumn(label, help=help_text, format="%d")
+    if known.kind == "minutes":
+        return kinds.NumberColumn(label, help=help_text, format="%.1f")
+    if known.kind == "age":
+        return kinds.DatetimeColumn(label, help=help_text, format="distance")
+    if known.kind == "spark":
+        lowest = min((float(min(v)) for v in table[column] if v is not None), default=0.0)
+        return kinds.LineChartColumn(label, help=help_text, width=120, y_min=lowest, y_max=1)
+    return kinds.TextColumn(label, help=help_text, width=105 if column == "state" else None)
+
+
+def _name_column(ids: list[str]) -> Any:
+    return st.column_config.ButtonColumn(
+        "Run", width=190, pinned=True, type="tertiary", alignment="left", key="open_run",
+        help="Press a name to open its run", on_click=_open_clicked, args=(ids,),
+    )  # fmt: skip
+
+
+def _open_clicked(ids: list[str]) -> None:
+    navigation.open_clicked("open_run", ids)
+
+
+def _take_rows(key: str, ids: list[str]) -> None:
+    rows = st.session_state[key]["selection"]["rows"]
+    listed = set(ids)
+    elsewhere = [run_id for run_id in selection.selected() if run_id not in listed]
+    chosen = [ids[row] for row in rows if row < len(ids)]
+    before = [run_id for run_id in selection.selected() if run_id in chosen]
+    selection.select([*elsewhere, *before, *(r for r in chosen if r not in before)])

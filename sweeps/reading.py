@@ -1,0 +1,262 @@
+"""Reads of Optuna's studies: never writes, takes no lock that a running study waits for.
+
+The journal is read without its lock. A database is opened read-only and every query stands
+alone, so that SQLite's shared lock is held for milliseconds: a writer waits five seconds for it.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from socket import gethostname
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sweeps.trials import (
+    COMPLETE,
+    CUT_SHORT,
+    RUNNING,
+    STOPPED,
+    Parameter,
+    SweepRead,
+    categories,
+    numeric,
+    trials_table,
+)
+from trainer.store import local_folder, sqlite_path
+
+if TYPE_CHECKING:
+    from optuna.importance import BaseImportanceEvaluator
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
+
+STORAGES = "SEGSCOPE_SWEEP_STORAGES"
+"""Environment: further storages to look into, URLs as ``sweeps --storage`` takes, by spaces."""
+# What the rest of `sweeps` keeps in a study. It imports Optuna, which the dashboard must not
+# wait for, so the names stand twice.
+SPEC, PARENT, UNCOUNTED, WORKER = "spec", "parent_run_id", "uncounted", "worker"
+RUN, RUNS, REASON, EPOCHS, PLANNED = "run_id", "run_ids", "reason", "epochs", "epochs_planned"
+_STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running",
+           "WAITING": "waiting"}  # fmt: skip
+
+PED_ANOVA, FANOVA = "PED-ANOVA", "fANOVA"
+ENOUGH = {PED_ANOVA: 20, FANOVA: 6}
+"""Complete trials below which an evaluator says nothing; PED-ANOVA's best tenth must be two."""
+
+
+def journal() -> Path:
+    """Return where `sweeps` keeps its journal of the current store; it may not be there."""
+    return local_folder() / "optuna.journal"
+
+
+def storages() -> list[str]:
+    """Return the storages to look into: the journal's path when there is one, and the URLs."""
+    found = [str(journal())] if journal().is_file() else []
+    return found + os.environ.get(STORAGES, "").split()
+
+
+def study_names(storage: str) -> list[str]:
+    """Return the sweeps in a storage, oldest first; ``ValueError`` when it cannot be read."""
+    with _reading(storage) as opened:
+        studies = opened.get_all_studies()
+    return [study.study_name for study in studies if SPEC in study.user_attrs]
+
+
+def read_study(storage: str, name: str) -> SweepRead:
+    """Return a sweep's study with its trials; ``ValueError`` when it cannot be read."""
+    with _reading(storage) as opened:
+        number = opened.get_study_id_from_name(name)
+        kept = opened.get_study_user_attrs(number)
+        trials = opened.get_all_trials(number, deepcopy=False)
+    spec = kept.get(SPEC) or {}
+    fixed = spec.get("fixed") or {}
+    parameters = tuple(_parameter(n, d) for n, d in (spec.get("space") or {}).items())
+    rows = [_row(trial, local_folder() / "sweeps") for trial in trials]
+    return SweepRead(
+        name=name, metric=str(fixed.get("monitor", "val/dice")), total=spec.get("trials"),
+        seeds=int(spec.get("seeds", 1)), epochs=fixed.get("epochs"),
+        sampler=str((spec.get("sampler") or {}).get("name", "")),
+        pruner=str((spec.get("pruner") or {}).get("name", "")),
+        description=str(spec.get("description", "")), parent_run_id=kept.get(PARENT),
+        from_study=True, parameters=parameters,
+        trials=trials_table(rows, [p.name for p in parameters]),
+    )  # fmt: skip
+
+
+def importances(
+    trials: pd.DataFrame,
+    parameters: Sequence[Parameter],
+    column: str,
+    *,
+    higher_is_better: bool,
+    evaluator: str,
+) -> dict[str, float] | None:
+    """Return how much each parameter matters for ``column`` of the complete trials, summing to 1.
+
+    Optuna's own computation, on a study in memory; the most important first. None when fewer than
+    `ENOUGH` complete trials have a finite value, or nothing varies.
+    """
+    import optuna
+
+    complete = trials[(trials["state"] == COMPLETE) & trials[column].notna()]
+    varying = [p for p in parameters if complete[p.column].nunique() > 1]
+    if len(complete) < ENOUGH[evaluator] or complete[column].nunique() < 2 or not varying:
+        return None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize" if higher_is_better else "minimize")
+    drawn_from = {p.name: _distribution(complete, p) for p in varying}
+    study.add_trials(
+        optuna.trial.create_trial(
+            params={p.name: row[p.column] for p in varying},
+            distributions=drawn_from,
+            value=float(row[column]),
+        )
+        for _, row in complete.dropna(subset=[p.column for p in varying]).iterrows()
+    )
+    found = optuna.importance.get_param_importances(study, evaluator=_evaluator(evaluator))
+    return {name: float(share) for name, share in found.items()}
+
+
+@contextmanager
+def _reading(storage: str) -> Iterator["BaseStorage"]:
+    """Open a storage; what goes wrong with it becomes one line."""
+    from optuna.exceptions import OptunaError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    known = (
+        OSError,
+        ValueError,
+        KeyError,
+        ImportError,
+        sqlite3.Error,
+        SQLAlchemyError,
+        OptunaError,
+    )
+    try:
+        yield _opened(storage, _identity(storage))
+    except known as error:
+        cause = getattr(error, "orig", None) or error
+        lines = str(cause).strip().splitlines() or [type(error).__name__]
+        raise ValueError(f"sweeps: cannot read {_shown(storage)}: {lines[0]}") from error
+
+
+def _identity(storage: str) -> int:
+    # A store deleted and made anew is another file of the same name.
+    path = sqlite_path(storage) or Path(storage)
+    return path.stat().st_ino if path.exists() else 0
+
+
+@lru_cache(maxsize=8)
+def _opened(storage: str, identity: int) -> "BaseStorage":
+    """Open a storage once: what it has read of finished trials it never reads again."""
+    del identity
+    from optuna.storages import JournalStorage, RDBStorage, get_storage
+    from optuna.storages.journal import JournalFileBackend
+
+    if "://" not in storage:
+        return JournalStorage(JournalFileBackend(storage))
+    return get_storage(
+        RDBStorage(
+            storage,
+            engine_kwargs=_read_only(storage),
+            skip_compatibility_check=True,
+            skip_table_creation=True,
+        )
+    )
+
+
+def _read_only(url: str) -> dict[str, Any]:
+    from sqlalchemy import NullPool
+
+    alone = {"poolclass": NullPool, "isolation_level": "AUTOCOMMIT"}
+    database = sqlite_path(url)
+    if database is None:
+        return alone | {"connect_args": {"options": "-c default_transaction_read_only=on"}}
+    if not database.is_file():
+        raise ValueError("there is no such file")
+    address = f"{database.as_uri()}?mode=ro"
+    return alone | {"creator": lambda: sqlite3.connect(address, uri=True, timeout=20)}
+
+
+def _row(trial: "FrozenTrial", workers: Path) -> dict[str, Any]:
+    kept = trial.user_attrs
+    finite = [v for v in trial.intermediate_values.values() if v == v]
+    scored = [] if trial.value is None else [trial.value]
+    reached = max([*finite, *scored], default=None)
+    run_id = kept.get(RUN)
+    return {
+        "number": trial.number, "state": _state(trial, workers), "reached": reached,
+        "value": trial.value if trial.state.name == "COMPLETE" else None,
+        "epochs": kept.get(EPOCHS) or max(trial.intermediate_values, default=0),
+        "planned": kept.get(PLANNED), "run_id": run_id,
+        "run_ids": kept.get(RUNS) or ([run_id] if run_id else []), "reason": kept.get(REASON),
+        "started": _utc(trial.datetime_start), "ended": _utc(trial.datetime_complete),
+        "params": trial.params,
+    }  # fmt: skip
+
+
+def _state(trial: "FrozenTrial", workers: Path) -> str:
+    if UNCOUNTED in trial.user_attrs:
+        return CUT_SHORT
+    state = _STATES[trial.state.name]
+    worker: Mapping[str, Any] | None = trial.user_attrs.get(WORKER)
+    if state == RUNNING and worker is not None and worker.get("host") == gethostname():
+        gone = not (workers / f"{worker['id']}.worker").exists() or not _is_process(worker["pid"])
+        return STOPPED if gone else RUNNING
+    return state
+
+
+def _is_process(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # There, signal 0 would end the process.
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _parameter(name: str, dimension: Mapping[str, Any]) -> Parameter:
+    if "choices" not in dimension:
+        low, high = float(dimension["low"]), float(dimension["high"])
+        return Parameter(name=name, log=bool(dimension.get("log", False)), low=low, high=high)
+    labels = ("x".join(map(str, c)) if isinstance(c, list) else c for c in dimension["choices"])
+    return Parameter(name=name, choices=tuple(labels))
+
+
+def _distribution(trials: pd.DataFrame, parameter: Parameter) -> Any:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    if not numeric(trials, parameter):
+        return CategoricalDistribution(categories(trials, parameter))
+    values = trials[parameter.column].astype(float)
+    low = min(float(values.min()), values.min() if parameter.low is None else parameter.low)
+    high = max(float(values.max()), values.max() if parameter.high is None else parameter.high)
+    return FloatDistribution(low, high, log=parameter.log and low > 0)
+
+
+def _evaluator(name: str) -> "BaseImportanceEvaluator":
+    from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
+
+    if name == PED_ANOVA:
+        return PedAnovaImportanceEvaluator()
+    return FanovaImportanceEvaluator(seed=0)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    # Optuna's times are this machine's own, without a zone.
+    return None if moment is None else moment.astimezone()
+
+
+def _shown(storage: str) -> str:
+    if "://" not in storage:
+        return storage
+    from sqlalchemy.engine import make_url
+
+    return make_url(storage).render_as_string(hide_password=True)

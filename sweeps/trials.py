@@ -1,0 +1,106 @@
+"""A sweep's trials as a table. Nothing here knows Optuna or Streamlit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+COMPLETE, PRUNED, FAILED, RUNNING = "complete", "pruned", "failed", "running"
+WAITING, CUT_SHORT, STOPPED = "waiting", "cut short", "stopped"
+STATES = (COMPLETE, PRUNED, FAILED, RUNNING, STOPPED, CUT_SHORT, WAITING)
+ENDED = (COMPLETE, PRUNED, FAILED)
+COLUMNS = ("state", "value", "reached", "epochs", "planned", "run_ids", "run_id", "reason",
+           "started", "ended")  # fmt: skip
+"""Of a table of trials, indexed by ``number``; ``params.*`` follow. ``value`` is the score of a
+complete trial, ``reached`` the best score reported, however the trial ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A field that a sweep searches; ``choices`` is None for a range of numbers.
+
+    ``low`` and ``high`` are the range's ends, None where they are not known.
+    """
+
+    name: str
+    log: bool = False
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[Any, ...] | None = None
+
+    @property
+    def column(self) -> str:
+        """The column of a table of trials that holds it."""
+        return f"params.{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRead:
+    """A sweep as it stands; ``trials`` has `COLUMNS` and a column per parameter."""
+
+    name: str
+    metric: str
+    total: int | None
+    seeds: int
+    epochs: int | None
+    sampler: str
+    pruner: str
+    description: str
+    parent_run_id: str | None
+    from_study: bool
+    parameters: tuple[Parameter, ...]
+    trials: pd.DataFrame
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many trials are in each state that occurs, in the order of `STATES`."""
+        found = self.trials["state"].value_counts()
+        return {state: int(found[state]) for state in STATES if state in found}
+
+    @property
+    def best(self) -> int | None:
+        """The number of the complete trial with the highest score, the earliest of equals."""
+        values = self.trials["value"].dropna()
+        return None if values.empty else int(values.index.to_numpy()[values.to_numpy().argmax()])
+
+
+def trials_table(rows: Sequence[Mapping[str, Any]], parameters: Sequence[str]) -> pd.DataFrame:
+    """Return rows (``number``, what `COLUMNS` names, ``params``) as a table of trials."""
+    table = pd.DataFrame(index=pd.Index([row["number"] for row in rows], name="number", dtype=int))
+    for column in ("value", "reached", "epochs", "planned"):
+        table[column] = np.array([_number(row.get(column)) for row in rows], dtype=float)
+    for column in ("started", "ended"):
+        table[column] = pd.to_datetime(
+            pd.Series([row.get(column) for row in rows], index=table.index, dtype=object), utc=True
+        )
+    for column in ("state", "run_ids", "run_id", "reason"):
+        table[column] = pd.Series(
+            [row.get(column) for row in rows], index=table.index, dtype=object
+        )
+    table = table[list(COLUMNS)]
+    for name in parameters:
+        values = [row["params"].get(name) for row in rows]
+        table[f"params.{name}"] = pd.Series(values, index=table.index, dtype=object)
+    return table
+
+
+def numeric(trials: pd.DataFrame, parameter: Parameter) -> bool:
+    """Return whether a parameter's values lie on an axis of numbers."""
+    if parameter.choices is not None:
+        return False
+    values = trials[parameter.column].dropna()
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+
+
+def categories(trials: pd.DataFrame, parameter: Parameter) -> list[Any]:
+    """Return the values of a parameter as ticks: its choices in their order, else those drawn."""
+    drawn = list(dict.fromkeys(trials[parameter.column].dropna()))
+    if parameter.choices is None:
+        return sorted(drawn, key=str)
+    return [*parameter.choices, *(v for v in drawn if v not in parameter.choices)]
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)

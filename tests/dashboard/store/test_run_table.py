@@ -1,0 +1,119 @@
+"""The table of runs and its groups, on frames worked out by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard.store import run_table
+from dashboard.store.cache import Curve
+from tests.dashboard.made import record
+from trainer.tracking.reading import runs_table
+
+NOW = pd.Timestamp("2026-01-02", tz="UTC")
+
+
+def test_scores_come_from_the_summary_of_a_finished_run() -> None:
+    metrics = {"best/val_dice": 0.9, "val/dice": 0.8, "stability/max_drawdown": 0.1,
+               "stability/dips": 1.0, "best/val_miou": 0.85}  # fmt: skip
+    row = run_table.overview(runs_table([record("a", metrics=metrics)]), now=NOW).loc["a"]
+    assert (row["best_dice"], row["last_dice"], row["max_drawdown"]) == (0.9, 0.8, 0.1)
+    assert row["minutes"] == pytest.approx(1.0)
+
+
+def test_scores_of_a_running_run_come_from_its_curve() -> None:
+    runs = runs_table([record("a", status="RUNNING", end=None, metrics={"val/dice": 0.7})])
+    curves = {"a": Curve(np.arange(1, 5), np.array([0.5, 0.9, 0.6, 0.7]))}
+    row = run_table.overview(runs, curves, now=NOW).loc["a"]
+    assert row["state"] == "running"
+    assert row["best_dice"] == 0.9
+    assert row["last_dice"] == 0.7
+    assert row["max_drawdown"] == pytest.approx(0.3)
+    assert row["curve"].tolist() == [0.5, 0.9, 0.6, 0.7]
+    assert run_table.without_summary(runs) == ["a"]
+
+
+def test_another_programs_run_has_no_scores_and_no_error() -> None:
+    runs = runs_table([record("a", metrics={"loss": 0.1}), record("b", start=None, end=None)])
+    table = run_table.overview(runs, now=NOW)
+    assert table["best_dice"].isna().all()
+    assert pd.isna(table.loc["b", "minutes"])
+
+
+def test_an_empty_store_gives_an_empty_table() -> None:
+    assert run_table.overview(runs_table([]), now=NOW).empty
+
+
+def test_groups_have_mean_and_sample_deviation_over_runs() -> None:
+    runs = runs_table(
+        [
+            record(name, params={"lr": lr}, metrics={"best/val_dice": dice})
+            for name, lr, dice in [("a", "1", 0.90), ("b", "1", 0.94), ("c", "2", 0.95)]
+        ]
+    )
+    rows, _ = run_table.grouped(run_table.overview(runs, now=NOW), ["lr"])
+    assert rows["lr"].tolist() == ["2", "1"]
+    assert rows["runs"].tolist() == [1, 2]
+    assert rows["best_dice"].tolist() == pytest.approx([0.95, 0.92])
+    assert np.isnan(rows["best_dice_spread"].iloc[0])
+    assert rows["best_dice_spread"].iloc[1] == pytest.approx(0.04 / np.sqrt(2))
+    rows, _ = run_table.grouped(run_table.overview(runs, now=NOW), ["lr"], spread="iqr")
+    assert rows["best_dice_spread"].iloc[1] == pytest.approx(0.02)
+
+
+def test_a_sparkline_never_loses_a_dip_of_one_epoch() -> None:
+    rng = np.random.default_rng(0)
+    for place in rng.integers(0, 1000, 50):
+        values = np.full(1000, 0.9)
+        values[place] = 0.3
+        thin = run_table.thinned(values)
+        assert thin.size <= run_table.SPARKLINE_POINTS
+        assert thin.min() == 0.3
+
+
+def test_the_ema_best_does_not_follow_one_lucky_epoch() -> None:
+    steady = np.full(20, 0.8)
+    lucky = steady.copy()
+    lucky[10] = 0.99
+    short = np.where(np.arange(20) < 3, 0.5, np.nan)
+    best = run_table.ema_best(np.stack([steady, lucky, short, np.full(20, np.nan)]))
+    assert best[0] == pytest.approx(0.8)
+    assert 0.8 < best[1] < 0.9
+    assert best[2] == pytest.approx(0.5)
+    assert np.isnan(best[3])
+
+
+def test_the_ema_is_that_of_pandas() -> None:
+    curves = np.random.default_rng(0).uniform(0, 1, (5, 40))
+    expected = pd.DataFrame(curves.T).ewm(alpha=1 - run_table.EMA_WEIGHT).mean().max().to_numpy()
+    np.testing.assert_allclose(run_table.ema_best(curves), expected)
+
+
+def test_search_wants_every_word_somewhere() -> None:
+    runs = runs_table(
+        [
+            record("aaa", name="UNet small", params={"lr": "0.001"}, tags={"note 1": "rainy"}),
+            record("bbb", name="UNet large", params={"lr": "0.1"}),
+        ]
+    )
+    assert run_table.search(runs, "unet RAINY").tolist() == [r == "aaa" for r in runs.index]
+    assert run_table.search(runs, "0.1 unet").tolist() == [r == "bbb" for r in runs.index]
+    assert not run_table.search(runs, "unet (").any()
+    assert run_table.search(runs, "bbb").sum() == 1
+
+
+def test_parameters_that_differ_leave_out_the_seed() -> None:
+    runs = runs_table(
+        [
+            record("a", params={"lr": "1", "seed": "0", "model": "unet"}),
+            record("b", params={"lr": "2", "seed": "1", "model": "unet"}),
+            record("c"),
+        ]
+    )
+    assert run_table.differing_parameters(runs) == ["lr"]
+
+
+def test_parameters_of_numbers_sort_as_numbers() -> None:
+    runs = runs_table([record("a", params={"lr": "1e-4", "loss": "bce"}), record("b")])
+    table = run_table.numeric_parameters(runs)
+    assert table.loc["a", "params.lr"] == 1e-4
+    assert table.loc["a", "params.loss"] == "bce"

@@ -1,0 +1,62 @@
+"""Optimisers, by name."""
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+
+from trainer.catalogue import OPTIMIZERS
+from trainer.config import TrainConfig
+from trainer.training.optimizers import build_optimizer
+
+CLASSES: dict[str, type[Optimizer]] = {
+    "adam": Adam,
+    "adamw": AdamW,
+    "sgd": SGD,
+    "rmsprop": RMSprop,
+}
+
+
+def layer() -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(5, 3)
+
+
+def steps(model: nn.Linear, optimizer: Optimizer, number: int = 4) -> torch.Tensor:
+    inputs = torch.randn(6, 5, generator=torch.Generator().manual_seed(1))
+    for _ in range(number):
+        optimizer.zero_grad()
+        model(inputs).square().mean().backward()
+        optimizer.step()
+    return model.weight.detach().clone()
+
+
+def test_the_table_is_tested_in_full() -> None:
+    assert set(CLASSES) == set(OPTIMIZERS)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_it_learns_as_torchs_own_plain_one_does(name: str) -> None:
+    config = TrainConfig(optimizer=name, lr=1e-2, momentum=0.8, weight_decay=1e-2)
+    model = layer()
+    optimizer = build_optimizer(model, config)
+    assert type(optimizer) is CLASSES[name]
+    settings: dict[str, float] = {"lr": 1e-2, "weight_decay": 1e-2}
+    if name in ("sgd", "rmsprop"):
+        settings["momentum"] = 0.8
+    plain = layer()
+    reference = CLASSES[name](plain.parameters(), **settings)  # type: ignore[call-arg]
+    torch.testing.assert_close(steps(model, optimizer), steps(plain, reference))
+
+
+def test_every_weight_is_trained() -> None:
+    model = layer()
+    groups = build_optimizer(model, TrainConfig()).param_groups
+    assert [id(p) for group in groups for p in group["params"]] == [
+        id(p) for p in model.parameters()
+    ]
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(ValueError, match=r"unknown optimizer 'adma'.*did you mean 'adam'"):
+        TrainConfig(optimizer="adma")

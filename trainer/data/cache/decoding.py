@@ -1,0 +1,181 @@
+"""Decode pairs once, in parallel, and count on the way what the rest of the program needs.
+
+Threads, not processes: Pillow decodes and resizes outside the interpreter lock, and nothing has
+to be sent back from another process.
+"""
+
+import hashlib
+import json
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from trainer.data.collection import MaskCoding, Pair
+from trainer.data.files.imagefile import DECODER_ERRORS, UnreadableFile
+from trainer.data.files.reading import read_pair
+from trainer.data.geometry import UINT8, Size, resize_image, resize_target
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What is decoded, and how: ``size`` None leaves every image at its own size."""
+
+    pairs: tuple[Pair, ...]
+    coding: MaskCoding
+    num_classes: int
+    size: Size | None
+
+    def key(self) -> str:
+        """Return a hash that changes whenever a decoded pixel might.
+
+        It covers path, size and time of change of every file, the coding of the masks and the
+        size decoded to; the files' contents are not read.
+        """
+        files = [[_file_state(path) for path in pair.files] for pair in self.pairs]
+        names = [pair.name for pair in self.pairs]
+        what = [FORMAT, names, files, _plain(self.coding), self.num_classes, self.size]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:24]
+
+    def num_bytes(self) -> int:
+        """Return how much the decoded images and targets take; reads the files' headers."""
+        if self.size is not None:
+            return 4 * self.size[0] * self.size[1] * len(self.pairs)
+        return sum(4 * count_pixels(pair.image) for pair in self.pairs)
+
+
+# Part of every key: to be raised when decoding or what is stored changes.
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """One pair, decoded and counted.
+
+    ``class_pixels`` counts each class, ``channel_sums`` and ``channel_squares`` add up red, green
+    and blue and their squares (values 0 to 255). ``content`` is a hash of the image's own pixels
+    before any scaling, equal for equal images in whatever files; ``files`` one of the files'
+    bytes, equal on every machine.
+    """
+
+    image: UINT8
+    target: UINT8
+    class_pixels: Counts
+    channel_sums: Counts
+    channel_squares: Counts
+    content: str
+    files: str
+
+
+def decode(pair: Pair, source: Source) -> tuple[UINT8, UINT8]:
+    """Return image and target of a pair at the source's size; `UnreadableFile` when damaged."""
+    image, target = read_pair(pair, source.coding)
+    if source.size is not None:
+        image = resize_image(image, source.size)
+        target = resize_target(target, source.size)
+    return image, target
+
+
+def decode_and_count(pair: Pair, source: Source) -> Decoded:
+    """Decode a pair and count it; raises `UnreadableFile`, or ``OSError`` when a file is gone."""
+    image, target = read_pair(pair, source.coding)
+    content = hashlib.sha256(f"{image.shape}".encode())
+    content.update(np.ascontiguousarray(image).data)
+    if source.size is not None:
+        image = resize_image(image, source.size)
+        target = resize_target(target, source.size)
+    # Pillow counts in C: (3, 256) occurrences of each value in each channel.
+    occurrences = np.array(Image.fromarray(image).histogram(), np.int64).reshape(3, 256)
+    values = np.arange(256, dtype=np.int64)
+    return Decoded(
+        image=image,
+        target=target,
+        class_pixels=np.bincount(target.ravel(), minlength=256)[: source.num_classes],
+        channel_sums=occurrences @ values,
+        channel_squares=occurrences @ values**2,
+        content=content.hexdigest()[:32],
+        files=_files_digest(pair.files),
+    )
+
+
+def decode_all(source: Source, *, threads: int | None = None) -> Iterator[Decoded | UnreadableFile]:
+    """Yield every pair decoded, or why it cannot be, in the order of the source's pairs.
+
+    Only a few results wait at a time, so that memory stays bounded when writing is slower than
+    decoding. ``threads`` left out is one for each core that this process may use.
+    """
+    count = threads or available_cores()
+    with ThreadPoolExecutor(count, thread_name_prefix="decode") as pool:
+        waiting: deque[Future[Decoded | UnreadableFile]] = deque()
+        try:
+            for pair in source.pairs:
+                waiting.append(pool.submit(_try_to_decode, pair, source))
+                if len(waiting) > 3 * count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _try_to_decode(pair: Pair, source: Source) -> Decoded | UnreadableFile:
+    try:
+        return decode_and_count(pair, source)
+    except UnreadableFile as error:
+        return error
+
+
+def count_pixels(path: Path) -> int:
+    """Return the number of pixels that an image's header tells of; 0 where it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            return image.width * image.height
+    except DECODER_ERRORS:
+        return 0
+
+
+def dataset_digest(files: Mapping[str, str], source: Source) -> str:
+    """Return what identifies the data on any machine: names, contents and coding, not paths.
+
+    ``files`` holds each pair's digest of its files by the pair's name.
+    """
+    what = [sorted(files.items()), _plain(source.coding), source.num_classes]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use, which may be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _plain(coding: MaskCoding) -> list[object]:
+    """Return a coding as JSON has it, the same in whatever order its values were found."""
+    tables = [sorted((table or {}).items()) for table in (coding.values, coding.colours)]
+    return [*tables, coding.threshold, coding.nearest, coding.layered]
+
+
+def _file_state(path: Path) -> tuple[str, int, int]:
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise ValueError(f"data: cannot read {path}: {error.strerror}") from error
+    return str(path.absolute()), state.st_size, state.st_mtime_ns
+
+
+def _files_digest(paths: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

@@ -1,0 +1,164 @@
+"""From a file to an array, with the file's fault named.
+
+An image becomes RGB whatever it was stored as. A mask is never scaled or smoothed: its stored
+values (palette indices, grey levels) or its colours are looked up one by one. Orientation flags
+(EXIF) are applied to both, so that an image and the mask drawn on it stay together.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from trainer.data.collection import VOID, Colour, MaskCoding, Pair
+from trainer.data.files.imagefile import (
+    Array,
+    UnreadableFile,
+    as_rgb,
+    decode,
+    packed_colours,
+    stored_values,
+)
+
+
+def read_image(path: Path) -> Array:
+    """Return an image as ``uint8 (height, width, 3)`` RGB.
+
+    Grey and palette images become RGB; 16-bit values 0 to 65,535 are scaled to 0 to 255;
+    transparency is dropped and CMYK converted. Of an animation or a stack the first image
+    counts. Raises `UnreadableFile`.
+    """
+    return as_rgb(decode(path), path)
+
+
+def read_mask(path: Path, coding: MaskCoding, valid: Path | None = None) -> Array:
+    """Return a mask as ``uint8 (height, width)`` class indices with `VOID`.
+
+    Where the file ``valid`` is 0 the result is `VOID`. Raises `UnreadableFile`, also for a
+    stored value that ``coding`` does not list.
+    """
+    target = _coded(decode(path), coding, path)
+    if valid is not None:
+        seen = _valid(valid)
+        if seen.shape != target.shape:
+            raise UnreadableFile(valid, f"is {size(seen)}, but its mask is {size(target)}")
+        target[~seen] = VOID
+    return target
+
+
+def read_target(pair: Pair, coding: MaskCoding) -> Array:
+    """Return the target of a pair, all its mask files laid over each other.
+
+    Raises `UnreadableFile`, also when two masks of the pair differ in size.
+    """
+    target = read_mask(pair.mask, coding, None if pair.more_masks else pair.valid)
+    for number, path in enumerate(pair.more_masks, start=2):
+        layer = read_mask(path, coding)
+        if layer.shape != target.shape:
+            raise UnreadableFile(path, f"is {size(layer)}, but {pair.mask.name} is {size(target)}")
+        seen = (layer != 0) & (layer != VOID)
+        target[seen] = number if coding.layered else layer[seen]
+    if pair.more_masks and pair.valid is not None:
+        seen = _valid(pair.valid)
+        if seen.shape != target.shape:
+            raise UnreadableFile(pair.valid, f"is {size(seen)}, but its mask is {size(target)}")
+        target[~seen] = VOID
+    return target
+
+
+def read_pair(pair: Pair, coding: MaskCoding) -> tuple[Array, Array]:
+    """Return image ``uint8 (height, width, 3)`` and target ``uint8 (height, width)`` of a pair.
+
+    Raises `UnreadableFile`, also when the two differ in size.
+    """
+    image, target = read_image(pair.image), read_target(pair, coding)
+    if image.shape[:2] != target.shape:
+        raise UnreadableFile(pair.mask, size_mismatch(image, target))
+    return image, target
+
+
+def size_mismatch(image: Array, target: Array) -> str:
+    """Say in a user's words that an image and its mask differ in size."""
+    turned = ""
+    if image.shape[1::-1] == target.shape:
+        turned = "; one of them may have an orientation flag (EXIF) that the other lacks"
+    return f"size mismatch: the mask is {size(target)}, its image {size(image)}{turned}"
+
+
+def size(array: NDArray[Any]) -> str:
+    """Return "width x height" of an array of pixels."""
+    return f"{array.shape[1]} x {array.shape[0]}"
+
+
+def _valid(path: Path) -> NDArray[np.bool_]:
+    return np.asarray(as_rgb(decode(path), path).any(axis=2))
+
+
+def _coded(image: Image.Image, coding: MaskCoding, path: Path) -> Array:
+    if coding.colours is not None:
+        return _from_colours(as_rgb(image, path), coding.colours, coding.nearest, path)
+    if coding.threshold is not None and image.mode == "P":
+        image = image.convert("L")  # a threshold means brightness, which indices are not
+    stored = stored_values(image, path)
+    if stored.ndim == 3:
+        stored = _one_channel(stored, exact=coding.threshold is None, path=path)
+    if coding.threshold is not None:
+        above: Array = (stored > coding.threshold).astype(np.uint8)
+        return above
+    assert coding.values is not None
+    return _from_values(stored, coding.values, path)
+
+
+def _one_channel(stored: Array, *, exact: bool, path: Path) -> Array:
+    first = stored[:, :, 0]
+    if exact and not (
+        np.array_equal(first, stored[:, :, 1]) and np.array_equal(first, stored[:, :, 2])
+    ):
+        raise UnreadableFile(path, "unexpected label value: colours, where grey levels are labels")
+    return first
+
+
+def _from_values(stored: NDArray[Any], values: dict[int, int], path: Path) -> Array:
+    if stored.dtype == np.uint8:
+        table = np.full(256, -1, dtype=np.int16)
+        for value, index in values.items():
+            if 0 <= value < 256:
+                table[value] = index
+        target = table[stored]
+    else:
+        keys = np.array(sorted(values), dtype=np.int64)
+        indices = np.array([values[int(key)] for key in keys], dtype=np.int16)
+        place = np.searchsorted(keys, stored).clip(max=len(keys) - 1)
+        target = np.where(keys[place] == stored, indices[place], np.int16(-1))
+    if target.min(initial=0) < 0:
+        strange = stored[target < 0]
+        raise UnreadableFile(path, _unexpected(np.unique(strange).tolist(), strange.size))
+    indices_found: Array = target.astype(np.uint8)
+    return indices_found
+
+
+def _from_colours(stored: Array, colours: dict[Colour, int], nearest: bool, path: Path) -> Array:
+    packed = packed_colours(stored)
+    listed = np.array(sorted(colours), dtype=np.int64)
+    indices = np.array([colours[(int(r), int(g), int(b))] for r, g, b in listed], dtype=np.int16)
+    keys = packed_colours(listed)
+    place = np.searchsorted(keys, packed).clip(max=len(keys) - 1)
+    target = np.where(keys[place] == packed, indices[place], np.int16(-1))
+    strange = target < 0
+    if strange.any():
+        found, inverse = np.unique(packed[strange], return_inverse=True)
+        unlisted = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)
+        if not nearest:
+            names = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in unlisted.tolist()]
+            raise UnreadableFile(path, _unexpected(names, int(strange.sum())))
+        distance = ((unlisted[:, None, :] - listed[None, :, :]) ** 2).sum(axis=2)
+        target[strange] = indices[distance.argmin(axis=1)][inverse]
+    return target.astype(np.uint8)
+
+
+def _unexpected(values: list[Any], pixels: int) -> str:
+    shown = ", ".join(str(value) for value in values[:5])
+    more = f" and {len(values) - 5} more" if len(values) > 5 else ""
+    return f"unexpected label value: {shown}{more} in {pixels:,} pixels, which no class has"

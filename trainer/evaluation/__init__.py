@@ -1,0 +1,1 @@
+"""What a model scores, and what is kept of it."""

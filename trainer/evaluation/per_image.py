@@ -1,0 +1,92 @@
+"""What every validation image scored at every epoch: a Parquet data set, one part an epoch.
+
+A part is written whole or not at all, so a killed run keeps every epoch that it finished. Pixel
+counts stand beside Dice and IoU because a comparison resamples images and must then compute the
+data-set-level value again, which the scores alone do not allow.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trainer.analysis.scores import Counts, counts, dice, iou
+
+FOLDER = "evaluation/per_image"
+SCHEMA = pa.schema(
+    [
+        ("epoch", pa.int32()),
+        ("image", pa.dictionary(pa.int32(), pa.string())),
+        ("class", pa.dictionary(pa.int16(), pa.string())),
+        ("tp", pa.int32()),
+        ("fp", pa.int32()),
+        ("fn", pa.int32()),
+        ("dice", pa.float32()),
+        ("iou", pa.float32()),
+        ("lr", pa.float32()),
+        ("grad_norm", pa.float32()),
+    ]
+)
+
+
+def write_part(
+    folder: Path,
+    *,
+    epoch: int,
+    images: Sequence[str],
+    classes: Sequence[str],
+    confusion: Counts,
+    lr: float,
+    grad_norm: float,
+) -> Path:
+    """Write one epoch's part into ``folder`` and return its path.
+
+    ``confusion`` is ``(images, classes, classes)`` in pixels; a class that an image neither has
+    nor is given scores NaN there. ``lr`` and ``grad_norm`` are the epoch's, repeated on each row,
+    so that a part can be read alone.
+    """
+    tp, fp, fn = counts(confusion)
+    rows = len(images) * len(classes)
+    columns = [
+        np.full(rows, epoch),
+        _repeated(images, np.repeat(np.arange(len(images)), len(classes)), pa.int32()),
+        _repeated(classes, np.tile(np.arange(len(classes)), len(images)), pa.int16()),
+        *(values.ravel() for values in (tp, fp, fn, dice(tp, fp, fn), iou(tp, fp, fn))),
+        np.full(rows, lr),
+        np.full(rows, grad_norm),
+    ]
+    arrays = [
+        column if isinstance(column, pa.Array) else pa.array(column).cast(kind.type, safe=False)
+        for column, kind in zip(columns, SCHEMA, strict=True)
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"epoch-{epoch:04d}.parquet"
+    partial = target.with_name(f".{target.name}.partial")
+    pq.write_table(
+        pa.Table.from_arrays(arrays, schema=SCHEMA),
+        partial,
+        compression="zstd",
+        use_dictionary=["epoch", "image", "class", "lr", "grad_norm"],
+        use_byte_stream_split=["tp", "fp", "fn", "dice", "iou"],  # A quarter smaller.
+    )
+    partial.replace(target)
+    return target
+
+
+def read_parts(folder: Path, epochs: Sequence[int] | None = None) -> pd.DataFrame:
+    """Return the rows of all or of the given epochs, in their order; empty when there are none."""
+    paths = sorted(folder.glob("epoch-*.parquet"))
+    if epochs is not None:
+        wanted = {f"epoch-{epoch:04d}.parquet" for epoch in epochs}
+        paths = [path for path in paths if path.name in wanted]
+    tables = [pq.read_table(path, schema=SCHEMA) for path in paths]
+    table = pa.concat_tables(tables).unify_dictionaries() if tables else SCHEMA.empty_table()
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _repeated(names: Sequence[str], indices: np.ndarray, kind: pa.DataType) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(indices, kind), pa.array(list(names)))

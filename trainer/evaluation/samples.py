@@ -1,0 +1,158 @@
+"""Sample predictions of a run: a few validation images, epoch by epoch, as strips.
+
+A strip holds all samples side by side in one file, because every artifact costs a request when
+the store is a server. Masks are palette PNGs whose indices are the classes, so they are exact and
+show the class colours in any viewer.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from trainer.data.collection import VOID, ClassInfo
+from trainer.data.painting import Map, save_image, save_mask
+
+FOLDER = "samples"
+WORST = "worst"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strip:
+    """Samples by name, each with its image ``(height, width, 3)`` and its target map."""
+
+    names: tuple[str, ...]
+    images: tuple[Map, ...]
+    targets: tuple[Map, ...]
+
+
+def write_samples(folder: Path, samples: Strip, classes: Sequence[ClassInfo]) -> None:
+    """Write the images and targets that every epoch's predictions belong to, and their index."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _save_images(samples.images, folder / "images.png")
+    _save_masks([samples.targets], classes, folder / "targets.png")
+    _save_json(_index(samples, classes), folder / "index.json")
+
+
+def write_predictions(
+    folder: Path, epoch: int, predicted: Sequence[Map], classes: Sequence[ClassInfo]
+) -> None:
+    """Write the predicted maps of the samples at ``epoch``, in the samples' order."""
+    _save_masks([predicted], classes, folder / f"epoch-{epoch:04d}.png")
+
+
+def write_worst(
+    folder: Path,
+    epoch: int,
+    samples: Strip,
+    predicted: Sequence[Map],
+    dice: Sequence[float],
+    classes: Sequence[ClassInfo],
+) -> None:
+    """Write the lowest-scoring images of ``epoch`` with their targets and predictions.
+
+    They change from epoch to epoch, so each epoch has its own three files. The photographs are
+    only a backdrop here and stored as JPEG; the masks (targets above predictions) are exact.
+    """
+    place = folder / WORST
+    place.mkdir(parents=True, exist_ok=True)
+    _save_images(samples.images, place / f"epoch-{epoch:04d}.jpg", quality=88)
+    _save_masks([samples.targets, predicted], classes, place / f"epoch-{epoch:04d}.png")
+    index = _index(samples, classes) | {"epoch": epoch, "dice": list(dice)}
+    _save_json(index, place / f"epoch-{epoch:04d}.json")
+
+
+def read_samples(folder: Path) -> tuple[Strip, list[ClassInfo]]:
+    """Return the samples of a run and its classes; ``FileNotFoundError`` when it has none."""
+    index = _load_json(folder / "index.json")
+    images = _cut(_pixels(folder / "images.png", "RGB"), index)
+    targets = _cut(_pixels(folder / "targets.png"), index)
+    return _strip(index, images, targets), _classes(index)
+
+
+def read_predictions(folder: Path, epoch: int) -> list[Map]:
+    """Return the samples' predicted maps at ``epoch``; ``FileNotFoundError`` when not there."""
+    index = _load_json(folder / "index.json")
+    return _cut(_pixels(folder / f"epoch-{epoch:04d}.png"), index)
+
+
+def read_worst(folder: Path, epoch: int) -> tuple[Strip, list[Map], list[float]]:
+    """Return the worst images of ``epoch``, their predicted maps and their Dice."""
+    place = folder / WORST
+    index = _load_json(place / f"epoch-{epoch:04d}.json")
+    images = _cut(_pixels(place / f"epoch-{epoch:04d}.jpg", "RGB"), index)
+    both = _pixels(place / f"epoch-{epoch:04d}.png")
+    half = both.shape[0] // 2
+    samples = _strip(index, images, _cut(both[:half], index))
+    return samples, _cut(both[half:], index), [float(score) for score in index["dice"]]
+
+
+def sampled_epochs(folder: Path) -> list[int]:
+    """Return the epochs whose predictions are stored, in order."""
+    return sorted(int(path.stem.removeprefix("epoch-")) for path in folder.glob("epoch-*.png"))
+
+
+def _save_masks(rows: list[Sequence[Map]], classes: Sequence[ClassInfo], path: Path) -> None:
+    strips = [_side_by_side(row, fill=VOID) for row in rows]
+    save_mask(np.concatenate(strips), path, classes)
+
+
+def _save_images(images: Sequence[Map], path: Path, **options: Any) -> None:
+    save_image(Image.fromarray(_side_by_side(images, fill=0)), path, **options)
+
+
+def _save_json(value: dict[str, Any], path: Path) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(value), encoding="utf-8")
+    partial.replace(path)
+
+
+def _load_json(path: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value
+
+
+def _side_by_side(maps: Sequence[Map], fill: int) -> Map:
+    height = max(m.shape[0] for m in maps)
+    padded = [
+        np.pad(m, [(0, height - m.shape[0]), *[(0, 0)] * (m.ndim - 1)], constant_values=fill)
+        for m in maps
+    ]
+    return np.concatenate(padded, axis=1)
+
+
+def _index(samples: Strip, classes: Sequence[ClassInfo]) -> dict[str, Any]:
+    return {
+        "names": list(samples.names),
+        "sizes": [list(target.shape) for target in samples.targets],
+        "void": VOID,
+        "classes": [{"name": c.name, "colour": list(c.colour)} for c in classes],
+    }
+
+
+def _classes(index: dict[str, Any]) -> list[ClassInfo]:
+    return [
+        ClassInfo(name=c["name"], colour=(c["colour"][0], c["colour"][1], c["colour"][2]))
+        for c in index["classes"]
+    ]
+
+
+def _strip(index: dict[str, Any], images: list[Map], targets: list[Map]) -> Strip:
+    return Strip(names=tuple(index["names"]), images=tuple(images), targets=tuple(targets))
+
+
+def _pixels(path: Path, mode: str | None = None) -> Map:
+    with Image.open(path) as image:
+        return np.array(image.convert(mode) if mode else image)
+
+
+def _cut(strip: Map, index: dict[str, Any]) -> list[Map]:
+    pieces, x = [], 0
+    for height, width in index["sizes"]:
+        pieces.append(strip[:height, x : x + width])
+        x += width
+    return pieces

@@ -1,0 +1,1 @@
+"""From a batch to logits and loss, and where they are computed."""

@@ -1,0 +1,1 @@
+"""A trained model in use: registered, pulled, image in and mask out."""

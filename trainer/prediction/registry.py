@@ -1,0 +1,274 @@
+"""Register a run's best model, give it an alias, and pull it: JSON and safetensors alone."""
+
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from trainer.config import TrainConfig, from_yaml, scored_in
+from trainer.tracking import download, get_run, promotions
+from trainer.tracking.models import (
+    create_version,
+    download_version,
+    find_alias,
+    find_version,
+    registered_models,
+    set_alias,
+    versions,
+)
+
+CHAMPION = "champion"
+FORMAT = 1
+# What a registered model carries, so that it predicts where our packages are not installed.
+SHIPPED = (
+    "__init__.py",
+    "names.py",
+    "network/__init__.py",
+    "network/arithmetic.py",
+    "prediction/__init__.py",
+    "prediction/predictor.py",
+    "models/__init__.py",
+    "models/unet.py",
+    "data/__init__.py",
+    "data/geometry.py",
+)
+PRECISION, UNKNOWN = "precision", "unknown"
+SHIPPED_AS = "segscope_model"
+REQUIREMENTS = ("mlflow", "torch", "numpy", "pillow", "safetensors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelVersion:
+    """One version of a registered model, where it came from and what it scored."""
+
+    name: str
+    version: str
+    run_id: str | None
+    aliases: tuple[str, ...]
+    tags: dict[str, str]
+    created: int
+
+    @property
+    def uri(self) -> str:
+        """The address that `resolve_model`, the commands and MLflow take."""
+        return f"models:/{self.name}/{self.version}"
+
+    @property
+    def scored_in(self) -> str:
+        """The arithmetic of its recorded scores; ``unknown`` for one of before it was recorded."""
+        return self.tags.get(PRECISION, UNKNOWN)
+
+
+def export_run(run_id: str, folder: Path) -> Path:
+    """Write the best checkpoint of a run as a model folder and return it.
+
+    The folder holds ``config.json``, ``model.safetensors``, and in ``origin.json`` the run and
+    the split of its data. Raises ``ValueError`` when the
+    run has no checkpoint yet.
+    """
+    with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
+        config = from_yaml(download(run_id, "config.yaml", Path(scratch)))
+        dataset = json.loads(download(run_id, "dataset.json", Path(scratch)).read_text("utf-8"))
+        split = json.loads(download(run_id, "split.json", Path(scratch)).read_text("utf-8"))
+        checkpoint = download(run_id, "checkpoints/best", Path(scratch))
+        state = json.loads((checkpoint / "state.json").read_text("utf-8"))
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(checkpoint / "model.safetensors", folder / "model.safetensors")
+    described = json.dumps(_model_config(config, dataset, state["model"]), indent=2)
+    (folder / "config.json").write_text(described, encoding="utf-8")
+    # Whoever evaluates the model elsewhere must know which images it was trained on.
+    origin = {
+        "run_id": run_id,
+        "root": dataset["root"],
+        "digest": dataset["digest"],
+        "split": split,
+        "scored_in": scored_in(get_run(run_id).data.params),
+    }
+    (folder / "origin.json").write_text(json.dumps(origin), encoding="utf-8")
+    return folder
+
+
+def register(run_id: str, name: str, *, alias: str | None = None) -> ModelVersion:
+    """Register the best checkpoint of a run as a new version of ``name``.
+
+    ``alias``, when given, then points at it. Raises ``ValueError`` when the run has no
+    checkpoint, or the name or alias is one that MLflow does not take.
+    """
+    _check_name(name)
+    if alias is not None:
+        _check_alias(alias)
+    run = get_run(run_id)
+    with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
+        workspace = Path(scratch)
+        created = create_version(
+            run_id,
+            name,
+            model_folder=export_run(run_id, workspace / "model"),
+            python_model=Path(str(files("trainer") / "prediction/pyfunc_model.py")),
+            code=_shipped_code(workspace / SHIPPED_AS),
+            requirements=[f"{package}=={_public(package)}" for package in REQUIREMENTS],
+            tags=_scores(run.data.metrics) | {PRECISION: scored_in(run.data.params) or UNKNOWN},
+            workspace=workspace,
+        )
+    if alias is not None:
+        _point(name, alias, str(created.version))
+    return _as_version(find_version(name, str(created.version)))
+
+
+def promote(name: str, version: str, *, alias: str = CHAMPION) -> ModelVersion:
+    """Point ``alias`` at a version and return it; ``ValueError`` when there is no such version.
+
+    Where the alias pointed is noted, so that `roll_back` can go there.
+    """
+    _check_alias(alias)
+    _point(name, alias, version)
+    return _as_version(find_version(name, version))
+
+
+def roll_back(name: str, *, alias: str = CHAMPION) -> ModelVersion:
+    """Point ``alias`` at the version it pointed at before, and return that version.
+
+    Raises ``ValueError`` when nothing is known of where it pointed.
+    """
+    known = promotions.before(promotions.history(name, alias), _pointed_at(name, alias))
+    if not known:
+        raise ValueError(f"model: nothing is known of where {alias} of {name} pointed before")
+    set_alias(name, alias, known[-1])
+    promotions.note(name, alias, known)
+    return _as_version(find_version(name, known[-1]))
+
+
+def pull(uri: str, folder: Path) -> Path:
+    """Copy a registered model into ``folder``, which must be new or empty, and return it.
+
+    The copy can be given wherever a model is asked for. Its ``artifacts/model`` is data; the
+    rest is the code that MLflow's own loader would execute, which ours never does.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"out: {folder} is not empty; give a new folder")
+    found = find(uri)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".pull-", dir=folder.parent) as scratch:
+        downloaded = download_version(found.name, found.version, Path(scratch) / "model")
+        if folder.exists():
+            folder.rmdir()
+        shutil.move(downloaded, folder)
+    return folder
+
+
+def find(uri: str) -> ModelVersion:
+    """Return the version that ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` names.
+
+    Raises ``ValueError`` when the address is malformed or there is no such version.
+    """
+    match = re.fullmatch(r"models:/(?P<name>[^/@]+)(@(?P<alias>[^/@]+)|/(?P<version>\d+))", uri)
+    if match is None:
+        raise ValueError(f"model: {uri!r} is neither models:/NAME@ALIAS nor models:/NAME/VERSION")
+    name = match["name"]
+    if match["alias"] is not None:
+        return _as_version(find_alias(name, match["alias"]))
+    return _as_version(find_version(name, match["version"]))
+
+
+def resolve_model(model: str, scratch: Path) -> Path:
+    """Return the model folder that a run id, a ``models:/`` address or a folder stands for.
+
+    What has to be fetched is written below ``scratch``. Raises ``ValueError`` when there is no
+    such model.
+    """
+    if model.startswith("models:/"):
+        return _data_folder(pull(model, scratch / "pulled"))
+    if Path(model).is_dir():
+        return _data_folder(Path(model))
+    if re.fullmatch(r"[0-9a-f]{32}", model):
+        return export_run(model, scratch / "exported")
+    raise ValueError(
+        f"model: {model!r} is no folder, run id, models:/NAME@ALIAS or models:/NAME/VERSION"
+    )
+
+
+def list_models() -> dict[str, list[ModelVersion]]:
+    """Return the versions of every registered model by its name, newest first."""
+    return {
+        model.name: [_as_version(version, model.aliases) for version in versions(model.name)]
+        for model in registered_models()
+    }
+
+
+def _point(name: str, alias: str, version: str) -> None:
+    noted = promotions.moved(promotions.history(name, alias), _pointed_at(name, alias), version)
+    set_alias(name, alias, version)
+    promotions.note(name, alias, noted)
+
+
+def _pointed_at(name: str, alias: str) -> str | None:
+    try:
+        return str(find_alias(name, alias).version)
+    except ValueError:
+        return None
+
+
+def _data_folder(folder: Path) -> Path:
+    inner = folder / "artifacts" / "model"
+    return inner if inner.is_dir() else folder
+
+
+def _model_config(
+    config: TrainConfig, dataset: dict[str, Any], architecture: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "model": architecture,
+        "classes": dataset["classes"],
+        "image_size": list(config.image_size),
+        "geometry": config.geometry,
+        "mean": dataset["mean"],
+        "std": dataset["std"],
+        "precision": config.eval_precision,
+    }
+
+
+def _shipped_code(folder: Path) -> Path:
+    source = files("trainer")
+    for name in SHIPPED:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text((source / name).read_text(encoding="utf-8"), encoding="utf-8")
+    return folder
+
+
+def _scores(metrics: dict[str, float]) -> dict[str, str]:
+    shown = ("best/val_dice", "best/val_miou", "best/epoch", "test/dice", "test/miou")
+    return {key.replace("/", "."): f"{metrics[key]:.6g}" for key in shown if key in metrics}
+
+
+def _as_version(found: Any, aliases: dict[str, str] | None = None) -> ModelVersion:
+    own = [a for a, v in aliases.items() if str(v) == str(found.version)] if aliases else None
+    return ModelVersion(
+        name=found.name,
+        version=str(found.version),
+        run_id=found.run_id,
+        aliases=tuple(sorted(own if own is not None else found.aliases or ())),
+        tags=dict(found.tags or {}),
+        created=int(found.creation_timestamp),
+    )
+
+
+def _public(package: str) -> str:
+    # A CPU build calls itself 2.13.0+cpu, which no registry offers elsewhere.
+    return installed(package).split("+")[0]
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or any(c in name for c in "/:@"):
+        raise ValueError(f"name: {name!r} must not be empty or hold any of / : @")
+
+
+def _check_alias(alias: str) -> None:
+    if not re.fullmatch(r"[\w-]+", alias) or re.fullmatch(r"v\d+|latest", alias, re.IGNORECASE):
+        raise ValueError(f"alias: {alias!r} must be letters, digits, - and _, and not like v1")

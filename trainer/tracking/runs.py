@@ -1,0 +1,130 @@
+"""Any run of the store: found, closed, tagged, grouped."""
+
+import math
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_USER
+
+from trainer import __version__
+from trainer.tracking.client import client, experiment_id
+from trainer.tracking.environment import user
+
+OUTCOMES = {
+    "completed": "FINISHED",
+    "early-stopped": "FINISHED",
+    "pruned": "KILLED",
+    "interrupted": "KILLED",
+    "failed": "FAILED",
+}
+MAX_TAG = 5000
+MAX_KEY = 250
+
+
+def start_parent(
+    name: str,
+    *,
+    experiment: str,
+    tags: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+) -> str:
+    """Create a run that groups others, such as a sweep, and return its id."""
+    all_tags = {
+        MLFLOW_RUN_NAME: name,
+        MLFLOW_USER: user(),
+        "segscope.version": __version__,
+        **(tags or {}),
+    }
+    created = client().create_run(experiment_id(experiment), tags=all_tags, run_name=name)
+    if params:
+        batch = [Param(key, value) for key, value in params.items()]
+        client().log_batch(created.info.run_id, params=batch)
+    return str(created.info.run_id)
+
+
+def finish(run_id: str, outcome: str, reason: str | None = None) -> None:
+    """Close any run with one of `OUTCOMES`."""
+    set_tags(run_id, {"segscope.outcome": outcome, "segscope.reason": reason or ""})
+    client().set_terminated(run_id, status=OUTCOMES[outcome])
+
+
+def reopen_parent(run_id: str) -> None:
+    """Mark a run that groups others as running again."""
+    client().update_run(run_id, status="RUNNING")
+
+
+def log_summary(run_id: str, metrics: Mapping[str, float], *, step: int = 0) -> None:
+    """Write single values of a run, such as a sweep's best score."""
+    now = int(time.time() * 1000)
+    batch = [Metric(metric_key(k), storable(v), now, step) for k, v in metrics.items()]
+    client().log_batch(run_id, metrics=batch)
+
+
+def set_tags(run_id: str, tags: Mapping[str, str]) -> None:
+    """Set tags of any run; long values are cut to what every backend takes."""
+    client().log_batch(run_id, tags=[RunTag(k, v[:MAX_TAG]) for k, v in tags.items()])
+
+
+def get_run(run_id: str) -> Any:
+    """Return MLflow's record of a run; ``ValueError`` when there is none of that id."""
+    try:
+        return client().get_run(run_id)
+    except MlflowException as error:
+        raise ValueError(f"run: there is no run {run_id!r} in this store") from error
+
+
+def find_runs(filter_string: str) -> list[Any]:
+    """Return MLflow's records of all runs of all experiments that match its filter syntax.
+
+    Raises ``ValueError`` with MLflow's own words when the filter is malformed.
+    """
+    api = client()
+    experiments = _experiments()
+    found: list[Any] = []
+    token: str | None = None
+    while experiments:
+        try:
+            page = api.search_runs(experiments, filter_string, page_token=token)
+        except MlflowException as error:
+            raise ValueError(f"filter: {error.message}") from error
+        found.extend(page)
+        token = page.token
+        if not token:
+            break
+    return found
+
+
+def log_files(run_id: str, folder: Path) -> None:
+    """Copy every file of ``folder`` into the artifacts of any run."""
+    client().log_artifacts(run_id, str(folder))
+
+
+def metric_key(key: str) -> str:
+    """Return ``key`` with what MLflow does not take in a metric's name replaced by ``_``.
+
+    That is most punctuation, and, since a name may become a path, a part that is empty or dots.
+    """
+    safe = re.sub(r"[^\w\-. :/]", "_", key)[:MAX_KEY]
+    parts = [part if part.strip(".") else "_" for part in safe.split("/")]
+    return "/".join(parts)[:MAX_KEY].rstrip("/")
+
+
+def storable(value: float) -> float:
+    """Return the number as MLflow keeps it: NaN for what is not finite."""
+    # MLflow keeps NaN but turns an infinity into 1.8e308, which every mean would then believe.
+    return value if math.isfinite(value) else math.nan
+
+
+def _experiments() -> list[str]:
+    found: list[str] = []
+    token: str | None = None
+    while token != "":
+        page = client().search_experiments(page_token=token)
+        found.extend(experiment.experiment_id for experiment in page)
+        token = page.token or ""
+    return found

@@ -1,0 +1,129 @@
+"""The end of a run: its summary, the test split, and what the curves say."""
+
+import logging
+
+import numpy as np
+
+from trainer.analysis.diagnosis import Finding, diagnose
+from trainer.analysis.per_image_rows import per_image_dice
+from trainer.analysis.stability import stability
+from trainer.config import TrainConfig
+from trainer.data.loading import SegmentationData
+from trainer.evaluation.evaluate import Evaluation, evaluate
+from trainer.evaluation.per_image import FOLDER as PER_IMAGE
+from trainer.evaluation.per_image import read_parts, write_part
+from trainer.progress import Progress
+from trainer.tracking import Run
+from trainer.training.checkpoints import find_checkpoint, load_weights
+from trainer.training.loop import Progression, Training
+
+logger = logging.getLogger(__name__)
+
+TEST_FOLDER = "evaluation/test"
+
+
+def conclude(
+    run: Run,
+    config: TrainConfig,
+    data: SegmentationData,
+    training: Training,
+    outcome: str,
+    progress: Progress,
+) -> dict[str, float]:
+    """Write the summary metrics, the test results and the diagnoses; return the stability ones.
+
+    The test split is evaluated once, with the best weights, and only when training came to its
+    own end: a pruned or failed run has no result to report on it.
+    """
+    progression = training.progression
+    statistics: dict[str, float] = {}
+    if progression.epoch:
+        statistics = stability(np.array(progression.history["val/dice"])).to_metrics()
+        summary = {f"best/{key}": value for key, value in best_of(progression).items()}
+        if outcome in ("completed", "early-stopped"):
+            summary |= _final(run, config, data, training, progress)
+        run.log_epoch(progression.epoch, summary | statistics)
+    findings = _diagnose(run, config, data, progression, outcome)
+    run.write_json("diagnoses.json", [finding.to_json() for finding in findings])
+    for finding in findings:
+        logger.info("%s: %s", finding.rule, finding.message)
+    return statistics
+
+
+def best_of(progression: Progression) -> dict[str, float]:
+    """Return the best epoch and its ``val_dice`` and ``val_miou``; empty before any epoch."""
+    if progression.best_epoch == 0:
+        return {}
+    metrics = progression.best_metrics
+    return {
+        "epoch": progression.best_epoch,
+        "val_dice": metrics["val/dice"],
+        "val_miou": metrics["val/miou"],
+    }
+
+
+def _final(
+    run: Run,
+    config: TrainConfig,
+    data: SegmentationData,
+    training: Training,
+    progress: Progress,
+) -> dict[str, float]:
+    """Return the ``test/*`` metrics of the best weights, and boundary IoU where asked for."""
+    best = find_checkpoint(run.folder / "checkpoints" / "best")
+    if best is None:
+        return {}
+    load_weights(best, training.forward.model)
+
+    def evaluated(part: str) -> Evaluation:
+        batches = data.batches(part, batch_size=config.batch_size, workers=config.workers)
+        return evaluate(
+            training.forward,
+            progress.watch(batches, part),
+            images=data.names(part),
+            classes=data.class_names,
+            boundary=config.boundary_iou,
+        )
+
+    metrics: dict[str, float] = {}
+    if config.boundary_iou:
+        found = evaluated("val").metrics("val")
+        metrics["best/val_boundary_iou"] = found["val/boundary_iou"]
+    if data.size("test"):
+        result = evaluated("test")
+        _keep_test(run, training.progression.best_epoch, result)
+        metrics |= result.metrics("test")
+        logger.info("test: dice %.4f  miou %.4f", metrics["test/dice"], metrics["test/miou"])
+    return metrics
+
+
+def _keep_test(run: Run, epoch: int, result: Evaluation) -> None:
+    nan = float("nan")
+    write_part(
+        run.folder / TEST_FOLDER,
+        epoch=epoch,
+        images=result.images,
+        classes=result.classes,
+        confusion=result.confusion,
+        lr=nan,
+        grad_norm=nan,
+    )
+
+
+def _diagnose(
+    run: Run,
+    config: TrainConfig,
+    data: SegmentationData,
+    progression: Progression,
+    outcome: str,
+) -> list[Finding]:
+    pixels = np.asarray(data.class_pixels, float)
+    rows = read_parts(run.folder / PER_IMAGE)
+    return diagnose(
+        progression.history,
+        num_val_images=data.size("val"),
+        outcome=outcome,
+        patience=config.patience,
+        target_foreground_share=float(pixels[1:].sum() / max(pixels.sum(), 1)),
+        per_image=None if rows.empty else per_image_dice(rows),
+    )

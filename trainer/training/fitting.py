@@ -1,0 +1,224 @@
+"""One run from its configuration to its end: data, tracking, training, evaluation, diagnosis."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer.config import TrainConfig, scored_in
+from trainer.data.augment import check_augmentation
+from trainer.data.loading import SegmentationData, open_data
+from trainer.data.splits import Split
+from trainer.models import build_model
+from trainer.network.arithmetic import DTYPES
+from trainer.network.device import choose_device, choose_dtype, processor_name
+from trainer.network.forward import Forward
+from trainer.network.losses import build_loss
+from trainer.progress import Progress
+from trainer.tracking import Run, closing, get_run, log_file, reopen_run, start_run
+from trainer.training.checkpoints import find_checkpoint, load_optimizer, load_state, load_weights
+from trainer.training.conclusion import best_of, conclude
+from trainer.training.loop import Progression, StopTraining, Training, TrainingFailure, train
+from trainer.training.optimizers import build_optimizer
+from trainer.training.recording import OnEpoch, Recorder
+from trainer.training.schedules import build_schedule
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["FitResult", "StopTraining", "fit", "resume"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitResult:
+    """How a run ended. ``best`` has ``epoch``, ``val_dice`` and ``val_miou``."""
+
+    run_id: str
+    outcome: str
+    epochs: int
+    best: dict[str, float]
+    stability: dict[str, float] = field(default_factory=dict)
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``trainer fit --json`` prints."""
+        return {
+            "run_id": self.run_id,
+            "status": self.outcome,
+            "epochs": self.epochs,
+            "best": self.best,
+            "stability": self.stability,
+            "reason": self.reason,
+        }
+
+
+def fit(
+    config: TrainConfig,
+    *,
+    parent_run_id: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    on_epoch: OnEpoch | None = None,
+    progress: bool = True,
+) -> FitResult:
+    """Train one run and keep everything of it in the store, however it ends.
+
+    ``on_epoch`` hears of every epoch once its results are safe, and may raise `StopTraining`. A
+    failure to learn (a loss that is not finite) ends the run as failed and returns; a mistake in
+    the data or the configuration raises ``ValueError`` before there is a run.
+    """
+    shown = Progress(enabled=progress)
+    data = open_data(config, progress=progress)
+    training = _new_training(config, data)
+    check_augmentation(config.augment, config.augment_probability, config.image_size)
+    machine = _machine(training)
+    run = start_run(config, parent_run_id=parent_run_id, tags=tags, machine=machine)
+    with run.held():
+        return _carry_out(run, config, data, training, on_epoch, shown)
+
+
+def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> FitResult:
+    """Go on with a run where its last checkpoint stands, in the same run and on the same split.
+
+    ``epochs`` raises the number of epochs. Raises ``ValueError`` when there is no such run, its
+    data has changed, it already has all its epochs, or another process is training it.
+    """
+    run, config = reopen_run(run_id)
+    with run.held():
+        if epochs is not None:
+            config = config.replace(epochs=epochs)
+        checkpoint = find_checkpoint(run.folder / "checkpoints" / "last")
+        noted = run.read_json("dataset.json")
+        data = open_data(
+            config.replace(data=_still_there(config.data, noted["root"])),
+            split=Split.from_json(run.read_json("split.json")),
+            progress=progress,
+        )
+        if data.digest != noted["digest"]:
+            raise ValueError(f"data: {config.data} has changed since run {run_id}; start a new run")
+        recorded = get_run(run_id).data.params
+        training = _new_training(config, data, train_dtype=recorded.get("train_dtype"))
+        if checkpoint is not None:
+            _restore(training, checkpoint)
+        if training.progression.epoch >= config.epochs:
+            done = training.progression.epoch
+            raise ValueError(
+                f"run: {run_id} already has its {done} epochs; give more with --epochs"
+            )
+        run.write_text("config.yaml", config.to_yaml())
+        run.reopen()
+        run.note_resumed(training.progression.epoch, _machine(training))
+        if training.progression.epoch and scored_in(recorded) is None:
+            logger.warning(
+                "the epochs so far were scored in an arithmetic that was not recorded; "
+                "from here on it is %s",
+                config.eval_precision,
+            )
+        logger.info("going on with %s after epoch %d", run.id, training.progression.epoch)
+        return _carry_out(run, config, data, training, None, Progress(enabled=progress))
+
+
+def _still_there(data: str | None, root: str) -> str | None:
+    """Return ``data``; where nothing is there, since it was said from another folder, ``root``."""
+    if data is not None and not Path(data).exists() and Path(root).exists():
+        return root
+    return data
+
+
+def _new_training(
+    config: TrainConfig, data: SegmentationData, *, train_dtype: str | None = None
+) -> Training:
+    """Return the parts of a run; one that goes on is trained in the type that it was begun in."""
+    torch.manual_seed(config.seed)
+    weights = data.class_weights(config.class_weights)
+    as_tensor = None if weights is None else torch.tensor(weights, dtype=torch.float32)
+    loss = build_loss(config.loss, data.num_classes, as_tensor)
+    settings = {
+        "out_channels": loss.out_channels,
+        "base_channels": config.base_channels,
+        "depth": config.depth,
+        "kernel_size": config.kernel_size,
+    }
+    model = build_model(config.model, **settings)
+    device = choose_device(config.device)
+    forward = Forward(
+        model,
+        loss,
+        mean=data.mean,
+        std=data.std,
+        device=device,
+        dtype=choose_dtype(train_dtype or config.precision, device),
+        eval_dtype=DTYPES[config.eval_precision],
+    )
+    optimizer = build_optimizer(model, config)
+    return Training(
+        architecture={"name": config.model, "settings": settings},
+        forward=forward,
+        optimizer=optimizer,
+        schedule=build_schedule(optimizer, config),
+        progression=Progression(),
+    )
+
+
+def _machine(training: Training) -> dict[str, str]:
+    """Return what `trainer.config.MACHINE_PARAMS` names: what the run is trained with, and on."""
+    device = training.forward.device
+    return {
+        "train_dtype": str(training.forward.dtype).removeprefix("torch."),
+        "processor": processor_name(device),
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def _restore(training: Training, checkpoint: Path) -> None:
+    state = load_state(checkpoint)
+    load_weights(checkpoint, training.forward.model)
+    load_optimizer(checkpoint, training.optimizer)
+    training.schedule.restore(state["schedule"])
+    for name, value in state["progression"].items():
+        setattr(training.progression, name, value)
+
+
+def _note_data(run: Run, data: SegmentationData) -> None:
+    run.set_tags({"segscope.data_digest": data.digest})
+    run.write_json("dataset.json", data.to_json())
+    run.write_json("split.json", data.split.to_json())
+
+
+def _machine_line(config: TrainConfig, machine: Mapping[str, str]) -> str:
+    threads = f"{machine['threads']} thread{'' if machine['threads'] == '1' else 's'}"
+    return (
+        f"training in {machine['train_dtype']}, scores in {config.eval_precision}, "
+        f"on {machine['processor'] or 'an unnamed processor'}, {threads}"
+    )
+
+
+def _carry_out(
+    run: Run,
+    config: TrainConfig,
+    data: SegmentationData,
+    training: Training,
+    on_epoch: OnEpoch | None,
+    progress: Progress,
+) -> FitResult:
+    with closing(run) as ending, log_file(run):
+        logger.info(_machine_line(config, _machine(training)))
+        _note_data(run, data)
+        recorder = Recorder(run, data, config, on_epoch=on_epoch)
+        try:
+            ending.outcome = train(training, data, config, recorder, progress)
+        except StopTraining as stop:
+            ending.outcome, ending.reason = stop.outcome, stop.reason
+        except TrainingFailure as failure:
+            logger.error("failed: %s", failure)
+            ending.outcome, ending.reason = "failed", str(failure)
+        stability = conclude(run, config, data, training, ending.outcome, progress)
+    return FitResult(
+        run_id=run.id,
+        outcome=ending.outcome,
+        epochs=training.progression.epoch,
+        best=best_of(training.progression),
+        stability=stability,
+        reason=ending.reason,
+    )

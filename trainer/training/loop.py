@@ -1,0 +1,237 @@
+"""The training loop, from the first epoch to the last."""
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from trainer.analysis.scores import summary
+from trainer.config import TrainConfig
+from trainer.data.loading import Batch, SegmentationData
+from trainer.evaluation.evaluate import evaluate, split_loss
+from trainer.evaluation.metrics import confusion_per_image, predicted_classes
+from trainer.network.device import peak_memory_mib
+from trainer.network.forward import Forward
+from trainer.progress import Progress
+from trainer.training.checkpoints import copy_checkpoint, save_checkpoint
+from trainer.training.recording import Recorder, RunFolder
+from trainer.training.schedules import Schedule
+
+# The curves that the statistics and diagnoses at the end of a run are made from.
+HISTORY = (
+    "train/loss",
+    "train/dice",
+    "train/grad_norm",
+    "val/loss",
+    "val/dice",
+    "val/miou",
+    "val/foreground_share",
+    "lr",
+)
+
+
+class TrainingFailure(Exception):
+    """Training cannot go on, for a reason that lies in the learning; everything so far is kept."""
+
+
+class StopTraining(Exception):
+    """Raised by whoever watches the epochs, to end the run here with everything kept."""
+
+    def __init__(self, outcome: str, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+
+
+@dataclass
+class Progression:
+    """How far a run has come: what a checkpoint must remember beside weights and optimiser.
+
+    ``history`` holds each curve of `HISTORY` from epoch 1 on, so that the end of a resumed run
+    knows its beginning without asking the store.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_score: float = -math.inf
+    best_metrics: dict[str, float] = field(default_factory=dict)
+    score_to_beat: float = -math.inf
+    epochs_without_gain: int = 0
+    history: dict[str, list[float]] = field(default_factory=dict)
+
+    def update(self, epoch: int, metrics: Mapping[str, float], config: TrainConfig) -> bool:
+        """Take an epoch's metrics in; return whether it is the best so far."""
+        self.epoch = epoch
+        for key in HISTORY:
+            self.history.setdefault(key, []).append(float(metrics[key]))
+        score = metrics[config.monitor]
+        # Patience asks for a gain of min_delta, which small steps may add up to; the best
+        # checkpoint for any gain at all.
+        if score > self.score_to_beat + config.min_delta:
+            self.score_to_beat, self.epochs_without_gain = score, 0
+        else:
+            self.epochs_without_gain += 1
+        if not score > self.best_score:
+            return False
+        self.best_epoch, self.best_score = epoch, score
+        self.best_metrics = {k: v for k, v in metrics.items() if k.startswith("val/")}
+        return True
+
+    def is_out_of_patience(self, config: TrainConfig) -> bool:
+        """Whether early stopping ends the run here."""
+        return config.patience is not None and self.epochs_without_gain >= config.patience
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The parts of a run that change while it trains.
+
+    ``architecture`` is the model's name and settings, enough to build it again.
+    """
+
+    architecture: dict[str, Any]
+    forward: Forward
+    optimizer: Optimizer
+    schedule: Schedule
+    progression: Progression
+
+    def state(self, config: TrainConfig) -> dict[str, Any]:
+        """Return the JSON part of a checkpoint."""
+        return {
+            "config": config.to_params(),
+            "model": self.architecture,
+            "progression": vars(self.progression),
+            "schedule": self.schedule.state(),
+        }
+
+
+def train(
+    training: Training,
+    data: SegmentationData,
+    config: TrainConfig,
+    recorder: Recorder,
+    progress: Progress,
+) -> str:
+    """Train until the epochs or the patience run out, and return the outcome.
+
+    Goes on after ``training.progression.epoch``; what is kept of each epoch is the recorder's.
+    Raises `TrainingFailure` when the loss is no longer finite.
+    """
+    for epoch in range(training.progression.epoch + 1, config.epochs + 1):
+        started = time.monotonic()
+        lr = float(training.optimizer.param_groups[0]["lr"])
+        learned = train_epoch(training, data, config, epoch, progress)
+        _fail_unless_finite("train/loss", {**learned, "lr": lr}, epoch, training, recorder.run)
+        validation = evaluate(
+            training.forward,
+            progress.watch(
+                data.batches("val", batch_size=config.batch_size, workers=config.workers),
+                f"epoch {epoch} validation",
+            ),
+            images=data.names("val"),
+            classes=data.class_names,
+            keep=recorder.samples.indices,
+            keep_worst=recorder.samples.keep_worst,
+        )
+        metrics = {
+            **learned,
+            **validation.metrics("val"),
+            "lr": lr,
+            "time/epoch_seconds": time.monotonic() - started,
+            "memory/peak_mib": peak_memory_mib(training.forward.device),
+        }
+        # Weights that the epoch's last steps spoilt show here first; no checkpoint may hold them.
+        _fail_unless_finite("val/loss", metrics, epoch, training, recorder.run)
+        best = training.progression.update(epoch, metrics, config)
+        training.schedule.after_epoch(metrics[config.monitor])
+        recorder.record(
+            epoch, metrics, validation, best=best, save=partial(_save, training, config, best)
+        )
+        if training.progression.is_out_of_patience(config):
+            return "early-stopped"
+    return "completed"
+
+
+def train_epoch(
+    training: Training, data: SegmentationData, config: TrainConfig, epoch: int, progress: Progress
+) -> dict[str, float]:
+    """Pass once over the training images and return the epoch's ``train/*`` metrics.
+
+    Losses, gradient norms and pixel counts stay on the device until the end of the epoch: reading
+    one earlier would make the processor wait for the GPU at every step.
+    """
+    forward, model = training.forward, training.forward.model
+    parameters = list(model.parameters())
+    clip = config.gradient_clip or math.inf
+    sums: list[Tensor] = []
+    norms: list[Tensor] = []
+    confusion = torch.zeros(
+        data.num_classes, data.num_classes, dtype=torch.int64, device=forward.device
+    )
+    model.train()
+    started = time.monotonic()
+    batches: Iterable[Batch] = data.batches(
+        "train",
+        batch_size=config.batch_size,
+        epoch=epoch,
+        seed=config.seed,
+        shuffle=True,
+        augment=True,
+        workers=config.workers,
+        pin_memory=forward.device.type == "cuda",
+    )
+    for batch in progress.watch(batches, f"epoch {epoch}/{config.epochs}"):
+        passed = forward(batch)
+        training.optimizer.zero_grad(set_to_none=True)
+        passed.loss.backward()  # type: ignore[no-untyped-call]
+        norms.append(torch.nn.utils.clip_grad_norm_(parameters, clip))
+        training.optimizer.step()
+        training.schedule.after_step()
+        sums.append(passed.sums)
+        with torch.no_grad():
+            predicted = predicted_classes(passed.logits)
+            targets = batch.targets.to(forward.device)
+            confusion += confusion_per_image(predicted, targets, data.num_classes).sum(dim=0)
+    scores = summary(confusion.cpu().numpy()[np.newaxis])
+    norm = torch.stack(norms)
+    learned = {
+        "train/loss": split_loss(sums),
+        "train/dice": scores["dice"],
+        "train/miou": scores["miou"],
+        "train/grad_norm": norm.mean().item(),
+        "train/grad_norm_max": norm.max().item(),
+    }
+    # The clock stops once the device has answered.
+    seconds = max(time.monotonic() - started, 1e-9)
+    return {**learned, "throughput/train_images_per_second": data.size("train") / seconds}
+
+
+def _fail_unless_finite(
+    key: str, metrics: Mapping[str, float], epoch: int, training: Training, run: RunFolder
+) -> None:
+    loss = metrics[key]
+    if math.isfinite(loss):
+        return
+    run.log_epoch(epoch, metrics)
+    training.progression.history.setdefault(key, []).append(loss)
+    what = {"train/loss": "training", "val/loss": "validation"}[key]
+    raise TrainingFailure(
+        f"the {what} loss became {loss} in epoch {epoch} at learning rate {metrics['lr']:g}; "
+        "lower lr or set gradient_clip"
+    )
+
+
+def _save(training: Training, config: TrainConfig, best: bool, folder: Path) -> None:
+    save_checkpoint(
+        folder / "last", training.forward.model, training.optimizer, training.state(config)
+    )
+    if best:
+        copy_checkpoint(folder / "last", folder / "best")
