@@ -29,7 +29,8 @@ test: $(READY)
 	$(BIN)/python -m pytest
 
 # What trains or predicts, on a machine whose processor has bfloat16 and on one without.
-TRAINING := tests/trainer tests/sweeps
+TRAINING := tests/trainer/network tests/trainer/training tests/trainer/evaluation tests/trainer/prediction \
+	tests/trainer/test_cli.py tests/sweeps
 test-arithmetics: $(READY)
 	SEGSCOPE_AUTO_PRECISION=bfloat16 OMP_NUM_THREADS=2 $(BIN)/python -m pytest $(TRAINING)
 	SEGSCOPE_AUTO_PRECISION=float32 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TRAINING)
