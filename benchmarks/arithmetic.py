@@ -3,10 +3,11 @@
 python benchmarks/arithmetic.py PATH [--image-size 160 240] [--base-channels 16 64] [--rounds 5]
 
 PATH is any folder that `trainer data` reads. For each width of the network a few batches are
-trained and validated in both arithmetics, in turn; seconds are the medians of the rounds, for one
-batch of 16. "share" is what an epoch takes longer when it validates in float32 and trains in
-bfloat16, with as many validation images for each training image as the data has. "pixels" is how
-many of a million validation pixels get another class.
+trained and validated in both arithmetics, in turn; seconds are medians of processor time, all
+threads together, for one batch of 16: they do not suffer from other work on the machine. "share"
+is what an epoch takes longer when it validates in float32 and trains in bfloat16, with as many
+validation images for each training image as the data has. "pixels" is how many of a million
+validation pixels get another class.
 """
 
 import argparse
@@ -39,7 +40,8 @@ def main() -> None:
     given = parser.parse_args()
     config = TrainConfig(data=str(given.path), image_size=tuple(given.image_size), cache="ram")
     data = open_data(config, progress=False)
-    print(f"{processor_name(torch.device('cpu'))}, {torch.get_num_threads()} threads; seconds")
+    threads = torch.get_num_threads()
+    print(f"{processor_name(torch.device('cpu'))}, {threads} threads; processor seconds")
     print(f"{'base':>4} {'':14} {'float32':>8} {'bfloat16':>8} {'ratio':>6} {'share':>6} pixels")
     for width in given.base_channels:
         measure(data, config.replace(base_channels=width), given.rounds)
@@ -94,9 +96,9 @@ def step(forward: Forward, optimizer: torch.optim.Optimizer, batch: Batch) -> No
 
 def timed(work: Iterable[object]) -> Iterator[float]:
     """Yield the seconds of each piece of work, the first one left out: it warms up."""
-    started = time.perf_counter()
+    started = time.process_time()
     for place, _ in enumerate(work):
-        ended = time.perf_counter()
+        ended = time.process_time()
         if place:
             yield ended - started
         started = ended
