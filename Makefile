@@ -1,7 +1,7 @@
 # make setup     a virtual environment in .venv with everything in it
 # make demo      the whole path on the built-in data, then the dashboard
 # make test      all tests; make test-fast leaves out those marked slow
-# make test-arithmetics   what trains, as on a processor with bfloat16 and on one without
+# make test-precisions   what trains, as on a processor with bfloat16 and on one without
 # make check     lint, formatting and types
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ READY := .venv/.ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test test-arithmetics test-fast check lint types format clean
+.PHONY: setup demo test test-precisions test-fast check lint types format clean
 
 setup: $(READY)
 
@@ -30,8 +30,8 @@ test: $(READY)
 
 # What trains or predicts, on a machine whose processor has bfloat16 and on one without.
 TRAINING := tests/trainer/network tests/trainer/training tests/trainer/evaluation tests/trainer/prediction \
-	tests/trainer/test_cli.py tests/sweeps
-test-arithmetics: $(READY)
+	tests/trainer/test_cli.py tests/test_old_store.py tests/sweeps tests/dashboard/predict
+test-precisions: $(READY)
 	SEGSCOPE_AUTO_PRECISION=bfloat16 OMP_NUM_THREADS=2 $(BIN)/python -m pytest $(TRAINING)
 	SEGSCOPE_AUTO_PRECISION=float32 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TRAINING)
 

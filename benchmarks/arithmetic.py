@@ -66,6 +66,8 @@ def measure(data: SegmentationData, config: TrainConfig, rounds: int) -> None:
         )
         for name, dtype in DTYPES.items()
     }
+    if min(data.size("train"), data.size("val")) <= 16:
+        raise SystemExit("give a folder with more than 16 images to train on and to validate on")
     training = list(islice(data.batches("train", batch_size=16, shuffle=True), 4))
     validation = list(islice(data.batches("val", batch_size=16), 4))
     learn: dict[str, list[float]] = {name: [] for name in DTYPES}

@@ -323,6 +323,8 @@ def test_the_table_of_runs(old: Path) -> None:
 def test_the_page_of_every_run(old: Path, name: str) -> None:
     app = opened("run", run=RUNS[name])
     assert SAID["runs"][name].get("outcome", "finished") in words(app)
+    told = "Scored in an arithmetic that was not recorded." in words(app)
+    assert told == (name != "baseline"), "another program's run has no arithmetic to tell"
     shown = {metric.label.partition(" · ")[0]: metric.value for metric in app.metric}
     if name in TRAINED:
         assert shown["Best Dice"] == f"{recorded(name):.4f}"
@@ -398,6 +400,7 @@ def test_a_search(old: Path, part: str) -> None:
 
 def test_the_registered_models(own: Path) -> None:
     app = opened("models", model="cars", version="2")
+    assert "which arithmetic its recorded scores are of is unknown" in words(app)
     assert "champion → version 2" in words(app)
     dice = [recorded(name) for name in ("momentum", "seed 0")]
     assert app.dataframe[0].value["dice"].tolist() == pytest.approx(dice, abs=1e-5)

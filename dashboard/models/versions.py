@@ -90,7 +90,8 @@ def show_fetching(version: ModelVersion) -> None:
     address = f"models:/{version.name}@{version.aliases[0]}" if version.aliases else version.uri
     st.code(python_lines(address, tracking_uri()), language="python", wrap_lines=True)
     st.caption("Images uint8 (n, height, width, 3) in, class indices uint8 (n, height, width) out.")
-    st.caption(arithmetic(version))
+    if said := arithmetic(version):
+        st.caption(said)
     st.code(commands(address, version.name), language="bash", wrap_lines=True)
     if version.run_id is not None and reads.run(version.run_id) is not None:
         with st.container(horizontal=True, gap="medium"):
@@ -99,7 +100,9 @@ def show_fetching(version: ModelVersion) -> None:
 
 
 def arithmetic(version: ModelVersion) -> str:
-    """Return a sentence on what the version's scores, and its masks, are computed in."""
+    """Return what the version's scores, and its masks, are computed in; empty if it is not ours."""
+    if not version.tags:
+        return ""
     if version.scored_in == UNKNOWN:
         return "Predicts in float32; which arithmetic its recorded scores are of is unknown."
     return f"Predicts in {version.scored_in}, as it was scored."

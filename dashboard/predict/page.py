@@ -99,7 +99,7 @@ def chosen_model(versions: dict[str, ModelVersion]) -> ModelVersion:
     aliases = " ".join(f"@{alias}" for alias in version.aliases) or "no alias"
     dice = version.tags.get("best.val_dice")
     if dice:
-        aliases += f" · best validation Dice {score(float(dice))} (in {version.scored_in})"
+        aliases += f" · best validation Dice {score(float(dice))}, arithmetic {version.scored_in}"
     st.text(aliases)
     if version.run_id:
         navigation.page_link("run", "The run it came from", run=version.run_id)

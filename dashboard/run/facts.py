@@ -29,10 +29,11 @@ def differences_from_default(params: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["parameter", "value", "default"]).set_index("parameter")
 
 
-def arithmetic(params: Mapping[str, str]) -> str:
+def arithmetic(row: pd.Series) -> str:
     """Return what a run was trained and scored in, and on; empty for other programs' runs."""
-    if "precision" not in params:
+    if not isinstance(row.get("kind"), str):
         return ""
+    params = parameters(row)
     scored = scored_in(params) or "an arithmetic that was not recorded"
     if "train_dtype" not in params:
         return f"Scored in {scored}."

@@ -63,7 +63,7 @@ def show_configuration(row: Any) -> None:
         states.nothing("This run has logged no parameters.")
         return
     changed = facts.differences_from_default(params)
-    if said := facts.arithmetic(params):
+    if said := facts.arithmetic(row):
         st.text(said)
     if changed.empty:
         st.caption("Every parameter has its default.")

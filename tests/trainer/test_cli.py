@@ -41,7 +41,9 @@ def config_file(tiny: TrainConfig, tmp_path: Path) -> Path:
 def test_from_training_to_a_mask(  # type: ignore[no-untyped-def]
     run, machine: str, store: Path, config_file: Path, cars: Path, tmp_path: Path
 ):
-    code, out, err = run("fit", "--config", config_file, "--epochs", "4", "--json")
+    # In batches of one, as `evaluate` has them: equal shapes, so that no pixel may differ.
+    once = ("--config", config_file, "--batch-size", "1")
+    code, out, err = run("fit", *once, "--epochs", "4", "--json")
     result = json.loads(out)
     assert (code, result["status"], result["epochs"]) == (0, "completed", 4)
     assert set(result["best"]) == {"epoch", "val_dice", "val_miou"}
@@ -116,13 +118,14 @@ def test_a_recorded_score_is_the_score_of_the_model_in_use(  # type: ignore[no-u
 
 
 def test_scores_of_before_are_told_as_of_an_unknown_arithmetic(  # type: ignore[no-untyped-def]
-    run, store: Path, config_file: Path, tmp_path: Path
+    run, store: Path, config_file: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """A run of before its arithmetic was recorded: it has neither parameter nor field."""
     _, out, _ = run("fit", "--config", config_file, "--epochs", "1", "--json")
     run_id = json.loads(out)["run_id"]
     with closing(sqlite3.connect(store / "mlflow.db")) as database:
-        database.execute("DELETE FROM params WHERE key IN ('eval_precision', 'train_dtype')")
+        unknown = "('eval_precision', 'train_dtype', 'processor', 'threads')"
+        database.execute(f"DELETE FROM params WHERE key IN {unknown}")
         database.commit()
     path = Path(find_runs("")[0].info.artifact_uri.removeprefix("file://")) / "config.yaml"
     path.write_text("".join(x for x in path.open() if "eval_precision" not in x))
@@ -132,11 +135,16 @@ def test_scores_of_before_are_told_as_of_an_unknown_arithmetic(  # type: ignore[
     assert (
         "masks computed in float32; which arithmetic its recorded scores are of is unknown" in err
     )
+    monkeypatch.setenv("SEGSCOPE_AUTO_PRECISION", "bfloat16")
     code, _, err = run("resume", run_id, "--epochs", "2")
     assert code == 0
     assert "the epochs so far were scored in an arithmetic that was not recorded" in err
+    # What it goes on in is known from now on, whatever the next machine would choose.
+    monkeypatch.setenv("SEGSCOPE_AUTO_PRECISION", "float32")
+    assert "training in bfloat16, " in run("resume", run_id, "--epochs", "3")[2]
     noted = json.loads((path.parent / "environment.json").read_text())
-    assert [part["after_epoch"] for part in noted["resumed"]] == [1]
+    assert [part["after_epoch"] for part in noted["resumed"]] == [1, 2]
+    assert {part["train_dtype"] for part in noted["resumed"]} == {"bfloat16"}
 
 
 def test_perfect_masks_of_another_tool_score_one(run, cars: Path, tmp_path: Path):  # type: ignore[no-untyped-def]

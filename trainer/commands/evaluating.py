@@ -82,8 +82,12 @@ def _precision(folder: Path) -> str:
 
     precision = model_precision(read_model_config(folder))
     origin = _origin(folder)
-    known = not origin or origin.get("scored_in") == precision
-    other = "" if known else "; which arithmetic its recorded scores are of is unknown"
+    scored = origin.get("scored_in")
+    other = ""
+    if origin and scored is None:
+        other = "; which arithmetic its recorded scores are of is unknown"
+    elif origin and scored != precision:
+        other = f"; its recorded scores are of {scored}"
     print(f"masks computed in {precision}{other}", file=sys.stderr)
     return precision
 

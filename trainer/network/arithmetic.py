@@ -4,6 +4,7 @@ This file travels inside every registered model (see `trainer.prediction.registr
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ class Arithmetic:
     """Normalise images and run a network on them, its convolutions in ``dtype``.
 
     Images travel as ``uint8`` and become floats on the device: a quarter of the bytes to move.
-    Weights stay ``float32`` and so are the logits; under ``bfloat16`` the convolutions alone are
+    Weights stay ``float32`` and so are the logits; under ``bfloat16`` the layers between are
     computed in it. ``mean`` and ``std`` are those of red, green and blue for values from 0 to 1.
     """
 
@@ -41,6 +42,22 @@ class Arithmetic:
         """
         images = images.to(self.device, non_blocking=True, memory_format=torch.channels_last)
         normalised = (images.float() - self._mean) / self._std
-        with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
+        cast = torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32)
+        with cast, _tensor_float_32(allowed=network.training):
             given = network(normalised)
         return tuple(each.float() for each in (given if isinstance(given, tuple) else (given,)))
+
+
+def _tensor_float_32(*, allowed: bool) -> AbstractContextManager[None]:
+    """Say whether a GPU's ``float32`` convolutions may drop 13 bits of each factor.
+
+    It does by itself; a score would then be another than the processor's.
+    """
+    now = torch.backends.cudnn
+    context: AbstractContextManager[None] = now.flags(
+        enabled=now.enabled,
+        benchmark=now.benchmark,
+        deterministic=now.deterministic,
+        allow_tf32=allowed,
+    )
+    return context

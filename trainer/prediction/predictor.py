@@ -24,7 +24,8 @@ from ..names import check
 from ..network.arithmetic import DTYPES, FLOAT32, Arithmetic
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-FORMAT = 1
+# 2 says what the model computes in; models of before have none, and compute in float32.
+FORMATS = (1, 2)
 # Above this many pixels an image at its own scale is predicted in overlapping windows.
 WHOLE_IMAGE_PIXELS = 2048 * 2048
 WINDOW = (1024, 1024)
@@ -119,7 +120,9 @@ def model_precision(config: dict[str, Any]) -> str:
     Models of before it was kept have always predicted in ``float32``. Raises ``ValueError`` for
     one that is unknown.
     """
-    precision: str = config.get("precision", FLOAT32)
+    precision = config.get("precision", FLOAT32)
+    if not isinstance(precision, str):
+        raise ValueError(f"model: precision {precision!r} is no name; known: {', '.join(DTYPES)}")
     check("precision", precision, DTYPES)
     return precision
 
@@ -135,6 +138,8 @@ def read_model_config(folder: Path) -> dict[str, Any]:
     missing = wanted - set(config) if isinstance(config, dict) else wanted
     if missing:
         raise ValueError(f"model: {path} lacks {', '.join(sorted(missing))}")
-    if config["format"] != FORMAT:
-        raise ValueError(f"model: {path} has format {config['format']}; this reads {FORMAT}")
+    if config["format"] not in FORMATS:
+        raise ValueError(
+            f"model: {path} has format {config['format']!r}; this version reads 1 and 2"
+        )
     return config

@@ -23,7 +23,7 @@ from trainer.tracking.models import (
 )
 
 CHAMPION = "champion"
-FORMAT = 1
+FORMAT = 2  # of a model folder, as `predictor.FORMATS` are
 # What a registered model carries, so that it predicts where our packages are not installed.
 SHIPPED = (
     "__init__.py",
@@ -37,7 +37,7 @@ SHIPPED = (
     "data/__init__.py",
     "data/geometry.py",
 )
-PRECISION, UNKNOWN = "precision", "unknown"
+SCORED_IN, UNKNOWN = "scored_in", "unknown"
 SHIPPED_AS = "segscope_model"
 REQUIREMENTS = ("mlflow", "torch", "numpy", "pillow", "safetensors")
 
@@ -61,7 +61,7 @@ class ModelVersion:
     @property
     def scored_in(self) -> str:
         """The arithmetic of its recorded scores; ``unknown`` for one of before it was recorded."""
-        return self.tags.get(PRECISION, UNKNOWN)
+        return self.tags.get(SCORED_IN, UNKNOWN)
 
 
 def export_run(run_id: str, folder: Path) -> Path:
@@ -112,7 +112,7 @@ def register(run_id: str, name: str, *, alias: str | None = None) -> ModelVersio
             python_model=Path(str(files("trainer") / "prediction/pyfunc_model.py")),
             code=_shipped_code(workspace / SHIPPED_AS),
             requirements=[f"{package}=={_public(package)}" for package in REQUIREMENTS],
-            tags=_scores(run.data.metrics) | {PRECISION: scored_in(run.data.params) or UNKNOWN},
+            tags=_scores(run.data.metrics) | {SCORED_IN: scored_in(run.data.params) or UNKNOWN},
             workspace=workspace,
         )
     if alias is not None:

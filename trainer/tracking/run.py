@@ -99,7 +99,13 @@ class Run:
         self.set_tags({"segscope.outcome": "", "segscope.reason": ""})
 
     def note_resumed(self, epoch: int, machine: Mapping[str, str]) -> None:
-        """Add to ``environment.json`` that, and with what, the run goes on after ``epoch``."""
+        """Add to ``environment.json`` that, and with what, the run goes on after ``epoch``.
+
+        Parameters that it was begun without, by an earlier version, are set from here on.
+        """
+        known = client().get_run(self.id).data.params
+        missing = [Param(key, value) for key, value in machine.items() if key not in known]
+        client().log_batch(self.id, params=missing)
         noted = self.read_json("environment.json")
         again = {"after_epoch": epoch, **environment(), **machine}
         noted.setdefault("resumed", []).append(again)

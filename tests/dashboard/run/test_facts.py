@@ -19,19 +19,23 @@ def test_differences_from_the_defaults_come_in_the_configs_order() -> None:
     assert table.loc["foreign", "default"] == ""
 
 
+def row_of(params: dict[str, str], kind: str | None = "run") -> pd.Series:
+    return pd.Series({"kind": kind, **{f"params.{name}": value for name, value in params.items()}})
+
+
 def test_the_machine_is_no_difference_in_configuration() -> None:
     machine = {"train_dtype": "bfloat16", "processor": "X", "threads": "1"}
     params = TrainConfig().to_params() | machine
     assert facts.differences_from_default(params).empty
-    said = facts.arithmetic(params)
+    said = facts.arithmetic(row_of(params))
     assert said == "Trained in bfloat16, scored in float32, on X with 1 thread."
 
 
 def test_the_arithmetic_of_before_is_unknown_and_another_programs_is_not_told() -> None:
     params = TrainConfig().to_params()
     del params["eval_precision"]
-    assert facts.arithmetic(params) == "Scored in an arithmetic that was not recorded."
-    assert facts.arithmetic({"lr": "0.1"}) == ""
+    assert facts.arithmetic(row_of(params)) == "Scored in an arithmetic that was not recorded."
+    assert facts.arithmetic(row_of({"precision": "16-mixed"}, kind=None)) == ""
 
 
 def per_image(classes: list[str]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Image in, mask out: any size, exactly as trained, from files that execute nothing."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,10 @@ def spoil(folder: Path, how: str) -> None:
             config.write_text('{"format": 1, "classes": []}')
         case "format":
             config.write_text(config.read_text().replace('"format": 1', '"format": 99'))
+        case "no precision" | "a list" | "another precision":
+            value = {"no precision": None, "a list": ["float32"], "another precision": "float16"}
+            stored = json.loads(config.read_text()) | {"precision": value[how]}
+            config.write_text(json.dumps(stored))
         case "architecture":
             config.write_text(config.read_text().replace('"unet"', '"vnet"'))
         case "channels":
@@ -162,7 +167,10 @@ def spoil(folder: Path, how: str) -> None:
         ("half weights", "cannot load"),
         ("pickle", "cannot load"),
         ("lacking", "lacks geometry, image_size, mean, model, std"),
-        ("format", "has format 99; this reads 1"),
+        ("format", "has format 99; this version reads 1 and 2"),
+        ("no precision", "precision None is no name; known: float32, bfloat16"),
+        ("a list", "is no name; known: float32, bfloat16"),
+        ("another precision", "unknown precision 'float16'"),
         ("architecture", "unknown model 'vnet'"),
         ("channels", "cannot load"),
     ],
@@ -180,7 +188,7 @@ def test_a_damaged_model_folder_is_one_line(
 
 
 def test_the_registry_writes_the_format_that_is_read() -> None:
-    assert registry.FORMAT == predictor_module.FORMAT
+    assert max(predictor_module.FORMATS) == registry.FORMAT
 
 
 @pytest.mark.gpu
