@@ -24,6 +24,7 @@ TORCH_FREE = (
     "trainer.recipes",
     "trainer.catalogue",
     "trainer.names",
+    "trainer.files",
     "trainer.store",
     "trainer.tracking",
     "trainer.prediction.registry",

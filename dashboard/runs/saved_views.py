@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from trainer.files import write_json
 from trainer.store import local_folder
 
 MAX_NAME = 60
@@ -27,21 +28,14 @@ def save_view(name: str, query: str, folder: Path | None = None) -> None:
     views = saved_views(folder) | {title: query}
     if len(views) > MOST:
         raise ValueError(f"view: {MOST} are saved already; delete one first")
-    _write(views, _file(folder))
+    write_json(_file(folder), views, indent=2)
 
 
 def delete_view(name: str, folder: Path | None = None) -> None:
     """Forget a view."""
     views = saved_views(folder)
     if views.pop(name, None) is not None:
-        _write(views, _file(folder))
-
-
-def _write(views: dict[str, str], path: Path) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_text(json.dumps(views, indent=2, ensure_ascii=False), encoding="utf-8")
-    partial.replace(path)
+        write_json(_file(folder), views, indent=2)
 
 
 def _file(folder: Path | None) -> Path:

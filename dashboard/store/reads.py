@@ -183,7 +183,7 @@ def per_image(run_id: str, epochs: Sequence[int] | None = None) -> pd.DataFrame:
     folder = artifact(run_id, PER_IMAGE)
     if folder is None:
         return pd.DataFrame(columns=["epoch", "image", "class", "tp", "fp", "fn", "dice", "iou"])
-    newest = max((p.stat().st_mtime_ns for p in folder.glob("*.parquet")), default=0)
+    newest = max((p.stat().st_mtime_ns for p in folder.glob("epoch-*.parquet")), default=0)
     return _per_image(Version(str(folder), 0, newest), None if epochs is None else tuple(epochs))
 
 

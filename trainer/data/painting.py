@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from trainer.data.collection import VOID, ClassInfo
+from trainer.files import replacing
 
 VOID_COLOUR = (224, 224, 192)
 Map = NDArray[np.uint8]
@@ -28,9 +29,8 @@ def save_mask(mask: Map, path: Path, classes: Sequence[ClassInfo]) -> None:
 
 def save_image(image: Image.Image, path: Path, **options: Any) -> None:
     """Save an image, all of it or nothing."""
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    image.save(partial, **options)
-    partial.replace(path)
+    with replacing(path) as partial:
+        image.save(partial, **options)
 
 
 def draw_over(image: np.ndarray, mask: np.ndarray, classes: Sequence[ClassInfo]) -> np.ndarray:

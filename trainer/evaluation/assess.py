@@ -4,7 +4,6 @@ The masks come from a model or from a folder that another tool wrote. Training s
 network's size; here a mask is scored as it will be used, so that the two can be compared.
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from trainer.data.files.reading import read_image, read_mask, read_target
 from trainer.evaluation.boundary import boundary_confusion
 from trainer.evaluation.metrics import confusion_per_image
 from trainer.evaluation.per_image import write_part
+from trainer.files import write_json
 
 Mask = NDArray[np.uint8]
 MaskOf = Callable[[Pair], Mask]
@@ -99,7 +99,7 @@ class Assessment:
         )
         matrix = self.confusion.sum(axis=0).tolist()
         described = {"split": self.part, "classes": list(self.classes), "matrix": matrix}
-        (place / "confusion.json").write_text(json.dumps(described), encoding="utf-8")
+        write_json(place / "confusion.json", described)
 
 
 def assess(

@@ -1,6 +1,5 @@
 """Evaluate a model on a split: one confusion matrix an image, and everything from those."""
 
-import json
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from trainer.analysis.scores import Counts, counts, image_scores, iou, nanmean, 
 from trainer.data.loading import Batch
 from trainer.evaluation.boundary import boundary_confusion
 from trainer.evaluation.metrics import confusion_per_image, predicted_classes
+from trainer.files import write_json
 from trainer.network.forward import Forward
 from trainer.network.losses import mean_loss
 
@@ -115,17 +115,13 @@ def split_loss(batches: Sequence[Tensor]) -> float:
 
 def write_confusion(run_folder: Path, split: str, epoch: int, evaluation: Evaluation) -> None:
     """Write ``evaluation/confusion.json``: pixels by target (row) and predicted class (column)."""
-    path = run_folder / "evaluation" / "confusion.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     value = {
         "split": split,
         "epoch": epoch,
         "classes": list(evaluation.classes),
         "matrix": evaluation.confusion.sum(axis=0).tolist(),
     }
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(value), encoding="utf-8")
-    partial.replace(path)
+    write_json(run_folder / "evaluation" / "confusion.json", value)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trainer.analysis.scores import Counts, counts, dice, iou
+from trainer.files import replacing
 
 FOLDER = "evaluation/per_image"
 SCHEMA = pa.schema(
@@ -62,17 +63,15 @@ def write_part(
         column if isinstance(column, pa.Array) else pa.array(column).cast(kind.type, safe=False)
         for column, kind in zip(columns, SCHEMA, strict=True)
     ]
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"epoch-{epoch:04d}.parquet"
-    partial = target.with_name(f".{target.name}.partial")
-    pq.write_table(
-        pa.Table.from_arrays(arrays, schema=SCHEMA),
-        partial,
-        compression="zstd",
-        use_dictionary=["epoch", "image", "class", "lr", "grad_norm"],
-        use_byte_stream_split=["tp", "fp", "fn", "dice", "iou"],  # A quarter smaller.
-    )
-    partial.replace(target)
+    with replacing(target) as partial:
+        pq.write_table(
+            pa.Table.from_arrays(arrays, schema=SCHEMA),
+            partial,
+            compression="zstd",
+            use_dictionary=["epoch", "image", "class", "lr", "grad_norm"],
+            use_byte_stream_split=["tp", "fp", "fn", "dice", "iou"],  # A quarter smaller.
+        )
     return target
 
 

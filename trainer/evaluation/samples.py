@@ -16,6 +16,7 @@ from PIL import Image
 
 from trainer.data.collection import VOID, ClassInfo
 from trainer.data.painting import Map, save_image, save_mask
+from trainer.files import write_json
 
 FOLDER = "samples"
 WORST = "worst"
@@ -32,10 +33,9 @@ class Strip:
 
 def write_samples(folder: Path, samples: Strip, classes: Sequence[ClassInfo]) -> None:
     """Write the images and targets that every epoch's predictions belong to, and their index."""
-    folder.mkdir(parents=True, exist_ok=True)
     _save_images(samples.images, folder / "images.png")
     _save_masks([samples.targets], classes, folder / "targets.png")
-    _save_json(_index(samples, classes), folder / "index.json")
+    write_json(folder / "index.json", _index(samples, classes))
 
 
 def write_predictions(
@@ -59,11 +59,10 @@ def write_worst(
     only a backdrop here and stored as JPEG; the masks (targets above predictions) are exact.
     """
     place = folder / WORST
-    place.mkdir(parents=True, exist_ok=True)
     _save_images(samples.images, place / f"epoch-{epoch:04d}.jpg", quality=88)
     _save_masks([samples.targets, predicted], classes, place / f"epoch-{epoch:04d}.png")
     index = _index(samples, classes) | {"epoch": epoch, "dice": list(dice)}
-    _save_json(index, place / f"epoch-{epoch:04d}.json")
+    write_json(place / f"epoch-{epoch:04d}.json", index)
 
 
 def read_samples(folder: Path) -> tuple[Strip, list[ClassInfo]]:
@@ -103,12 +102,6 @@ def _save_masks(rows: list[Sequence[Map]], classes: Sequence[ClassInfo], path: P
 
 def _save_images(images: Sequence[Map], path: Path, **options: Any) -> None:
     save_image(Image.fromarray(_side_by_side(images, fill=0)), path, **options)
-
-
-def _save_json(value: dict[str, Any], path: Path) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(value), encoding="utf-8")
-    partial.replace(path)
 
 
 def _load_json(path: Path) -> dict[str, Any]:

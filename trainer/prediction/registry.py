@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.config import TrainConfig, from_yaml, scored_in
+from trainer.files import replacing_folder, write_json
 from trainer.tracking import download, get_run, promotions
 from trainer.tracking.models import (
     create_version,
@@ -71,25 +72,26 @@ def export_run(run_id: str, folder: Path) -> Path:
     the split of its data. Raises ``ValueError`` when the
     run has no checkpoint yet.
     """
-    with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="segscope-") as scratch,
+        replacing_folder(folder) as new,
+    ):
         config = from_yaml(download(run_id, "config.yaml", Path(scratch)))
         dataset = json.loads(download(run_id, "dataset.json", Path(scratch)).read_text("utf-8"))
         split = json.loads(download(run_id, "split.json", Path(scratch)).read_text("utf-8"))
         checkpoint = download(run_id, "checkpoints/best", Path(scratch))
         state = json.loads((checkpoint / "state.json").read_text("utf-8"))
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(checkpoint / "model.safetensors", folder / "model.safetensors")
-    described = json.dumps(_model_config(config, dataset, state["model"]), indent=2)
-    (folder / "config.json").write_text(described, encoding="utf-8")
-    # Whoever evaluates the model elsewhere must know which images it was trained on.
-    origin = {
-        "run_id": run_id,
-        "root": dataset["root"],
-        "digest": dataset["digest"],
-        "split": split,
-        "scored_in": scored_in(get_run(run_id).data.params),
-    }
-    (folder / "origin.json").write_text(json.dumps(origin), encoding="utf-8")
+        shutil.copyfile(checkpoint / "model.safetensors", new / "model.safetensors")
+        write_json(new / "config.json", _model_config(config, dataset, state["model"]), indent=2)
+        # Whoever evaluates the model elsewhere must know which images it was trained on.
+        origin = {
+            "run_id": run_id,
+            "root": dataset["root"],
+            "digest": dataset["digest"],
+            "split": split,
+            "scored_in": scored_in(get_run(run_id).data.params),
+        }
+        write_json(new / "origin.json", origin)
     return folder
 
 

@@ -8,6 +8,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
+from trainer.files import is_partial
 from trainer.store import cache_folder
 from trainer.tracking.client import client
 from trainer.tracking.runs import get_run
@@ -34,7 +35,7 @@ def list_artifacts(run_id: str, artifact_uri: str, path: str = "") -> list[Artif
         found = [
             ArtifactEntry((inside / p.name).as_posix(), p.is_dir(), 0 if p.is_dir() else _size(p))
             for p in folder.iterdir()
-            if not p.name.endswith(".partial")
+            if not is_partial(p)
         ]
     else:
         try:

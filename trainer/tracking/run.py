@@ -16,6 +16,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFL
 
 from trainer import __version__
 from trainer.config import TrainConfig, from_yaml
+from trainer.files import replacing_folder, write_json, write_text
 from trainer.store import local_folder
 from trainer.tracking.artifacts import download, local_path
 from trainer.tracking.client import client, experiment_id
@@ -76,15 +77,11 @@ class Run:
 
     def write_text(self, path: str, text: str) -> None:
         """Put a text file into the run's folder, all of it or nothing."""
-        target = self.folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
+        write_text(self.folder / path, text)
 
     def write_json(self, path: str, value: Any) -> None:
         """Put a JSON file into the run's folder, all of it or nothing."""
-        self.write_text(path, json.dumps(value, indent=2, ensure_ascii=False))
+        write_json(self.folder / path, value, indent=2)
 
     def read_json(self, path: str) -> Any:
         """Return a JSON file of the run's folder; ``ValueError`` when it is not there."""
@@ -127,11 +124,8 @@ class Run:
         """Bring a remote run's files here, unless it was killed here: what it left is newer."""
         if not self.is_remote or any(self.folder.iterdir()):
             return
-        partial = self.folder.with_name(f".{self.id}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        download(self.id, "", partial)
-        self.folder.rmdir()
-        partial.rename(self.folder)
+        with replacing_folder(self.folder) as partial:
+            download(self.id, "", partial)
         self._published = {p: _state(p) for p in self.folder.rglob("*") if self._is_artifact(p)}
 
     def finish(self, outcome: str, reason: str | None = None) -> None:

@@ -17,6 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from trainer.files import aside, replacing_folder
+
 WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
 
@@ -27,35 +29,26 @@ def save_checkpoint(
 
     A process killed at any moment leaves the earlier checkpoint or the new one.
     """
-    partial = _beside(folder, "partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save_file(_on_cpu(model.state_dict()), partial / WEIGHTS)
-    tensors, plain = _split_optimizer(optimizer.state_dict())
-    save_file(tensors, partial / OPTIMIZER)
-    (partial / STATE).write_text(json.dumps({**state, "optimizer": plain}), encoding="utf-8")
-    for path in partial.iterdir():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
-    _swap(partial, folder)
+    with replacing_folder(folder) as partial:
+        save_file(_on_cpu(model.state_dict()), partial / WEIGHTS)
+        tensors, plain = _split_optimizer(optimizer.state_dict())
+        save_file(tensors, partial / OPTIMIZER)
+        (partial / STATE).write_text(json.dumps({**state, "optimizer": plain}), encoding="utf-8")
 
 
 def copy_checkpoint(source: Path, folder: Path) -> None:
     """Make ``folder`` the same checkpoint as ``source``, sharing the bytes where links work."""
-    partial = _beside(folder, "partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for path in source.iterdir():
-        try:
-            os.link(path, partial / path.name)
-        except OSError:
-            shutil.copy2(path, partial / path.name)
-    _swap(partial, folder)
+    with replacing_folder(folder) as partial:
+        for path in source.iterdir():
+            try:
+                os.link(path, partial / path.name)
+            except OSError:
+                shutil.copy2(path, partial / path.name)
 
 
 def find_checkpoint(folder: Path) -> Path | None:
     """Return the checkpoint at ``folder``, or the one that it was about to replace, or None."""
-    for candidate in (folder, _beside(folder, "old")):
+    for candidate in (folder, aside(folder)):
         if (candidate / STATE).is_file():
             return candidate
     return None
@@ -128,16 +121,3 @@ def _on_cpu(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         name: tensor.detach().cpu().contiguous(memory_format=torch.contiguous_format)
         for name, tensor in state.items()
     }
-
-
-def _swap(partial: Path, folder: Path) -> None:
-    old = _beside(folder, "old")
-    if folder.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        folder.rename(old)
-    partial.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _beside(folder: Path, what: str) -> Path:
-    return folder.with_name(f".{folder.name}.{what}")

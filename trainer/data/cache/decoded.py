@@ -25,6 +25,7 @@ from trainer.data.cache.decoding import Counts, Decoded, Source, dataset_digest,
 from trainer.data.cache.eviction import hold, make_room
 from trainer.data.files.imagefile import UnreadableFile
 from trainer.data.geometry import UINT8, Size
+from trainer.files import replacing_folder
 from trainer.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -194,28 +195,17 @@ def _decoded_to_memory(source: Source, progress: bool) -> DecodedImages:
 
 
 def _build(entry: Path, source: Source, *, keep_pixels: bool, progress: bool) -> ItemTable:
-    """Write the entry beside its place and rename it; the caller holds the entry's lock."""
-    partial = entry.with_name(f"{entry.name}.partial")
-    for left_over in (partial, entry):
-        if left_over.exists():
-            shutil.rmtree(left_over)
-    partial.mkdir(parents=True)
-    try:
+    """Write the entry; the caller holds the entry's lock."""
+    if entry.exists():
+        shutil.rmtree(entry)  # damaged or outdated, and its room may be needed
+    with replacing_folder(entry) as partial:
         if keep_pixels:
             # Written, not mapped: a full disk is then an error and not the end of the process.
             with (partial / PIXELS).open("wb") as file:
                 table = _decode(source, lambda part: file.write(part.data), progress)
-                file.flush()
-                os.fsync(file.fileno())
         else:
             table = _decode(source, lambda _: None, progress)
-        with (partial / ITEMS).open("wb") as file:
-            np.savez(file, **vars(table))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(entry)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        np.savez(partial / ITEMS, **vars(table))
     return table
 
 

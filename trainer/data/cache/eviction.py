@@ -9,6 +9,8 @@ from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
+from trainer.files import PARTIAL
+
 # Not on Windows, which refuses to remove a file that somebody maps.
 fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
 
@@ -31,14 +33,14 @@ def make_room(folder: Path, needed: int, limit: int) -> None:
     An entry that some process uses or builds stays, so the limit may be passed for a while.
     What a killed build left behind goes in any case.
     """
-    for partial in folder.glob("*.partial"):
-        _remove(partial, lock=partial.with_suffix(".lock"))
+    for partial in folder.glob(f"*{PARTIAL}"):
+        _remove(partial)
     entries = sorted(filter(None, map(_measured, folder.iterdir())))
     total = sum(size for _, size, _ in entries)
     for _, size, entry in entries:
         if total + needed <= limit:
             return
-        if _remove(entry, lock=Path(f"{entry}.lock")):
+        if _remove(entry):
             total -= size
             log.info("cache: removed %s, unused for longest", entry)
 
@@ -52,13 +54,17 @@ def _measured(entry: Path) -> tuple[float, int, Path] | None:
         return None
 
 
-def _remove(entry: Path, lock: Path) -> bool:
-    """Remove a folder unless a process builds, opens or uses it; return whether it is gone."""
+def _remove(entry: Path) -> bool:
+    """Remove an entry, or what a killed build left of one; return whether it is gone.
+
+    One that a process builds, opens or uses stays.
+    """
+    name = entry.name.removeprefix(".").removesuffix(PARTIAL)
     try:
-        with FileLock(lock, timeout=0):
+        with FileLock(entry.with_name(f"{name}.lock"), timeout=0):
             if _is_held(entry):
                 return False
-            going = entry.with_name(f"{entry.stem}.partial")
+            going = entry.with_name(f".{name}{PARTIAL}")
             if going != entry:
                 entry.rename(going)  # at once, so that nobody finds half an entry
             shutil.rmtree(going)

@@ -1,0 +1,189 @@
+"""Files and folders are written whole or not at all, whoever writes, reads or is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trainer.data.painting import save_image
+from trainer.files import (
+    aside,
+    is_partial,
+    replacing,
+    replacing_folder,
+    write_json,
+    write_text,
+)
+
+
+def test_the_earlier_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "note.txt"
+    write_text(path, "earlier")
+    with replacing(path) as partial:
+        partial.write_text("new")
+        assert path.read_text() == "earlier"
+        assert partial.parent == path.parent and is_partial(partial)
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_writer_that_fails_leaves_the_earlier_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    save_image(Image.fromarray(np.zeros((3, 4), np.uint8)), path)
+    earlier = path.read_bytes()
+    with pytest.raises(ValueError, match="half"), replacing(path) as partial:
+        partial.write_bytes(b"half a picture")
+        raise ValueError("half")
+    assert path.read_bytes() == earlier
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_are_readable_whatever_their_alphabet(tmp_path: Path) -> None:
+    write_json(tmp_path / "classes.json", {"name": "Straße 道路"})
+    assert "Straße 道路" in (tmp_path / "classes.json").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "classes.json").read_bytes()) == {"name": "Straße 道路"}
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_the_mode_is_the_umasks(tmp_path: Path, mask: int) -> None:
+    """A store that a group shares must stay readable to it."""
+    before = os.umask(mask)
+    try:
+        write_text(tmp_path / "a.txt", "a")
+        with replacing_folder(tmp_path / "folder") as folder:
+            (folder / "b.txt").write_text("b")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o666 & ~mask
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o777 & ~mask
+
+
+def test_what_takes_the_place_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it a power cut after the rename leaves a name and no content."""
+    events: list[str] = []
+    rename, synced = Path.replace, os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (events.append("disk"), synced(file))[1])
+    monkeypatch.setattr(
+        Path, "replace", lambda path, to: (events.append("place"), rename(path, to))[1]
+    )
+    write_text(tmp_path / "a.txt", "a")
+    assert events == ["disk", "place"]
+    with replacing_folder(tmp_path / "folder") as folder:
+        (folder / "inside").mkdir()
+        for name in ("b.txt", "inside/c.txt"):
+            (folder / name).write_text(name)
+    assert events == ["disk", "place", "disk", "disk"]
+
+
+def test_many_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "views.json"
+    errors: list[BaseException] = []
+
+    def write(number: int) -> None:
+        try:
+            for _ in range(20):
+                write_json(path, [number] * 2000)
+                assert len(set(json.loads(path.read_text()))) == 1
+        except BaseException as error:  # noqa: BLE001 - a thread's failure is nobody's otherwise
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
+    folder = tmp_path / "best"
+    for content in ("one", "two"):
+        with replacing_folder(folder) as new:
+            (new / f"{content}.txt").write_text(content)
+    assert [path.name for path in folder.iterdir()] == ["two.txt"]
+    with pytest.raises(OSError, match="full"), replacing_folder(folder) as new:
+        (new / "three.txt").write_text("th")
+        raise OSError("full")
+    assert [path.name for path in folder.iterdir()] == ["two.txt"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from trainer.files import replacing, replacing_folder
+
+with replacing_folder(Path(sys.argv[1])) as new, replacing(Path(sys.argv[2])) as partial:
+    (new / "half.txt").write_text("half")
+    partial.write_text("half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_writer_leaves_what_is_known_as_partial(tmp_path: Path) -> None:
+    folder, path = tmp_path / "last", tmp_path / "index.json"
+    write_json(path, "whole")
+    with replacing_folder(folder) as new:
+        (new / "whole.txt").write_text("whole")
+    command = [sys.executable, "-c", KILLED, str(folder), str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "writing\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert json.loads(path.read_text()) == "whole"
+    assert (folder / "whole.txt").read_text() == "whole"
+    assert {p.name for p in tmp_path.iterdir() if not is_partial(p)} == {"last", "index.json"}
+    # The next writer of the folder makes a fresh start.
+    with replacing_folder(folder) as new:
+        assert list(new.iterdir()) == []
+
+
+def test_a_writer_killed_between_two_renames_leaves_the_earlier_folder_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "last"
+    with replacing_folder(folder) as new:
+        (new / "state.json").write_text("1")
+    rename = Path.rename
+
+    def killed(path: Path, to: Path) -> Path:
+        if is_partial(path):
+            raise KeyboardInterrupt
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt), replacing_folder(folder) as new:
+        (new / "state.json").write_text("2")
+    assert not folder.exists()
+    assert (aside(folder) / "state.json").read_text() == "1"
+
+
+@pytest.mark.parametrize(
+    ("name", "partial"),
+    [
+        (".config.yaml.partial", True),  # as earlier versions named them
+        (".epoch-0001.partial.png", True),
+        (".last.partial", True),
+        (".gitignore", False),
+        ("the.partial.results.csv", False),
+    ],
+)
+def test_what_is_partial_is_told_from_its_name(name: str, partial: bool) -> None:
+    assert is_partial(Path(name)) is partial
+
+
+def test_a_long_name_stays_writable(tmp_path: Path) -> None:
+    path = tmp_path / f"{'a' * 250}.txt"
+    write_text(path, "a")
+    assert path.read_text() == "a"

@@ -1,0 +1,88 @@
+"""Files and folders that are written whole or not at all.
+
+What is being written stands beside its place, under a name that begins with a dot (`is_partial`),
+and is on the disk before it takes that place: whoever reads, or cuts the power, meets the earlier
+one or the new one.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+PARTIAL = ".partial"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give the path of a new file that takes the place of ``path`` when the block ends.
+
+    It has the suffix of ``path``, by which many writers choose their format, and a name of its
+    own, so that two who write one file do not meet. Whoever opens it gives it the umask's mode,
+    where `tempfile` would make it the writer's alone. A block that raises leaves ``path`` as it
+    was. Missing folders are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{token_hex(8)}{PARTIAL}{path.suffix}")
+    try:
+        yield partial
+        _to_disk(partial)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any, *, indent: int | None = None) -> None:
+    """Write a JSON file; names stay readable, whatever their alphabet."""
+    write_text(path, json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder that takes the place of ``folder`` when the block ends.
+
+    One process at a time may write a folder: its lock is the caller's. No system replaces a folder
+    in one step, so the earlier one stands at `aside` for a moment, where one that was killed in it
+    has left it. A block that raises leaves ``folder`` as it was.
+    """
+    partial = folder.with_name(f".{folder.name}{PARTIAL}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        for path in partial.rglob("*"):
+            if path.is_file():
+                _to_disk(path)
+        if folder.exists():
+            shutil.rmtree(aside(folder), ignore_errors=True)
+            folder.rename(aside(folder))
+        partial.rename(folder)
+        shutil.rmtree(aside(folder), ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def aside(folder: Path) -> Path:
+    """Return where a folder stands while `replacing_folder` puts another in its place."""
+    return folder.with_name(f".{folder.name}.old")
+
+
+def is_partial(path: Path) -> bool:
+    """Whether a file or folder is being written, or was left by a process that was killed."""
+    return path.name.startswith(".") and PARTIAL in path.suffixes
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb+") as file:  # Windows refuses it for a file that is only read.
+        os.fsync(file.fileno())
