@@ -1,20 +1,18 @@
-"""Masks laid over images: which pixels were right, and how they are coloured.
+"""Predictions compared with their targets: which pixels were right, and how they are coloured.
 
-The viewer in the browser does the same arithmetic (`pictures/viewer.js`); a test holds
-the two together pixel by pixel.
+The viewer in the browser does the same arithmetic (`pictures/viewer.js`), and lays masks over
+images as `trainer.data.painting` does; a test holds them together pixel by pixel.
 """
 
 import base64
 import io
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from dashboard.theme import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE
 from trainer.data.collection import VOID
-
-Map = NDArray[np.uint8]
+from trainer.data.painting import Map, blend
 
 NOTHING, TP, FP, FN = 0, 1, 2, 3
 ERROR_COLOURS = {TP: TRUE_POSITIVE, FP: FALSE_POSITIVE, FN: FALSE_NEGATIVE}
@@ -48,17 +46,7 @@ def paint_errors(image: Map, codes: Map, opacity: float) -> Map:
     colours = np.zeros((4, 3))
     for code, colour in ERROR_COLOURS.items():
         colours[code] = colour
-    return _blended(image, colours[codes], codes != NOTHING, opacity)
-
-
-def paint_classes(
-    image: Map, labels: Map, colours: list[tuple[int, int, int]], opacity: float
-) -> Map:
-    """Return ``image`` with every foreground class in its colour; background and void stay."""
-    table = np.zeros((256, 3))
-    table[: len(colours)] = colours
-    painted = (labels > 0) & (labels < len(colours))
-    return _blended(image, table[labels], painted, opacity)
+    return blend(image, colours[codes], codes != NOTHING, opacity)
 
 
 def encoded(image: Map) -> str:
@@ -69,9 +57,3 @@ def encoded(image: Map) -> str:
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(image)).save(buffer, "PNG", compress_level=4)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _blended(image: Map, colours: NDArray[np.float64], where: NDArray[np.bool_], a: float) -> Map:
-    # Half up, as Math.round does, where numpy would round half to even.
-    mixed = np.floor((1 - a) * image.astype(float) + a * colours + 0.5).astype(np.uint8)
-    return np.where(where[..., None], mixed, image)

@@ -1,5 +1,6 @@
 // Lays masks over images in the browser, so that moving a slider costs no rerun of the page.
-// The arithmetic is that of dashboard/pictures/overlays.py; tests/browser compares the two exactly.
+// The arithmetic is that of trainer/data/painting.py and dashboard/pictures/overlays.py; tests/browser
+// compares them exactly.
 
 const VIEWS = new WeakMap()
 const MODES = [
@@ -28,7 +29,7 @@ async function indices(address) {
 }
 
 function errorColour(predicted, target, chosen, data) {
-  if (target === data.void) return null
+  if (target === data.void.label) return null
   const positive = chosen < 0 ? predicted > 0 : predicted === chosen
   const right = chosen < 0 ? predicted === target : target === chosen
   if (positive) return right ? data.colours.tp : data.colours.fp
@@ -36,7 +37,11 @@ function errorColour(predicted, target, chosen, data) {
   return missed ? data.colours.fn : null
 }
 
-function classColour(label, chosen, data) {
+function classColour(label, chosen, data, x, y) {
+  if (label === data.void.label && chosen < 0) {
+    const { chequers, side } = data.void
+    return chequers[(Math.floor(x / side) + Math.floor(y / side)) % 2]
+  }
   if (label === 0 || label >= data.classes.length) return null
   return chosen < 0 || label === chosen ? data.classes[label].colour : null
 }
@@ -51,7 +56,9 @@ function paint(panel, view, data) {
       colour = errorColour(predicted[i], target[i], view.chosen, data)
     } else {
       const labels = view.mode === "target" ? target : predicted
-      colour = labels ? classColour(labels[i], view.chosen, data) : null
+      const x = i % image.width
+      const y = Math.floor(i / image.width)
+      colour = labels ? classColour(labels[i], view.chosen, data, x, y) : null
     }
     if (colour === null) continue
     for (let c = 0; c < 3; c += 1) {

@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboard.theme import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE
 from trainer.data.collection import VOID, ClassInfo
+from trainer.data.painting import CHEQUER, OPACITY, VOID_CHEQUERS
 
 _HERE = Path(__file__).parent
 
@@ -42,7 +43,7 @@ def overlay_viewer(
     step: int | None = None,
     step_name: str = "Epoch",
     mode: str = "errors",
-    opacity: float = 0.55,
+    opacity: float = OPACITY,
     width: int = 220,
     note: str = "",
 ) -> None:
@@ -59,7 +60,7 @@ def overlay_viewer(
         "step": steps[-1] if step is None else step,
         "step_name": step_name,
         "classes": [{"name": c.name, "colour": list(c.colour)} for c in classes],
-        "void": VOID,
+        "void": {"label": VOID, "chequers": VOID_CHEQUERS, "side": CHEQUER},
         "colours": {"tp": TRUE_POSITIVE, "fp": FALSE_POSITIVE, "fn": FALSE_NEGATIVE},
         "mode": mode if has_targets else "prediction",
         "opacity": opacity,

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dashboard.pictures.overlays import paint_classes
 from trainer.data.collection import ClassInfo
 from trainer.data.files.imagefile import DECODER_ERRORS, FORMATS, UnreadableFile, as_rgb, decode
-from trainer.data.painting import save_mask
+from trainer.data.painting import lay_over, save_mask
 
 Map = NDArray[np.uint8]
 
@@ -98,11 +97,10 @@ def mask_file(mask: Map, classes: list[ClassInfo]) -> bytes:
         return path.read_bytes()
 
 
-def overlay_file(image: Map, mask: Map, classes: list[ClassInfo], opacity: float = 0.5) -> bytes:
-    """Return the image with every class but the first laid over it, as a PNG."""
-    painted = paint_classes(image, mask, [info.colour for info in classes], opacity)
+def overlay_file(image: Map, mask: Map, classes: list[ClassInfo]) -> bytes:
+    """Return the image with the mask laid over it, as a PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(painted).save(buffer, "PNG", compress_level=4)
+    Image.fromarray(lay_over(image, mask, classes)).save(buffer, "PNG", compress_level=4)
     return buffer.getvalue()
 
 

@@ -11,6 +11,7 @@ from mlflow.entities import Metric
 from playwright.sync_api import Locator, Page, expect
 
 from dashboard.pictures import overlays
+from trainer.data.painting import lay_over
 from trainer.evaluation.samples import read_predictions, read_samples
 from trainer.tracking import artifacts, reading
 
@@ -148,8 +149,7 @@ def test_the_overlay_in_the_browser_is_exact_to_the_pixel(light_visit, served) -
     assert np.array_equal(canvas_pixels(canvas), overlays.paint_errors(strip.images[1], codes, 0.3))
     wait_for_drawing(page, lambda: page.get_by_label("Class", exact=True).select_option("-1"))
     wait_for_drawing(page, lambda: page.get_by_label("Show", exact=True).select_option("target"))
-    colours = [info.colour for info in classes]
-    expected = overlays.paint_classes(strip.images[1], strip.targets[1], colours, 0.3)
+    expected = lay_over(strip.images[1], strip.targets[1], classes, 0.3)
     assert np.array_equal(canvas_pixels(canvas), expected)
 
 

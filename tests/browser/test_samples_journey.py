@@ -16,9 +16,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from dashboard.pictures.overlays import error_codes, paint_classes, paint_errors
+from dashboard.pictures.overlays import error_codes, paint_errors
 from dashboard.pictures.strips import beside_where_stored, images_beside
 from trainer.config import TrainConfig
+from trainer.data.collection import ClassInfo
+from trainer.data.painting import lay_over
 from trainer.evaluation.samples import read_predictions, read_samples, read_worst
 from trainer.prediction import registry
 from trainer.prediction.predictor import Predictor
@@ -216,15 +218,18 @@ def test_an_upload_is_predicted(served: Served, reader: Reader, tmp_path: Path) 
     viewer = reader.drawn()
     image = np.array(Image.open(served.image).convert("RGB"))
     predictor = Predictor(registry.resolve_model("models:/cars/1", tmp_path))
-    colours = [(c[0], c[1], c[2]) for c in predictor.colours]
+    classes = [
+        ClassInfo(name=name, colour=(colour[0], colour[1], colour[2]))
+        for name, colour in zip(predictor.classes, predictor.colours, strict=True)
+    ]
     probability = predictor.probabilities(image)[1]
-    expected = paint_classes(image, (probability > 0.5).astype(np.uint8), colours, 0.55)
+    expected = lay_over(image, (probability > 0.5).astype(np.uint8), classes)
     np.testing.assert_array_equal(reader.pixels(viewer), expected)
 
     reader.page.wait_for_timeout(1500)
     sent = len(reader.sent)
     reader.move(viewer, "Threshold", 0.0)
-    everything = paint_classes(image, np.ones(image.shape[:2], np.uint8), colours, 0.55)
+    everything = lay_over(image, np.ones(image.shape[:2], np.uint8), classes)
     np.testing.assert_array_equal(reader.pixels(viewer), everything)
     assert len(reader.sent) == sent
 

@@ -12,8 +12,12 @@ from trainer.data.collection import VOID, ClassInfo
 from trainer.files import replacing
 
 VOID_COLOUR = (224, 224, 192)
+"""Of void in a mask's palette."""
+VOID_CHEQUERS = ((235, 235, 235), (190, 190, 190))
+CHEQUER = 5
+"""Pixels along the side of a chequer."""
+OPACITY = 0.55
 Map = NDArray[np.uint8]
-OPACITY = 0.5
 
 
 def save_mask(mask: Map, path: Path, classes: Sequence[ClassInfo]) -> None:
@@ -33,9 +37,30 @@ def save_image(image: Image.Image, path: Path, **options: Any) -> None:
         image.save(partial, **options)
 
 
-def draw_over(image: np.ndarray, mask: np.ndarray, classes: Sequence[ClassInfo]) -> np.ndarray:
-    """Return the image with every class but the first laid over it, half transparent."""
-    colours = np.array([info.colour for info in classes], np.float32)[mask]
-    shown = (mask > 0)[..., np.newaxis] * OPACITY
-    blended = image * (1 - shown) + colours * shown
-    return np.asarray(np.rint(blended), np.uint8)
+def lay_over(image: Map, mask: Map, classes: Sequence[ClassInfo], opacity: float = OPACITY) -> Map:
+    """Return ``image (height, width, 3)`` with ``mask (height, width)`` laid over it.
+
+    The first class is the background and leaves the image as it is; every other class is laid over
+    it in its colour, black too; void is chequered. ``opacity`` is 0 to 1.
+    """
+    colours = np.zeros((256, 3))
+    colours[: len(classes)] = [info.colour for info in classes]
+    tints = colours[mask]
+    void = mask == VOID
+    rows, columns = np.nonzero(void)
+    tints[void] = np.array(VOID_CHEQUERS)[(rows // CHEQUER + columns // CHEQUER) % 2]
+    return blend(image, tints, is_painted(mask, classes), opacity)
+
+
+def is_painted(mask: Map, classes: Sequence[ClassInfo]) -> NDArray[np.bool_]:
+    """Return where `lay_over` changes an image: at every class but the first, and at void."""
+    return np.asarray(((mask > 0) & (mask < len(classes))) | (mask == VOID))
+
+
+def blend(image: Map, tints: NDArray[np.float64], where: NDArray[np.bool_], opacity: float) -> Map:
+    """Return ``image`` with ``tints``, of the same shape, laid over it at ``opacity``."""
+    blended = image.copy()
+    # Half up, as Math.round in the browser does, where numpy would round half to even.
+    mixed = np.floor((1 - opacity) * image[where] + opacity * tints[where] + 0.5)
+    blended[where] = mixed.astype(np.uint8)
+    return blended

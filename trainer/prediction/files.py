@@ -8,7 +8,7 @@ from PIL import Image
 
 from trainer.data.collection import ClassInfo
 from trainer.data.files.reading import read_image
-from trainer.data.painting import draw_over, save_mask
+from trainer.data.painting import lay_over, save_image, save_mask
 from trainer.network.device import choose_device
 from trainer.prediction.predictor import Predictor
 
@@ -46,8 +46,8 @@ def predict_files(
         mask = predictor.predict(pixels)
         save_mask(mask, out / f"{path.stem}.png", classes)
         if overlay:
-            drawn = draw_over(pixels, mask, classes)
-            Image.fromarray(drawn).save(out / f"{path.stem}_overlay.png")
+            laid = Image.fromarray(lay_over(pixels, mask, classes))
+            save_image(laid, out / f"{path.stem}_overlay.png")
         written.append((path, out / f"{path.stem}.png"))
     return written
 

@@ -45,9 +45,6 @@ def test_colours_are_mixed_exactly() -> None:
     assert painted[0, 0].tolist() == [100, 100, 100]
     assert painted[0, 1].tolist() == [(100 + c + 1) // 2 for c in (red, green, blue)]
     assert overlays.paint_errors(image, overlays.error_codes(PREDICTED, TARGET), 0).max() == 100
-    whole = overlays.paint_classes(image, PREDICTED, [(0, 0, 0), (1, 2, 3)], 1.0)
-    assert whole[0, 1].tolist() == [1, 2, 3]
-    assert whole[0, 0].tolist() == [100, 100, 100]
 
 
 def test_maps_of_different_sizes_are_refused() -> None:

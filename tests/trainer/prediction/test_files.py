@@ -7,8 +7,6 @@ import pytest
 from PIL import Image
 
 from tests.trainer.model_folders import model_folder, picture
-from trainer.data.collection import ClassInfo
-from trainer.data.painting import draw_over
 from trainer.prediction.files import predict_files
 from trainer.prediction.predictor import Predictor
 
@@ -44,14 +42,6 @@ def test_an_overlay_lies_beside_the_mask(photographs: list[Path], tmp_path: Path
     pixels, classes = np.array(Image.open(image)), np.array(Image.open(mask))
     np.testing.assert_array_equal(drawn[classes == 0], pixels[classes == 0])
     assert (drawn[classes == 1] != pixels[classes == 1]).any()
-
-
-def test_drawing_over_by_hand() -> None:
-    image = np.array([[[100, 0, 201], [10, 20, 30]]], np.uint8)
-    classes = [ClassInfo(name="b", colour=(9, 9, 9)), ClassInfo(name="c", colour=(200, 50, 0))]
-    drawn = draw_over(image, np.array([[1, 0]], np.uint8), classes)
-    assert drawn.dtype == np.uint8
-    assert drawn.tolist() == [[[150, 25, 100], [10, 20, 30]]]
 
 
 def test_a_photograph_held_sideways_is_predicted_as_it_is_seen(tmp_path: Path) -> None:

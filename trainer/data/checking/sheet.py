@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from trainer.data.collection import VOID, ClassInfo, Collection, Colour, Pair
 from trainer.data.files.imagefile import Array, UnreadableFile
 from trainer.data.files.reading import read_pair
+from trainer.data.painting import VOID_CHEQUERS, is_painted, lay_over
 
 # A callable of image, target and seed that returns the two transformed alike.
 Augmentation = Callable[[Array, Array, int], tuple[Array, Array]]
@@ -17,10 +18,8 @@ Flags = NDArray[np.bool_]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 PAPER, INK, FAINT = (250, 250, 248), (30, 30, 30), (120, 120, 120)
-VOID_COLOURS = ((235, 235, 235), (190, 190, 190))
 CELL, GAP, LINE, MARGIN = 200, 10, 18, 20
 PAIRS_A_ROW = 3
-OPACITY = 0.55
 
 
 def write_sheet(
@@ -32,10 +31,10 @@ def write_sheet(
 ) -> int:
     """Write a contact sheet of ``count`` pairs, evenly spread, and return how many it shows.
 
-    Each pair shows the image and the same image with the classes laid over it; what is black in
-    the classes' colours stays clear, and void is chequered. With ``augmentation`` the last row
-    shows what it makes of one image with seven seeds. Raises ``ValueError`` when ``path`` is no
-    image file's name or cannot be written, or when not one pair can be read.
+    Each pair shows the image and the same image with its target laid over it. With
+    ``augmentation`` the last row shows what it makes of one image with seven seeds. Raises
+    ``ValueError`` when ``path`` is no image file's name or cannot be written, or when not one
+    pair can be read.
     """
     shown = _readable_pairs(collection, count)
     if not shown:
@@ -83,25 +82,13 @@ def _readable_pairs(collection: Collection, count: int) -> list[tuple[Pair, Arra
 
 
 def overlay(image: Array, target: Array, classes: Sequence[ClassInfo]) -> Array:
-    """Return the image with each class's colour laid over it; all are of one size.
+    """Return the image with the target laid over it, the borders of classes in full colour.
 
-    A black class leaves the image as it is. Void is chequered, and the border of every class is
-    drawn in its full colour.
+    All are of one size, so small that a class may be nothing but its border.
     """
-    colours = np.zeros((256, 3), dtype=np.float32)
-    colours[: len(classes)] = [info.colour for info in classes]
-    clear: Flags = np.asarray(~colours.any(axis=1))
-    clear[VOID] = False
-    shares = np.where(clear, 0.0, OPACITY).astype(np.float32)
-    shares[VOID] = 0.75
-    rows, columns = np.indices(target.shape)
-    tint = colours[target]
-    chequers = np.array(VOID_COLOURS, dtype=np.float32)
-    tint = np.where((target == VOID)[..., None], chequers[(rows // 5 + columns // 5) % 2], tint)
-    share = shares[target]
-    share[_borders(target) & ~clear[target]] = 1.0
-    blended = image * (1 - share[..., None]) + tint * share[..., None]
-    return np.rint(blended).astype(np.uint8)
+    borders = _borders(target) & is_painted(target, classes)
+    outlined = lay_over(image, target, classes, opacity=1.0)
+    return np.where(borders[..., None], outlined, lay_over(image, target, classes))
 
 
 def _borders(target: Array) -> Flags:
@@ -149,10 +136,10 @@ def _legend(classes: Sequence[ClassInfo], with_void: bool, width: int) -> Image.
     strip = Image.new("RGB", (width, top + LINE + 2 * GAP), PAPER)
     draw = ImageDraw.Draw(strip)
     for (name, colour), (x, y) in zip(entries, places, strict=True):
-        draw.rectangle((x, y + 2, x + 14, y + 14), fill=colour or VOID_COLOURS[0], outline=FAINT)
+        draw.rectangle((x, y + 2, x + 14, y + 14), fill=colour or VOID_CHEQUERS[0], outline=FAINT)
         if colour is None:
-            draw.rectangle((x + 1, y + 3, x + 7, y + 8), fill=VOID_COLOURS[1])
-            draw.rectangle((x + 8, y + 9, x + 13, y + 13), fill=VOID_COLOURS[1])
+            draw.rectangle((x + 1, y + 3, x + 7, y + 8), fill=VOID_CHEQUERS[1])
+            draw.rectangle((x + 8, y + 9, x + 13, y + 13), fill=VOID_CHEQUERS[1])
         draw.text((x + 20, y), name, INK, font)
     return strip
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer.data.checking.sheet import OPACITY, overlay, write_sheet
-from trainer.data.collection import VOID, ClassInfo
+from trainer.data.checking.sheet import overlay, write_sheet
+from trainer.data.collection import ClassInfo
 from trainer.data.layouts import open_collection
+from trainer.data.painting import OPACITY
 
 CLASSES = (
     ClassInfo(name="background", colour=(0, 0, 0)),
@@ -23,13 +24,6 @@ def test_overlay_tints_classes_and_leaves_the_background(draw):
     inside = np.rint(100 * (1 - OPACITY) + OPACITY * np.array([200, 100, 0]))
     assert laid[10, 10].tolist() == inside.tolist()
     assert laid[5, 10].tolist() == [200, 100, 0]  # the border in its full colour
-
-
-def test_overlay_chequers_void():
-    image = np.zeros((20, 20, 3), dtype=np.uint8)
-    laid = overlay(image, np.full((20, 20), VOID, dtype=np.uint8), CLASSES)
-    assert len(np.unique(laid)) == 2
-    assert laid.min() > 100
 
 
 def pairs(draw, root, count):
