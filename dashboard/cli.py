@@ -9,7 +9,7 @@ from pathlib import Path
 from dashboard.settings import Settings
 from dashboard.theme import streamlit_options
 from trainer.command_line import guarded, parse
-from trainer.store import tracking_uri
+from trainer.store import tracking_uri, without_password
 
 UPLOAD_MIB = 50
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -47,7 +47,7 @@ def serve(command: Serve) -> int:
     settings = Settings(read_only=command.read_only, login=command.login)
     os.environ.update(settings.to_environment())
     print(f"Segscope dashboard: http://{_shown(command.address)}:{command.port}", flush=True)
-    print(f"store: {tracking_uri()}  (Ctrl-C stops)", file=sys.stderr, flush=True)
+    print(f"store: {without_password(tracking_uri())}  (Ctrl-C stops)", file=sys.stderr, flush=True)
     from dashboard.server import run_server
 
     run_server(arguments)

@@ -27,7 +27,7 @@ from sweeps.trials import (
     numeric,
     trials_table,
 )
-from trainer.store import local_folder, sqlite_path
+from trainer.store import local_folder, sqlite_path, without_password
 
 if TYPE_CHECKING:
     from optuna.importance import BaseImportanceEvaluator
@@ -141,7 +141,7 @@ def _reading(storage: str) -> Iterator["BaseStorage"]:
     except known as error:
         cause = getattr(error, "orig", None) or error
         lines = str(cause).strip().splitlines() or [type(error).__name__]
-        raise ValueError(f"sweeps: cannot read {_shown(storage)}: {lines[0]}") from error
+        raise ValueError(f"sweeps: cannot read {without_password(storage)}: {lines[0]}") from error
 
 
 def _identity(storage: str) -> int:
@@ -252,11 +252,3 @@ def _evaluator(name: str) -> "BaseImportanceEvaluator":
 def _utc(moment: datetime | None) -> datetime | None:
     # Optuna's times are this machine's own, without a zone.
     return None if moment is None else moment.astimezone()
-
-
-def _shown(storage: str) -> str:
-    if "://" not in storage:
-        return storage
-    from sqlalchemy.engine import make_url
-
-    return make_url(storage).render_as_string(hide_password=True)

@@ -20,7 +20,7 @@ from sweeps.samplers import UNCOUNTED
 from sweeps.space import label
 from sweeps.spec import SweepSpec, from_plain, with_changes
 from trainer.names import unknown
-from trainer.store import local_folder
+from trainer.store import local_folder, without_password
 
 SPEC, PARENT = "spec", "parent_run_id"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -117,7 +117,7 @@ def open_storage(url: str | None) -> BaseStorage:
         path = local_folder() / "optuna.journal"
         _make_folder(path.parent)
         return JournalStorage(JournalFileBackend(str(path)))
-    shown = _without_password(url)
+    shown = without_password(url)
     if "://" not in url:
         raise ValueError(f"storage: {shown!r} is not a URL such as {EXAMPLES}")
     if re.match(r"postgres(ql)?://", url):
@@ -165,7 +165,3 @@ def _make_folder(folder: Path) -> Path:
     except OSError as error:
         raise ValueError(f"store: cannot create {folder}: {error.strerror}") from error
     return folder
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)

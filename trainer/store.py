@@ -24,6 +24,28 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(unquote(uri.removeprefix(prefix).split("?")[0])).absolute()
 
 
+def without_password(uri: str) -> str:
+    """Return an address as it may be shown: as it is, but for the password.
+
+    Of an address that cannot be read, its password among it, only the kind is returned.
+    """
+    if "://" not in uri:
+        return uri
+    from sqlalchemy.engine import make_url  # late: `--help` and a path do without
+    from sqlalchemy.exc import ArgumentError
+
+    kind_alone = f"{uri.partition('://')[0]}://…"
+    try:
+        url = make_url(uri)
+    except (ArgumentError, ValueError):
+        return kind_alone
+    if "@" in (url.host or ""):
+        return kind_alone  # an @ of the password that was not quoted
+    if url.password is None and "password" not in url.query:
+        return uri
+    return url.difference_update_query(["password"]).render_as_string(hide_password=True)
+
+
 def local_folder() -> Path:
     """Return the folder for what this machine keeps: beside the SQLite file, else ``mlruns``."""
     database = sqlite_path(tracking_uri())

@@ -12,7 +12,7 @@ from dashboard.store import reads
 from dashboard.ui import navigation, tables
 from dashboard.ui.named_choice import choose_named
 from trainer.prediction.registry import UNKNOWN, ModelVersion
-from trainer.store import tracking_uri
+from trainer.store import tracking_uri, without_password
 
 VERSION = "version"
 
@@ -110,12 +110,9 @@ def arithmetic(version: ModelVersion) -> str:
 
 def python_lines(address: str, store: str) -> str:
     """Return three lines of Python that load and run a model; a password is left out."""
-    from sqlalchemy.engine import make_url
-
-    shown = make_url(store).render_as_string(hide_password=True) if "@" in store else store
     return "\n".join(
         [
-            f"import mlflow; mlflow.set_tracking_uri({shown!r})",
+            f"import mlflow; mlflow.set_tracking_uri({without_password(store)!r})",
             f"model = mlflow.pyfunc.load_model({address!r})",
             "masks = model.predict(images)",
         ]

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trainer.analysis import history
 from trainer.tracking import reading
 
 FRESH_SECONDS = 1.0
@@ -124,10 +125,9 @@ class StoreCache:
             curve = old
             if piece is not None:
                 newest = piece.newest
-                curve = _newest_per_step(
-                    np.concatenate([old.steps, piece.steps]),
-                    np.concatenate([old.values, piece.values]),
-                )
+                steps = np.concatenate([old.steps, piece.steps])
+                values = np.concatenate([old.values, piece.values])
+                curve = Curve(*history.newest(steps, values))
             entries[run_id] = _Entry(curve, ended[run_id], read_at, newest)
 
     def _read_first(self) -> None:
@@ -215,16 +215,16 @@ class _Piece(NamedTuple):
     newest: int
 
 
-def _pieces(history: pd.DataFrame) -> dict[str, _Piece]:
-    """Cut a history of one metric, which is sorted by run, into its runs."""
-    if history.empty:
+def _pieces(table: pd.DataFrame) -> dict[str, _Piece]:
+    """Cut the histories of one metric, sorted by run, into their runs."""
+    if table.empty:
         return {}
-    codes = history["run_id"].cat.codes.to_numpy()
-    steps, values = history["step"].to_numpy(), history["value"].to_numpy()
-    times = history["timestamp"].to_numpy()
+    codes = table["run_id"].cat.codes.to_numpy()
+    steps, values = table["step"].to_numpy(), table["value"].to_numpy()
+    times = table["timestamp"].to_numpy()
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     ends = np.append(starts[1:], codes.size)
-    names = history["run_id"].cat.categories
+    names = table["run_id"].cat.categories
     return {
         str(names[codes[a]]): _Piece(steps[a:b], values[a:b], int(times[a:b].max()))
         for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
@@ -235,8 +235,3 @@ def _is_old(entry: _Entry, ended: object, now: float) -> bool:
     if ended is None:
         return now - entry.read_at > FRESH_SECONDS
     return entry.ended != ended
-
-
-def _newest_per_step(steps: NDArray[np.int64], values: NDArray[np.float64]) -> Curve:
-    unique, position = np.unique(steps[::-1], return_index=True)
-    return Curve(unique, values[::-1][position])

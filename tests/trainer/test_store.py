@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from trainer.store import artifacts_folder, cache_folder, local_folder, sqlite_path, tracking_uri
+from trainer.store import (
+    artifacts_folder,
+    cache_folder,
+    local_folder,
+    sqlite_path,
+    tracking_uri,
+    without_password,
+)
 
 
 @pytest.fixture
@@ -72,3 +79,28 @@ def test_sqlalchemy_opens_the_same_file(uri: str) -> None:
 def test_looking_creates_nothing(here: Path) -> None:
     local_folder(), artifacts_folder(), cache_folder()
     assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://user:secret@host:5000", "http://user:***@host:5000"),
+        ("https://user:se%40cret@host/path?x=1", "https://user:***@host/path?x=1"),
+        ("http://user:s#ecret@host", "http://user:***@host"),
+        ("postgresql+psycopg://me:secret@host:5432/db", "postgresql+psycopg://me:***@host:5432/db"),
+        ("postgresql://host/db?user=me&password=secret", "postgresql://host/db?user=me"),
+        ("redis://:secret@host/0", "redis://:***@host/0"),
+        # What cannot be read is not shown, since nobody knows where its password is.
+        ("postgresql://me:se:cr@secret@host/db", "postgresql://…"),
+        ("postgresql://me:secret@host:port/db", "postgresql://…"),
+        ("databricks://profile:secret", "databricks://…"),
+        # Without a password it is the same address, quoted as it was.
+        ("sqlite:////where/a%20b.db", "sqlite:////where/a%20b.db"),
+        ("http://user@host", "http://user@host"),
+        ("http://[::1]:5000/", "http://[::1]:5000/"),
+        ("/data/a@b/optuna.journal", "/data/a@b/optuna.journal"),
+        ("databricks", "databricks"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(uri: str, shown: str) -> None:
+    assert without_password(uri) == shown

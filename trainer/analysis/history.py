@@ -27,7 +27,8 @@ class Curve(NamedTuple):
 def newest(steps: ArrayLike, values: ArrayLike) -> History:
     """Return the newest row of each epoch, by epoch; both are ``(rows,)`` in the order logged.
 
-    An epoch is logged twice after a resume. Raises ``ValueError`` when the two differ in length.
+    An epoch is logged twice after a resume; the newer row is what the run went on from. Raises
+    ``ValueError`` when the two differ in length.
     """
     epochs = np.asarray(steps, dtype=np.int64).ravel()
     levels = np.asarray(values, dtype=np.float64).ravel()

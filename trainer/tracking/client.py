@@ -25,7 +25,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainer.store import artifacts_folder, sqlite_path, tracking_uri
+from trainer.store import artifacts_folder, sqlite_path, tracking_uri, without_password
 
 PROBE_SECONDS = 5.0
 
@@ -103,7 +103,7 @@ def _first_call(uri: str) -> MlflowClient:
         api.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"store: cannot open {_without_password(uri)}: {reason}") from error
+        raise ValueError(f"store: cannot open {without_password(uri)}: {reason}") from error
     return api
 
 
@@ -123,16 +123,9 @@ def _probe(uri: str) -> None:
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", error)
         raise ValueError(
-            f"store: the tracking server {_without_password(uri)} cannot be reached ({reason}); "
+            f"store: the tracking server {without_password(uri)} cannot be reached ({reason}); "
             "start it, or correct MLFLOW_TRACKING_URI"
         ) from error
-
-
-def _without_password(uri: str) -> str:
-    parts = urlsplit(uri)
-    if parts.password is None:
-        return uri
-    return parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")).geturl()
 
 
 def _folder_name(experiment: str) -> str:

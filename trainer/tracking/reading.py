@@ -141,7 +141,7 @@ def histories(
     Sorted by run, metric, timestamp, step and value, as MLflow returns one run's; ``since`` leaves
     out values logged before that many milliseconds since 1970. Infinities that MLflow stored as
     the largest number are infinite again. Nothing is sampled or dropped: a step logged twice has
-    two rows, which `newest_per_step` reduces.
+    two rows, which `trainer.analysis.history.newest` reduces.
     """
     return history_table(open_reader(uri).history(list(run_ids), list(metrics), since))
 
@@ -171,15 +171,6 @@ def history_table(pieces: Sequence[MetricColumns]) -> pd.DataFrame:
 def _codes(names: list[str]) -> tuple[np.ndarray, pd.Index]:
     codes, uniques = pd.factorize(np.array(names, dtype=object), sort=True)
     return codes, pd.Index(uniques, dtype="str")
-
-
-def newest_per_step(history: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per run, metric and step, the one logged last, sorted by step.
-
-    After a resume an epoch is there twice; the newer one is what the run went on from.
-    """
-    keys = ["run_id", "metric", "step"]
-    return history.drop_duplicates(keys, keep="last").sort_values(keys, kind="stable")
 
 
 def metric_keys(run_ids: Iterable[str], uri: str | None = None) -> list[str]:

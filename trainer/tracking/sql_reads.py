@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, NullPool, TextClause, bindparam, crea
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainer.store import sqlite_path
+from trainer.store import sqlite_path, without_password
 from trainer.tracking.records import MetricColumns, Page, RunRecord
 
 RUNS_A_QUERY = 500
@@ -166,13 +166,15 @@ class _Connecting:
         try:
             self._connection = _engine(self._uri).connect()
         except (SQLAlchemyError, sqlite3.Error, ImportError) as error:
-            raise ValueError(f"store: cannot open {_shown(self._uri)}: {_line(error)}") from error
+            shown = without_password(self._uri)
+            raise ValueError(f"store: cannot open {shown}: {_line(error)}") from error
         return self._connection
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._connection.close()
         if isinstance(error, SQLAlchemyError):
-            raise ValueError(f"store: cannot read {_shown(self._uri)}: {_line(error)}") from error
+            shown = without_password(self._uri)
+            raise ValueError(f"store: cannot read {shown}: {_line(error)}") from error
 
 
 @lru_cache(maxsize=8)
@@ -187,7 +189,8 @@ def _engine(uri: str) -> Engine:
             isolation_level="AUTOCOMMIT",
         )
     if make_url(uri).get_backend_name() not in _JSON_OBJECT:
-        raise ValueError(f"store: {_shown(uri)} is neither SQLite nor PostgreSQL; use its server")
+        shown = without_password(uri)
+        raise ValueError(f"store: {shown} is neither SQLite nor PostgreSQL; use its server")
     return create_engine(
         uri,
         poolclass=NullPool,
@@ -239,10 +242,6 @@ def _restrictions(run_ids: Sequence[str] | None) -> Iterator[tuple[str, dict[str
 def _pieces(run_ids: Sequence[str]) -> Iterator[list[str]]:
     for start in range(0, len(run_ids), RUNS_A_QUERY):
         yield list(run_ids[start : start + RUNS_A_QUERY])
-
-
-def _shown(uri: str) -> str:
-    return make_url(uri).render_as_string(hide_password=True)
 
 
 def _line(error: BaseException) -> str:
