@@ -17,7 +17,8 @@ from pathlib import Path
 
 from trainer.catalogue import AUGMENTATIONS
 from trainer.config import TrainConfig
-from trainer.data.cache.decoding import available_cores, decode_all
+from trainer.data.cache.decoding import decode_all
+from trainer.data.files.passing import available_cores
 from trainer.data.loading import SegmentationData, open_data
 
 

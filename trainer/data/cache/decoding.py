@@ -1,16 +1,10 @@
-"""Decode pairs once, in parallel, and count on the way what the rest of the program needs.
-
-Threads, not processes: Pillow decodes and resizes outside the interpreter lock, and nothing has
-to be sent back from another process.
-"""
+"""Decode pairs once, in parallel, and count on the way what the rest of the program needs."""
 
 import hashlib
 import json
-import os
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +13,8 @@ from PIL import Image
 
 from trainer.data.collection import MaskCoding, Pair
 from trainer.data.files.imagefile import DECODER_ERRORS, UnreadableFile
-from trainer.data.files.reading import read_pair
+from trainer.data.files.passing import each_in_order
+from trainer.data.files.reading import content_hash, count_labels, read_pair
 from trainer.data.geometry import UINT8, Size, resize_image, resize_target
 
 Counts = NDArray[np.int64]
@@ -87,8 +82,7 @@ def decode(pair: Pair, source: Source) -> tuple[UINT8, UINT8]:
 def decode_and_count(pair: Pair, source: Source) -> Decoded:
     """Decode a pair and count it; raises `UnreadableFile`, or ``OSError`` when a file is gone."""
     image, target = read_pair(pair, source.coding)
-    content = hashlib.sha256(f"{image.shape}".encode())
-    content.update(np.ascontiguousarray(image).data)
+    content = content_hash(image)
     if source.size is not None:
         image = resize_image(image, source.size)
         target = resize_target(target, source.size)
@@ -98,33 +92,17 @@ def decode_and_count(pair: Pair, source: Source) -> Decoded:
     return Decoded(
         image=image,
         target=target,
-        class_pixels=np.bincount(target.ravel(), minlength=256)[: source.num_classes],
+        class_pixels=count_labels(target, source.num_classes)[:-1],
         channel_sums=occurrences @ values,
         channel_squares=occurrences @ values**2,
-        content=content.hexdigest()[:32],
+        content=content,
         files=_files_digest(pair.files),
     )
 
 
 def decode_all(source: Source, *, threads: int | None = None) -> Iterator[Decoded | UnreadableFile]:
-    """Yield every pair decoded, or why it cannot be, in the order of the source's pairs.
-
-    Only a few results wait at a time, so that memory stays bounded when writing is slower than
-    decoding. ``threads`` left out is one for each core that this process may use.
-    """
-    count = threads or available_cores()
-    with ThreadPoolExecutor(count, thread_name_prefix="decode") as pool:
-        waiting: deque[Future[Decoded | UnreadableFile]] = deque()
-        try:
-            for pair in source.pairs:
-                waiting.append(pool.submit(_try_to_decode, pair, source))
-                if len(waiting) > 3 * count:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    """Yield every pair decoded, or why it cannot be, as `each_in_order` does."""
+    return each_in_order(partial(_try_to_decode, source=source), source.pairs, threads=threads)
 
 
 def _try_to_decode(pair: Pair, source: Source) -> Decoded | UnreadableFile:
@@ -150,13 +128,6 @@ def dataset_digest(files: Mapping[str, str], source: Source) -> str:
     """
     what = [sorted(files.items()), _plain(source.coding), source.num_classes]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use, which may be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _plain(coding: MaskCoding) -> list[object]:

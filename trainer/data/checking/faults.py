@@ -6,25 +6,27 @@ What is legal and worth knowing, and does not refuse: a mask without any object,
 within one split, and a stack of images of which only the first is read.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from trainer.data.collection import VOID, Collection, Fault, Pair
+from trainer.data.collection import Collection, Fault, Pair
 from trainer.data.files.imagefile import Array, UnreadableFile, count_images
-from trainer.data.files.reading import read_image, read_target, size_mismatch
+from trainer.data.files.passing import Watch, each_in_order
+from trainer.data.files.reading import (
+    content_hash,
+    count_labels,
+    read_image,
+    read_target,
+    size_mismatch,
+)
 
 # Where a copy stands in two official parts, the one in the part named first is left out.
 EXPENDABLE = ("train", "val", "test")
-# Wraps an iteration to show how far it is, as `trainer.progress.Progress.watch` does.
-Watch = Callable[[Iterable[Any]], Iterable[Any]]
 
 BACKGROUNDS = frozenset({"background", "interior", "class 0"})
 
@@ -74,14 +76,8 @@ def examine(
     progress: Watch | None = None,
 ) -> list[PairReport]:
     """Read every pair, in parallel, and return what each holds, in the collection's order."""
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="check")
-    try:
-        waiting = [pool.submit(examine_pair, pair, collection) for pair in collection.pairs]
-        watched = progress(waiting) if progress else waiting
-        return [future.result() for future in watched]
-    finally:
-        # Whoever interrupts must not wait for thousands of files.
-        pool.shutdown(cancel_futures=True)
+    read = partial(examine_pair, collection=collection)
+    return list(each_in_order(read, collection.pairs, threads=workers, watch=progress))
 
 
 def examine_pair(pair: Pair, collection: Collection) -> PairReport:
@@ -94,7 +90,7 @@ def examine_pair(pair: Pair, collection: Collection) -> PairReport:
         faults.append(Fault(path=pair.mask, problem=problem, pair=pair.name))
     counts = None
     if target is not None:
-        counts = _counts(target, collection.num_classes)
+        counts = count_labels(target, collection.num_classes)
         faults += _emptiness(pair, collection, counts)
     for path in (pair.image, pair.mask):
         if (images := count_images(path)) > 1:
@@ -109,25 +105,12 @@ def examine_pair(pair: Pair, collection: Collection) -> PairReport:
     )
 
 
-def content_hash(image: Array) -> str:
-    """Return a hash of an image's shape and pixels."""
-    digest = hashlib.blake2b(f"{image.shape}".encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(image).data)
-    return digest.hexdigest()
-
-
 def _try(read: Callable[[], Array], pair: Pair, faults: list[Fault]) -> Array | None:
     try:
         return read()
     except UnreadableFile as error:
         faults.append(Fault(path=error.path, problem=error.problem, pair=pair.name))
         return None
-
-
-def _counts(target: Array, num_classes: int) -> NDArray[np.int64]:
-    # Pillow counts 256 values three times faster than a bincount, which widens them first.
-    found = np.array(Image.fromarray(target).histogram(), dtype=np.int64)
-    return np.append(found[:num_classes], found[VOID])
 
 
 def _emptiness(pair: Pair, collection: Collection, counts: NDArray[np.int64]) -> list[Fault]:

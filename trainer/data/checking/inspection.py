@@ -12,8 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from trainer.config import TrainConfig
-from trainer.data.checking.faults import PairReport, Watch, all_faults, examine
+from trainer.data.checking.faults import PairReport, all_faults, examine
 from trainer.data.collection import Collection, Fault
+from trainer.data.files.passing import Watch
 from trainer.data.layouts import open_collection
 from trainer.data.layouts.listing import readable
 from trainer.data.splits import PARTS, make_split
