@@ -84,5 +84,6 @@ def is_partial(path: Path) -> bool:
 
 
 def _to_disk(path: Path) -> None:
-    with path.open("rb+") as file:  # Windows refuses it for a file that is only read.
+    # Windows does it for a file that may be written alone, others for a read-only one too.
+    with path.open("rb+" if os.name == "nt" else "rb") as file:
         os.fsync(file.fileno())

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from trainer.data.collection import VOID, ClassInfo, Collection, Colour, Pair
 from trainer.data.files.imagefile import Array, UnreadableFile
 from trainer.data.files.reading import read_pair
-from trainer.data.painting import VOID_CHEQUERS, is_painted, lay_over
+from trainer.data.painting import VOID_CHEQUERS, is_painted, lay_over, save_image
 
 # A callable of image, target and seed that returns the two transformed alike.
 Augmentation = Callable[[Array, Array, int], tuple[Array, Array]]
@@ -58,8 +58,7 @@ def write_sheet(
 
 def _save(sheet: Image.Image, path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path)
+        save_image(sheet, path)
     except (OSError, ValueError) as error:
         raise ValueError(f"sheet: cannot write {path}: {error}") from error
 
