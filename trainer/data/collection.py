@@ -30,8 +30,8 @@ class MaskCoding:
     levels) to class indices or `VOID`; ``threshold`` makes everything above it class 1, for
     lossy or smoothed masks; ``colours`` maps RGB colours to class indices or `VOID`. A value
     that ``values`` or ``colours`` does not list is a fault of the file, except that with
-    ``nearest`` a colour takes the class of the listed colour closest to it, for masks that
-    went through lossy compression or scaling.
+    ``nearest`` it takes the class of the listed one closest to it, for masks that went through
+    lossy compression or scaling.
 
     Where a pair has several mask files, each object's foreground is laid over the ones before;
     with ``layered`` the foreground of the n-th file (from 1) is class n.

@@ -4,7 +4,8 @@ import stat
 import struct
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ MAX_PIXELS = 89_478_485
 
 # Channels of a grey JPEG differ by rounding alone.
 GREY_IN_JPEG = 16
+# Values this close to 0 or 255 are those two, seen through smoothing or lossy compression.
+NEAR = 40
+# How far, in pixels, smoothing carries a value from either side of an edge.
+SEAM = 8
 # A mask with more colours than this was smoothed or compressed with loss.
 MANY_COLOURS = 1024
 
@@ -169,7 +174,9 @@ class StoredMask:
     ``values`` counts the stored values of a single channel (palette indices, grey levels);
     ``colours`` counts colours, a palette's looked up; ``palette`` gives the colours of the
     indices in use. ``coloured`` says that the file has colours and no palette, ``lossy`` that it
-    went through JPEG or has so many colours that smoothing must have made them.
+    went through JPEG or has so many colours that smoothing must have made them. ``on_seams``
+    counts, of grey levels other than 0 and 255, the pixels that lie where dark meets bright, and
+    ``transparent`` says that pixels differ in their transparency.
     """
 
     values: dict[int, int]
@@ -177,18 +184,29 @@ class StoredMask:
     palette: dict[int, Colour] | None
     coloured: bool
     lossy: bool
+    on_seams: dict[int, int] = field(default_factory=dict)
+    transparent: bool = False
 
 
 def look_at_mask(path: Path) -> StoredMask:
     """Return what a mask file stores. Raises `UnreadableFile`."""
     image = decode(path)
-    lossy = image.format in ("JPEG", "MPO")
+    found = _stored(image, path, lossy=image.format in ("JPEG", "MPO"))
+    if not found.coloured and len(found.values) == 1 and "A" in image.getbands():
+        low, high = image.getchannel("A").getextrema()
+        return replace(found, transparent=low != high)
+    return found
+
+
+def _stored(image: Image.Image, path: Path, *, lossy: bool) -> StoredMask:
     if image.mode in ("LA", "La", "PA"):
         image = image.getchannel(0)
     if image.mode == "P":
         return _in_palette(image)
     if image.mode in ("L", "1"):
-        return _grey({v: n for v, n in enumerate(image.convert("L").histogram()) if n}, lossy)
+        grey = image.convert("L")
+        values = {v: n for v, n in enumerate(grey.histogram()) if n}
+        return replace(_grey(values, lossy), on_seams=_on_seams(grey, values))
     if image.mode.startswith("I") or image.mode == "F":
         found, counts = np.unique(stored_values(image, path), return_counts=True)
         return _grey(dict(zip(found.tolist(), counts.tolist(), strict=True)), lossy)
@@ -229,7 +247,28 @@ def _in_colours(image: Image.Image, lossy: bool) -> StoredMask:
     levels: Counter[int] = Counter()
     for colour, n in colours.items():
         levels[colour[0]] += n
-    return _grey(dict(levels), lossy)
+    seams = _on_seams(image.getchannel(0), levels)
+    return replace(_grey(dict(levels), lossy), on_seams=seams)
+
+
+def _on_seams(grey: Image.Image, values: Mapping[int, int]) -> dict[int, int]:
+    """Return how many pixels of each level but 0 and 255 lie where dark meets bright.
+
+    A level in the middle must see both ends nearby; one near an end something darker and
+    something brighter than itself, as the ringing of compression does.
+    """
+    if max(values) < 255 - NEAR or min(values) > NEAR or set(values) <= {0, 255}:
+        return {}
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    levels = np.asarray(grey)
+    darkest = minimum_filter(levels, 2 * SEAM + 1)
+    brightest = maximum_filter(levels, 2 * SEAM + 1)
+    middle = (levels > NEAR) & (levels < 255 - NEAR)
+    both_ends = (darkest <= NEAR) & (brightest >= 255 - NEAR)
+    between = (darkest < levels) & (levels < brightest)
+    found, counts = np.unique(levels[np.where(middle, both_ends, between)], return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
 def _triple(channels: list[int]) -> Colour:

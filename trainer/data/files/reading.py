@@ -118,11 +118,14 @@ def _coded(image: Image.Image, coding: MaskCoding, path: Path) -> Array:
         image = image.convert("L")  # a threshold means brightness, which indices are not
     stored = stored_values(image, path)
     if stored.ndim == 3:
-        stored = _one_channel(stored, exact=coding.threshold is None, path=path)
+        exact = coding.threshold is None and not coding.nearest
+        stored = _one_channel(stored, exact=exact, path=path)
     if coding.threshold is not None:
         above: Array = (stored > coding.threshold).astype(np.uint8)
         return above
     assert coding.values is not None
+    if coding.nearest:
+        return _from_nearest(stored, coding.values)
     return _from_values(stored, coding.values, path)
 
 
@@ -152,6 +155,14 @@ def _from_values(stored: NDArray[Any], values: dict[int, int], path: Path) -> Ar
         raise UnreadableFile(path, _unexpected(np.unique(strange).tolist(), strange.size))
     indices_found: Array = target.astype(np.uint8)
     return indices_found
+
+
+def _from_nearest(stored: NDArray[Any], values: dict[int, int]) -> Array:
+    levels = np.array(sorted(values), dtype=np.int64)
+    indices = np.array([values[int(level)] for level in levels], dtype=np.uint8)
+    borders = (levels[1:] + levels[:-1] + 1) // 2
+    nearest: Array = indices[np.searchsorted(borders, stored, side="right")]
+    return nearest
 
 
 def _from_colours(stored: Array, colours: dict[Colour, int], nearest: bool, path: Path) -> Array:

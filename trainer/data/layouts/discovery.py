@@ -32,4 +32,4 @@ def discover(masks: Sequence[Path], *, table: ClassTable | None, trimap_border: 
         found = by_colours(seen)
     else:
         found = by_values(seen, masks, trimap_border=trimap_border)
-    return replace(found, notes=found.notes + notes)
+    return replace(found, notes=found.notes + notes, strays=seen.strays)

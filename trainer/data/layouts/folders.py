@@ -275,9 +275,15 @@ def _read(root: Path, options: Options) -> Collection:
         pairs=tuple(pairs),
         classes=decoding.classes,
         coding=decoding.coding,
-        faults=tuple(result.faults),
+        faults=(*result.faults, *_odd_ones(pairs, decoding.strays)),
         notes=(*decoding.notes, *notes, *result.notes),
     )
+
+
+def _odd_ones(pairs: Sequence[Pair], strays: Sequence[Path]) -> list[Fault]:
+    problem = "is no mask: it holds a photograph or noise, where all others hold areas"
+    names = {pair.mask: pair.name for pair in pairs}
+    return [Fault(path=path, problem=problem, pair=names[path]) for path in strays]
 
 
 def with_split(root: Path, pairs: Sequence[Pair]) -> tuple[list[Pair], list[str]]:

@@ -9,9 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from trainer.data.collection import Colour
-from trainer.data.files.imagefile import StoredMask, UnreadableFile, look_at_mask
+from trainer.data.files.imagefile import (
+    StoredMask,
+    UnreadableFile,
+    decode,
+    look_at_mask,
+    stored_values,
+)
 
 SAMPLE = 200
+BORDERS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,27 +26,35 @@ class Seen:
     """What the looked-at masks hold together.
 
     ``values`` counts stored values of single-channel masks and ``masks_with`` in how many masks
-    each occurs; ``colours`` counts colours, palettes looked up; ``palette`` gives each stored
-    value's colour where all files agree on it.
+    each occurs, ``together`` the set of each mask's values and ``on_seams`` how many
+    pixels of a level lie where dark meets bright; ``colours`` counts colours, palettes looked up;
+    ``palette`` gives each stored value's colour where all files agree on it.
+    ``strays`` are masks that look like none while nearly all others do; nothing of them is
+    counted.
     """
 
     masks: int
     of: int
     values: Counter[int]
     masks_with: Counter[int]
+    together: tuple[frozenset[int], ...]
+    on_seams: Counter[int]
     colours: Counter[Colour]
     palette: Mapping[int, Colour] | None
     coloured: bool
     lossy: bool
+    transparent: bool
+    strays: tuple[Path, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every mask was looked at, so that no other value can turn up."""
+        return self.masks == self.of
 
     @property
     def how_many(self) -> str:
         """Return "all 20 masks" or "200 of 5,000 masks"."""
-        return (
-            f"all {self.of} masks"
-            if self.masks == self.of
-            else f"{self.masks} of {self.of:,} masks"
-        )
+        return f"all {self.of} masks" if self.complete else f"{self.masks} of {self.of:,} masks"
 
 
 def sample(masks: Sequence[Path], most: int = SAMPLE) -> list[Path]:
@@ -58,28 +73,66 @@ def look(masks: Sequence[Path]) -> Seen:
     chosen = sample(masks)
     with ThreadPoolExecutor() as pool:
         results = list(pool.map(_look_or_none, chosen))
-    stored = [result for result in results if result is not None]
-    if not stored:
+    read = {path: found for path, found in zip(chosen, results, strict=True) if found is not None}
+    if not read:
         look_at_mask(chosen[0])  # raises, naming the file and what is wrong with it
         raise ValueError(f"{chosen[0]}: no mask can be read")
+    strays = _strays(read)
+    stored = [found for path, found in read.items() if path not in strays]
     values: Counter[int] = Counter()
     masks_with: Counter[int] = Counter()
+    on_seams: Counter[int] = Counter()
     colours: Counter[Colour] = Counter()
     for mask in stored:
+        on_seams.update(mask.on_seams)
         values.update(mask.values)
         masks_with.update(mask.values.keys())
         colours.update(mask.colours)
     palette, agree = _common_palette(stored)
     return Seen(
-        masks=len(stored),
+        masks=len(chosen),
         of=len(masks),
         values=values,
         masks_with=masks_with,
+        together=tuple(frozenset(mask.values) for mask in stored),
+        on_seams=on_seams,
         colours=colours,
         palette=palette,
         coloured=any(mask.coloured for mask in stored) or not agree,
         lossy=any(mask.lossy for mask in stored),
+        transparent=any(mask.transparent for mask in stored),
+        strays=strays,
     )
+
+
+def few(masks: int) -> int:
+    """Return how many of so many masks may be unlike the others without changing their meaning."""
+    return max(1, masks // 20)
+
+
+def _strays(read: Mapping[Path, StoredMask]) -> tuple[Path, ...]:
+    """Return the masks that hold a photograph or noise, where nearly all others are plain."""
+    odd = tuple(path for path, found in read.items() if _is_photograph(found))
+    return odd if len(read) >= 4 and len(odd) <= few(len(read)) else ()
+
+
+def lies_between(masks: Sequence[Path], value: int, one: int, other: int) -> bool:
+    """Say whether most pixels of a stored value lie where two others meet, as a border's do."""
+    from scipy.ndimage import maximum_filter
+
+    border, between = 0, 0
+    for path in sample(masks, BORDERS):
+        try:
+            levels = stored_values(decode(path), path)
+        except UnreadableFile:
+            continue
+        if levels.ndim != 2:
+            continue
+        reach = 2 * round(0.03 * float(np.hypot(*levels.shape))) + 1
+        near = [maximum_filter(levels == each, max(reach, 3)) for each in (one, other)]
+        border += int((levels == value).sum())
+        between += int(((levels == value) & near[0] & near[1]).sum())
+    return 2 * between > border
 
 
 def _look_or_none(path: Path) -> StoredMask | None:
@@ -108,6 +161,12 @@ def _common_palette(masks: Sequence[StoredMask]) -> tuple[dict[int, Colour] | No
         # Some files are grey and some index a grey palette: only the levels are comparable.
         return common, all(value == colour[0] for value, colour in common.items())
     return common, True
+
+
+def _is_photograph(found: StoredMask) -> bool:
+    """Say whether a file holds so many values, none of them often, that it cannot be a mask."""
+    counts = sorted((found.colours if found.coloured else found.values).values(), reverse=True)
+    return len(counts) > 64 and sum(counts[:64]) < 0.6 * sum(counts)
 
 
 def looks_like_masks(files: Sequence[Path]) -> bool:

@@ -12,40 +12,54 @@ from pathlib import Path
 
 from trainer.data.classes import class_colour, two_classes
 from trainer.data.collection import MAX_CLASSES, VOID, ClassInfo, Colour, MaskCoding
-from trainer.data.layouts.looking import Seen
+from trainer.data.files.imagefile import NEAR
+from trainer.data.layouts.looking import Seen, few, lies_between
 
 CURE = "say what they mean in a classes.yaml beside the data"
 
 MAX_COLOURS = 64
 
-# Values this close to 0 or 255 are those two, seen through lossy compression.
-NEAR = 40
 MOST = 0.9  # of the pixels must be near 0 or 255 for the rest to count as smoothed edges
+RARE = 0.01  # of the pixels may have values that mean nothing: a brush, a rounding, a resave
+APART = 24  # levels at least this far from each other survive lossy compression
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoding:
-    """How masks are read: their coding, the classes, and in words what was decided."""
+    """How masks are read: their coding, the classes, and in words what was decided.
+
+    ``strays`` are files among the masks that look like none.
+    """
 
     coding: MaskCoding
     classes: tuple[ClassInfo, ...]
     notes: tuple[str, ...] = field(default=())
+    strays: tuple[Path, ...] = field(default=())
 
 
 def by_values(seen: Seen, masks: Sequence[Path], *, trimap_border: str) -> Decoding:
-    """Return the coding of masks whose stored values are the labels."""
-    if seen.palette is None and _is_smooth(seen.values):
-        note = f"masks: 0 to 255 with smooth edges; above 127 is foreground ({seen.how_many})"
+    """Return the coding of masks whose stored values are the labels.
+
+    Raises ``ValueError`` showing the values, their shares and the cure where what they mean is
+    not known: a reading is taken only when the evidence names no rival.
+    """
+    if seen.palette is None and _is_soft(seen) and not _is_plain(expected(seen)):
+        note = f"masks: 0 to 255 with soft edges; above 127 is foreground ({seen.how_many})"
         return Decoding(coding=MaskCoding(threshold=127), classes=two_classes(), notes=(note,))
+    if seen.palette is None and seen.lossy:
+        return _by_lossy_levels(seen)
     found = expected(seen)
     shown = listed([str(value) for value in found])
-    if set(found) <= {0, 1} or set(found) <= {0, 255}:
-        values = {0: 0, 1: 1} if 1 in found else {0: 0, 255: 1}
-        values = {0: 0, 1: 1, 255: 1} if found == [0] else values
+    if len(found) == 1:
+        raise ValueError(_all_alike(seen, found[0]))
+    if _is_plain(found):
         note = f"masks: values {shown}; 0 is background, the other foreground ({seen.how_many})"
+        values = {0: 0, found[1]: 1}
         return Decoding(coding=MaskCoding(values=values), classes=two_classes(), notes=(note,))
     if _is_trimap(found, masks):
         return trimap(found, trimap_border)
+    if seen.palette is None and _never_together(seen, found):
+        return _two_whites(seen, found)
     if len(found) == 2 and found[0] == 0:
         note = f"masks: values {shown}; 0 is background, {found[1]} foreground ({seen.how_many})"
         coding = MaskCoding(values={0: 0, found[1]: 1})
@@ -59,6 +73,10 @@ def by_values(seen: Seen, masks: Sequence[Path], *, trimap_border: str) -> Decod
     return _by_indices(seen, found)
 
 
+def _is_plain(found: Sequence[int]) -> bool:
+    return set(found) <= {0, 1} or set(found) <= {0, 255}
+
+
 def expected(seen: Seen) -> list[int]:
     """Return the values that the masks hold, less what a stray mask or two holds besides.
 
@@ -67,9 +85,9 @@ def expected(seen: Seen) -> list[int]:
     a trimap) or where they lie far beyond the rest.
     """
     found = sorted(seen.values)
-    few = max(1, seen.masks // 20)
-    common = [value for value in found if seen.masks_with[value] > few]
-    if seen.masks < 4 or len(common) < 2:
+    common = [value for value in found if seen.masks_with[value] > few(seen.masks)]
+    odd = sum(not values <= set(common) for values in seen.together)
+    if seen.masks < 4 or len(common) < 2 or odd > few(seen.masks):
         return found
     if common in ([0, 1], [0, 255], [1, 2, 3]):
         strays = set(found) - set(common)
@@ -94,19 +112,119 @@ def trimap(found: Sequence[int], border: str) -> Decoding:
     return Decoding(coding=MaskCoding(values=values), classes=classes, notes=(note,))
 
 
-def _is_smooth(values: Counter[int]) -> bool:
-    between = [value for value in values if value not in (0, 255)]
-    if len(between) <= 8 or max(values) > 255:
+def _is_soft(seen: Seen) -> bool:
+    """Say whether masks are dark and bright, all else being the seam between or a few strays."""
+    values = seen.values
+    dark = sum(n for value, n in values.items() if 0 <= value <= NEAR)
+    bright = sum(n for value, n in values.items() if 255 - NEAR <= value <= 255)
+    rest = {value: n for value, n in values.items() if value not in (0, 255)}
+    if not rest or not dark or not bright or dark + bright < MOST * values.total():
         return False
-    near = sum(n for value, n in values.items() if value <= NEAR or value >= 255 - NEAR)
-    return near >= MOST * values.total()
+    if max(values) > 255:
+        return False
+    middle = [value for value in rest if NEAR < value < 255 - NEAR]
+    # One level alone, however thin, may be a border that somebody drew.
+    if len(middle) == 1 or not _mostly_on_seams(seen, middle):
+        return False
+    ends = sorted(value for value in rest if value not in middle)
+    if seen.lossy or not ends:
+        return True
+    if ends == list(range(1, len(ends) + 1)):
+        return False  # A few classes in a row beside a void: 1, 2, 3 and 255.
+    rare = sum(rest[value] for value in ends) <= RARE * values.total()
+    return rare or _mostly_on_seams(seen, ends)
+
+
+def _mostly_on_seams(seen: Seen, values: Sequence[int]) -> bool:
+    pixels = sum(seen.values[value] for value in values)
+    return 2 * sum(seen.on_seams[value] for value in values) >= pixels
 
 
 def _is_trimap(found: Sequence[int], masks: Sequence[Path]) -> bool:
-    if 0 not in found and set(found) <= {1, 2, 3} and len(found) >= 2:
-        return True
+    if found == [1, 2, 3]:
+        return lies_between(masks, 3, 1, 2)
     named = any("trimap" in part.lower() for part in masks[0].parts[-3:])
     return named and len(found) == 3 and found[0] == 0 and found[2] == 255
+
+
+def _all_alike(seen: Seen, value: int) -> str:
+    if seen.transparent:
+        return (
+            f"masks: every pixel has the value {value} and only the transparency differs; save the "
+            "transparency itself as a grey image"
+        )
+    return (
+        f"masks: every pixel of {seen.how_many} has the value {value}, so that there is nothing "
+        f"to tell apart; give other masks, or {CURE}"
+    )
+
+
+def _never_together(seen: Seen, found: Sequence[int]) -> bool:
+    """Say whether of three values with 0 the other two are never in one mask."""
+    one_or_other = set(found[1:])
+    return len(found) == 3 and found[0] == 0 and not any(one_or_other <= s for s in seen.together)
+
+
+def _two_whites(seen: Seen, found: Sequence[int]) -> Decoding:
+    _, one, other = found
+    if (one, other) != (1, 255):
+        if other == 2:
+            return _by_indices(seen, found)
+        raise ValueError(
+            f"masks hold 0 with {one} ({_with(seen, one)}) or with {other} ({_with(seen, other)}), "
+            f"never both: one class in two codings, or two classes; {CURE}"
+        )
+    note = (
+        f"masks: values 0 with 1 ({_with(seen, 1)}) or with 255 ({_with(seen, 255)}), never both; "
+        f"0 is background, 1 and 255 foreground ({seen.how_many})"
+    )
+    coding = MaskCoding(values={0: 0, 1: 1, 255: 1})
+    return Decoding(coding=coding, classes=two_classes(), notes=(note,))
+
+
+def _with(seen: Seen, value: int) -> str:
+    masks = seen.masks_with[value]
+    return f"{masks} mask{'' if masks == 1 else 's'}"
+
+
+def _by_lossy_levels(seen: Seen) -> Decoding:
+    """Return the coding of grey masks that went through lossy compression: the nearest level."""
+    levels: list[int] = []
+    for value, n in seen.values.most_common():
+        if n < 0.001 * seen.values.total():
+            break
+        if all(abs(value - level) >= APART for level in levels):
+            levels.append(value)
+    close = sum(
+        n for value, n in seen.values.items() if any(2 * abs(value - x) <= APART for x in levels)
+    )
+    if not 2 <= len(levels) <= MAX_COLOURS or close < MOST * seen.values.total():
+        raise ValueError(
+            f"masks: lossy compression (JPEG) has changed the labels to {shares(seen)}; save them "
+            "as PNG"
+        )
+    levels.sort()
+    note = (
+        f"masks: grey, changed by lossy compression; the nearest of the levels "
+        f"{listed(list(map(str, levels)))} are the classes ({seen.how_many}); to name them, {CURE}"
+    )
+    classes = (
+        two_classes()
+        if len(levels) == 2
+        else tuple(
+            ClassInfo(name=f"level {level}", colour=class_colour(index))
+            for index, level in enumerate(levels)
+        )
+    )
+    coding = MaskCoding(values={level: i for i, level in enumerate(levels)}, nearest=True)
+    return Decoding(coding=coding, classes=classes, notes=(note,))
+
+
+def shares(seen: Seen, most: int = 6) -> str:
+    """Return the commonest values, each with its share of the pixels: "0 (91.2 %), 1 (8.8 %)"."""
+    total = max(seen.values.total(), 1)
+    shown = [f"{value} ({100 * n / total:.1f} %)" for value, n in seen.values.most_common(most)]
+    return ", ".join(shown) + (", …" if len(seen.values) > most else "")
 
 
 def _is_levels(found: Sequence[int]) -> bool:
@@ -132,18 +250,31 @@ def _by_indices(seen: Seen, found: Sequence[int]) -> Decoding:
     if max(labels) >= MAX_CLASSES:
         shown = listed([str(value) for value in found])
         raise ValueError(f"masks hold values {shown}, which are no class indices; {CURE}")
-    values = {index: index for index in range(max(labels) + 1)}
+    if VOID in found and max(found, key=lambda value: seen.values[value]) == VOID:
+        raise ValueError(
+            f"masks hold {shares(seen)}: 255 would be void, and is the commonest of all; {CURE}"
+        )
+    objects = sum(seen.values[value] for value in labels if value)
+    if objects <= RARE * seen.values.total() < seen.values[VOID] and VOID in found:
+        raise ValueError(
+            f"masks hold {shares(seen)}: 255 may be void or the foreground, since what is neither "
+            f"it nor 0 is hardly there; {CURE}"
+        )
+    if not seen.complete:
+        # A value that none of those looked at has may turn up in another.
+        labels = list(range(max(labels) + 1))
+    values = {value: index for index, value in enumerate(labels)}
     void = ""
     if VOID in found:
         values[VOID] = VOID
         void = ", 255 is void"
-    note = f"masks: class indices 0 to {max(labels)}{void} ({seen.how_many})"
+    together = labels == list(range(max(labels) + 1))
+    shown = f"indices 0 to {max(labels)}" if together else listed(list(map(str, labels)))
+    note = f"masks: class {shown}{void} ({seen.how_many})"
     colours = _palette_colours(seen, max(labels) + 1)
-    if len(colours) == 2:
+    if labels == [0, 1]:
         return Decoding(coding=MaskCoding(values=values), classes=two_classes(), notes=(note,))
-    classes = tuple(
-        ClassInfo(name=f"class {index}", colour=colours[index]) for index in range(len(colours))
-    )
+    classes = tuple(ClassInfo(name=f"class {value}", colour=colours[value]) for value in labels)
     return Decoding(coding=MaskCoding(values=values), classes=classes, notes=(note,))
 
 
@@ -169,6 +300,8 @@ def by_colours(seen: Seen) -> Decoding:
         common = _dominant(seen.colours)
     if not 2 <= len(common) <= MAX_COLOURS or (nearest and not _flat(seen.colours, common)):
         raise ValueError(f"masks hold {len(seen.colours):,} colours, too many for classes; {CURE}")
+    if not nearest:
+        _refuse_soft(seen, common)
     ordered = sorted(common)
     classes = tuple(ClassInfo(name=f"colour {_hex(colour)}", colour=colour) for colour in ordered)
     if len(ordered) == 2:
@@ -182,6 +315,29 @@ def by_colours(seen: Seen) -> Decoding:
     note = f"masks: RGB, {how} {shown} are the classes ({seen.how_many}); to name them, {CURE}"
     coding = MaskCoding(colours={c: i for i, c in enumerate(ordered)}, nearest=nearest)
     return Decoding(coding=coding, classes=classes, notes=(note,))
+
+
+def _refuse_soft(seen: Seen, common: Sequence[Colour]) -> None:
+    """Raise ``ValueError`` where all but two colours are rare and mixtures of these two."""
+    one, other = (colour for colour, _ in seen.colours.most_common(2))
+    mixed = [colour for colour in common if colour not in (one, other)]
+    pixels = sum(seen.colours[colour] for colour in mixed)
+    if not mixed or pixels > (1 - MOST) * seen.colours.total():
+        return
+    if all(_is_mixture(colour, one, other) for colour in mixed):
+        raise ValueError(
+            f"masks hold {_hex(one)} and {_hex(other)}, and {len(mixed)} mixtures of the two in "
+            f"{100 * pixels / seen.colours.total():.1f} % of the pixels, as softened edges are; "
+            f"save them without softening, or {CURE}"
+        )
+
+
+def _is_mixture(colour: Colour, one: Colour, other: Colour) -> bool:
+    """Say whether a colour lies on the straight line from one to another, but for rounding."""
+    span = [b - a for a, b in zip(one, other, strict=True)]
+    step = [c - a for a, c in zip(one, colour, strict=True)]
+    share = sum(x * y for x, y in zip(span, step, strict=True)) / sum(x * x for x in span)
+    return 0 < share < 1 and all(abs(y - share * x) <= 2 for x, y in zip(span, step, strict=True))
 
 
 def _dominant(colours: Counter[Colour]) -> list[Colour]:

@@ -1,9 +1,11 @@
 """Read masks as a class table beside the data says."""
 
+from itertools import pairwise
+
 from trainer.data.classes import ClassTable, class_colour
 from trainer.data.collection import VOID, ClassInfo, MaskCoding
 from trainer.data.layouts.looking import Seen
-from trainer.data.layouts.rules import Decoding, by_values, listed
+from trainer.data.layouts.rules import APART, Decoding, by_values, listed
 
 
 def by_threshold(table: ClassTable) -> Decoding:
@@ -25,7 +27,14 @@ def by_table(seen: Seen, table: ClassTable, trimap_border: str) -> Decoding:
             raise ValueError(f"{table.source}: class {missing[0]!r} has no value, but others have")
         values = {v: i for i, entry in enumerate(table.entries) for v in entry.values}
         values |= dict.fromkeys(table.void_values, VOID)
-        return Decoding(coding=MaskCoding(values=values), classes=_infos(table), notes=(note,))
+        nearest = seen.palette is None and seen.lossy
+        if nearest and min(b - a for a, b in pairwise(sorted(values))) < APART:
+            raise ValueError(
+                f"{table.source}: the values lie closer than {APART} to each other, and the masks "
+                "are JPEG, which changes them; save the masks as PNG"
+            )
+        coding = MaskCoding(values=values, nearest=nearest)
+        return Decoding(coding=coding, classes=_infos(table), notes=(note,))
     by_colour = {
         entry.colour: i for i, entry in enumerate(table.entries) if entry.colour is not None
     }
