@@ -8,6 +8,7 @@ import io
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ import yaml
 from trainer.catalogue import AUGMENTATIONS
 from trainer.data.collection import VOID
 from trainer.data.geometry import UINT8
-from trainer.names import check
+from trainer.names import check, unknown
 
 Seed = int | Sequence[int]
 Augment = Callable[[UINT8, UINT8, Seed], tuple[UINT8, UINT8]]
@@ -204,6 +205,9 @@ def _check_allowed(entry: dict[str, Any]) -> None:
     known = SERIALIZABLE_REGISTRY.get(short)
     if known is None or not known.__module__.startswith("albumentations."):
         raise ValueError(f"{name} is no transform of albumentations")
+    # albumentations itself warns of an argument that it does not know, and goes on without it.
+    for argument in sorted(entry.keys() - {"__class_fullname__", *signature(known).parameters}):
+        raise ValueError(f"{short}: {unknown('argument', argument, signature(known).parameters)}")
 
 
 def _entries(entry: Any) -> Iterator[dict[str, Any]]:

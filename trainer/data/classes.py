@@ -1,16 +1,17 @@
 """Names and colours of classes: from a table beside the data, or made up.
 
-Beside the data means in its root. ``classes.yaml`` is ours (see docs/data.md); the tables that
-other tools write are read too: ``class_dict.csv`` (name, r, g, b), ``labelmap.txt`` of CVAT
-(``name:r,g,b::``), ``label_colors.txt`` of CamVid (``r g b name``), and ``class_names.txt``,
-``classes.txt`` or ``codes.txt`` (one name a line).
+Beside the data means in its root, or in a folder below it. ``classes.yaml`` is ours (see
+docs/data.md); the tables that other tools write are read too: ``class_dict.csv`` (name, r, g, b),
+``labelmap.txt`` of CVAT (``name:r,g,b::``), ``label_colors.txt`` of CamVid (``r g b name``), and
+``class_names.txt``, ``classes.txt`` or ``codes.txt`` (one name a line).
 """
 
 import colorsys
 import csv
 import logging
+import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ DISTINCT: tuple[Colour, ...] = (
     (213, 94, 0),
     (204, 121, 167),
 )
+TABLE_FLOORS = 4
+MOST_FOLDERS = 100
 HEX = re.compile(r"#?([0-9a-fA-F]{6})")
 
 
@@ -95,23 +98,54 @@ def two_classes(
     )
 
 
+class _Names(yaml.SafeLoader):
+    """YAML in which ``yes`` and ``off`` are words, as names of classes are."""
+
+
+_Names.yaml_implicit_resolvers = {
+    first: [(tag, rule) for tag, rule in rules if tag != "tag:yaml.org,2002:bool"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def find_table(root: Path) -> ClassTable | None:
-    """Return the class table beside the data, if there is one.
+    """Return the class table beside the data, if there is one: the nearest to the root.
 
     Raises ``ValueError`` naming the file and what is wrong with it where it is a classes.yaml;
     a list that another tool left behind and that is no class table is logged and passed over.
     """
-    for name, parse in TABLES.items():
-        path = root / name
-        if not path.is_file():
-            continue
-        try:
-            return parse(path, _text(path))
-        except ValueError as error:
-            if parse is _from_yaml:
-                raise
-            log.warning("not used as a class table: %s", error)
+    for folder in _folders(root):
+        for name, parse in TABLES.items():
+            path = folder / name
+            if not path.is_file():
+                continue
+            try:
+                return parse(path, _text(path))
+            except ValueError as error:
+                if parse is _from_yaml:
+                    raise
+                log.warning("not used as a class table: %s", error)
     return None
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    """Yield the root and the folders below it, the nearest first, a few floors down."""
+    floor = [root]
+    for _ in range(TABLE_FLOORS):
+        yield from floor
+        below = (entry for folder in floor for entry in _entries(folder))
+        floor = [Path(entry.path) for entry in below if entry.is_dir()][:MOST_FOLDERS]
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                (e for e in entries if not e.name.startswith((".", "__MACOSX"))),
+                key=lambda entry: entry.name,
+            )
+    except OSError:
+        return []  # What cannot be looked into, the layouts tell.
 
 
 def _text(path: Path) -> str:
@@ -125,7 +159,7 @@ def _text(path: Path) -> str:
 
 def _from_yaml(path: Path, text: str) -> ClassTable:
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, Loader=_Names)
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: is not valid YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(document, dict) or not isinstance(document.get("classes"), list | dict):

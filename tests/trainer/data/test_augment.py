@@ -193,3 +193,23 @@ def test_albumentations_is_imported_only_when_asked_for() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("rotate_limt", "ShiftScaleRotate: unknown argument 'rotate_limt' .*did you mean 'rotate_"),
+        ("mask_value", "ShiftScaleRotate: unknown argument 'mask_value'"),
+    ],
+)
+def test_an_argument_that_albumentations_does_not_know_is_refused_by_name(
+    tmp_path: Path, argument: str, said: str
+) -> None:
+    """It would warn, and go on with the default."""
+    path = tmp_path / "slip.yaml"
+    path.write_text(
+        "transform:\n  __class_fullname__: Compose\n  p: 1.0\n  transforms:\n"
+        f"  - {{__class_fullname__: ShiftScaleRotate, p: 1.0, {argument}: 7}}\n"
+    )
+    with pytest.raises(ValueError, match=said):
+        build_augmentation(str(path), 0.5)

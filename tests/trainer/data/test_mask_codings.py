@@ -254,6 +254,45 @@ def test_a_wrong_classes_yaml_is_named_with_what_is_wrong(draw, tmp_path, text, 
     assert "\n" not in str(error.value)
 
 
+def test_yes_and_no_are_names(draw, tmp_path):
+    lay_out(draw, tmp_path, (0, 1))
+    for text in ("classes: [no, yes]", "classes: {no: 0, yes: 1}", "classes:\n  - off\n  - on"):
+        (tmp_path / "classes.yaml").write_text(text)
+        assert class_names(open_collection(tmp_path)) in (["no", "yes"], ["off", "on"])
+
+
+def test_a_table_lies_wherever_the_images_do(draw, tmp_path):
+    for split in ("train", "val"):
+        for number in range(2):
+            draw.photo(tmp_path / "CamVid" / split / f"{split}{number}.png")
+            path = tmp_path / "CamVid" / f"{split}_labels" / f"{split}{number}_L.png"
+            draw.colour_mask(path, [BLACK, GREEN, RED])
+    (tmp_path / "CamVid" / "class_dict.csv").write_text(
+        "name,r,g,b\nCar,200,0,0\nSky,0,200,0\nVoid,0,0,0\n"
+    )
+    above, beside = open_collection(tmp_path), open_collection(tmp_path / "CamVid")
+    assert class_names(above) == class_names(beside) == ["Car", "Sky"]
+    assert draw.first_row(above, 3) == [VOID, 1, 0]
+
+
+def test_vocs_names_are_for_vocs_own_folder(draw, tmp_path):
+    from trainer.data.layouts.voc import voc_colour
+
+    colours = [voc_colour(index) for index in range(4)]
+    for number in range(4):
+        draw.photo(tmp_path / "JPEGImages" / f"{number:05}.png")
+        draw.palette_mask(tmp_path / f"SegmentationClass/{number:05}.png", (0, 1, 2, 3), colours)
+    (tmp_path / "ImageSets").mkdir()
+    (tmp_path / "ImageSets" / "trn.txt").write_text("00000\n00001\n00002\n")
+    (tmp_path / "ImageSets" / "val.txt").write_text("00003\n")
+    collection = open_collection(tmp_path)
+    assert class_names(collection) == ["class 0", "class 1", "class 2", "class 3"]
+    assert [pair.split for pair in collection.pairs] == ["train", "train", "train", "val"]
+    (tmp_path / "ImageSets").rename(tmp_path / "aside")
+    (tmp_path / "ImageSets" / "Segmentation").mkdir(parents=True)
+    assert class_names(open_collection(tmp_path))[1] == "aeroplane"
+
+
 DOCUMENT = Path(__file__).parents[3] / "docs" / "data.md"
 
 

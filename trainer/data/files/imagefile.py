@@ -98,12 +98,35 @@ def count_images(path: Path) -> int:
 
 def _in_words(error: Exception, path: Path) -> str:
     if isinstance(error, UnidentifiedImageError):
-        empty = path.stat().st_size == 0
-        return "is empty" if empty else "is not an image, or its beginning is damaged"
+        if path.stat().st_size == 0:
+            return "is empty"
+        return _not_read(path) or "is not an image, or its beginning is damaged"
     if isinstance(error, Image.DecompressionBombError):
         return f"has far too many pixels; at most {MAX_PIXELS:,} are decoded"
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return f"truncated or damaged: {reason}"
+
+
+def _not_read(path: Path) -> str | None:
+    """Return what a sound TIFF file is that this program does not read; None for any other."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    kinds = {1: "whole numbers", 2: "signed whole numbers", 3: "floating point"}
+    try:
+        with path.open("rb") as file:
+            directory = ImageFileDirectory_v2(file.read(8))
+            file.seek(directory.next)
+            directory.load(file)
+        bits = max(directory.get(258, (1,)))
+        bands, kind = directory.get(277, 1), max(directory.get(339, (1,)))
+        width, height = directory[256], directory[257]
+    except DECODER_ERRORS:
+        return None
+    return (
+        f"is a sound TIFF of {width} x {height} pixels with {bands} band"
+        f"{'' if bands == 1 else 's'} of {bits}-bit {kinds.get(kind, 'values')}, which is not "
+        "read; store it with 8 bits and at most 4 bands"
+    )
 
 
 def as_rgb(image: Image.Image, path: Path) -> Array:

@@ -13,6 +13,7 @@ from trainer.catalogue import LAYOUTS
 from trainer.data.classes import find_table
 from trainer.data.collection import Collection
 from trainer.data.layouts.discovery import discover
+from trainer.data.layouts.inventory import inventory
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import is_image, readable
 
@@ -26,14 +27,17 @@ def open_collection(
     layout: str = "auto",
     trimap_border: str = "void",
     group_by: str | None = None,
+    images: str | None = None,
+    masks: str | None = None,
 ) -> Collection:
     """Return the pairs under ``path``, in a fixed order, without decoding the images.
 
     ``layout`` is ``auto`` or a name of `LAYOUTS`; ``trimap_border`` is ``void`` or ``class``;
     ``group_by`` is a regular expression whose first group, found in a pair's name (or else in
-    the image's path below ``path``), becomes the pair's group. Raises ``ValueError`` when
-    ``path`` does not exist or holds no pairs, when no layout fits, and when ``layout`` or
-    ``group_by`` is wrong.
+    the image's path below ``path``), becomes the pair's group. ``images`` and ``masks`` are the
+    folders below ``path`` that hold them; who gives them means the layout `folders`. Raises
+    ``ValueError`` when ``path`` does not exist or holds no pairs, when no layout fits, when several
+    readings fit equally well, and when ``layout`` or ``group_by`` is wrong.
     """
     names.check("layout", layout, ["auto", *LAYOUTS])
     root = Path(path).expanduser()
@@ -41,8 +45,14 @@ def open_collection(
         problem = "is a file; give the folder it lies in" if root.exists() else "does not exist"
         raise ValueError(f"data: {root} {problem}")
     names.check("trimap_border", trimap_border, ["void", "class"])
+    if images or masks:
+        if layout not in ("auto", "folders"):
+            raise ValueError(f"images, masks: are for the layout folders, not for {layout}")
+        layout = "folders"
     root, chosen = _choose(root) if layout == "auto" else (root, _load(layout))
-    options = Options(trimap_border=trimap_border, table=find_table(root))
+    options = Options(
+        trimap_border=trimap_border, table=find_table(root), images=images, masks=masks
+    )
     collection = chosen.read(root, options)
     if not collection.pairs:
         raise ValueError(_no_pairs(collection, None if layout == "auto" else chosen))
@@ -101,9 +111,14 @@ def _single_folders(root: Path) -> list[Path]:
 
 
 def _no_pairs(collection: Collection, layout: Layout | None) -> str:
-    looked = [layout] if layout else [_load(name) for name in LAYOUTS]
-    looked_for = "; ".join(f"{one.name} looks for {one.looks_for}" for one in looked)
-    line = f"data: {collection.root} holds no pairs of images and masks; layout {looked_for}"
+    """Say what there is instead of pairs, and what would be read."""
+    found = inventory(collection.root)
+    plain = "looked for masks of the images' names in masks/ beside images/"
+    wanted = f"layout {layout.name} looks for {layout.looks_for}" if layout else plain
+    line = (
+        f"data: {collection.root} holds no pairs of images and masks: {'; '.join(found)}; "
+        f"{wanted}; docs/data.md has all that is read"
+    )
     if collection.faults:
         first = collection.faults[0]
         line = f"{line}; first of {len(collection.faults)} faults: {first.path}: {first.problem}"

@@ -5,18 +5,17 @@ mask belongs to which image from the file names (see `joining`). Where no name s
 folders holds the masks, the files are looked at.
 """
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainer.data.collection import Collection, Fault, MaskCoding, Pair
 from trainer.data.layouts.discovery import discover
-from trainer.data.layouts.joining import Join, join
+from trainer.data.layouts.joining import Join, join, without_siblings
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import readable
-from trainer.data.layouts.lists import find_lists, read_lists
-from trainer.data.layouts.looking import looks_like_masks
+from trainer.data.layouts.matching import Source, Two, between_two, by_content, claimed
+from trainer.data.layouts.official import refuse_copies, with_split
 from trainer.data.layouts.walking import Folder, walk
 from trainer.data.layouts.words import (
     IMAGE_WORDS,
@@ -25,17 +24,10 @@ from trainer.data.layouts.words import (
     Place,
     is_bare,
     mask_name,
+    place,
 )
 
 LOSSY_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Pairs found together: in one folder, or in a folder of images and one of masks."""
-
-    place: Place
-    joined: Join
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +39,20 @@ class Survey:
     notes: tuple[str, ...]
 
 
-def survey(root: Path, within: Sequence[str] = ()) -> Survey:
-    """Find all pairs under ``root``, or in some folders of it, by names of folders and files."""
-    folders = walk(root)
+def survey(
+    root: Path,
+    within: Sequence[str] = (),
+    *,
+    images_in: str | None = None,
+    masks_in: str | None = None,
+) -> Survey:
+    """Find all pairs under ``root``, or in some folders of it, by names of folders and files.
+
+    ``images_in`` and ``masks_in`` are folders below ``root`` that hold the images, and the masks,
+    whatever their names say; ``*`` stands for any name. Raises ``ValueError`` where several
+    folders fit equally well.
+    """
+    folders = _as_told(root, walk(root), images_in, masks_in)
     if within:
         folders = [f for f in folders if any(f.path.is_relative_to(root / top) for top in within)]
     alone = {
@@ -60,16 +63,19 @@ def survey(root: Path, within: Sequence[str] = ()) -> Survey:
     rest = [folder for folder in folders if folder.path not in alone]
     masks = [folder for folder in rest if folder.place.role == "mask"]
     images = [folder for folder in rest if folder.place.role != "mask"]
-    matched = _between_two(images, masks)
+    matched = between_two(root, images, masks)
     in_use = {folder.path for two in matched for folder in (two.images, two.masks)}
     unused = [folder for folder in rest if folder.path not in in_use]
     alone |= {f.path: s for f in unused if (s := _by_affix(f) or _by_suffix(f))}
     notes = []
     if not alone and not matched:
-        matched = _by_content(images)
+        matched = by_content(root, images)
         notes = [f"{_shown(two.masks)} holds the masks, by its content" for two in matched]
         in_use = {folder.path for two in matched for folder in (two.images, two.masks)}
-    sources = [*alone.values(), *(two.source for two in matched)]
+    sources = [
+        replace(source, joined=without_siblings(source.joined))
+        for source in (*alone.values(), *(two.source for two in matched))
+    ]
     faults = [fault for source in sources for fault in _faults(source.joined)]
     notes += [note for source in sources for note in _notes(source.joined)]
     faults += [fault for folder in rest for fault in _unclaimed(folder, matched)]
@@ -78,6 +84,55 @@ def survey(root: Path, within: Sequence[str] = ()) -> Survey:
             kind = "masks" if folder.place.role == "mask" else "images without masks"
             notes.append(f"{len(folder.files)} {kind} in {_shown(folder)} are not used")
     return Survey(sources=tuple(sources), faults=tuple(faults), notes=tuple(notes))
+
+
+def _as_told(
+    root: Path, folders: list[Folder], images_in: str | None, masks_in: str | None
+) -> list[Folder]:
+    """Return the folders with the roles that the user gave them, without those ruled out."""
+    told = {
+        role: _told(root, role, given)
+        for role, given in (("image", images_in), ("mask", masks_in))
+        if given
+    }
+    found = []
+    for folder in folders:
+        here = folder.place
+        role, top = next(
+            (
+                (r, top)
+                for r, tops in told.items()
+                for top in tops
+                if folder.path.is_relative_to(top)
+            ),
+            (None, root),
+        )
+        # Whoever names the folder of images may have the masks in one below it.
+        if role == "mask" or (role == "image" and ("mask" in told or here.role != "mask")):
+            below = place(folder.path.relative_to(top).parts)
+            here = Place(role, below.split or here.split, below.rest, 0)
+        elif here.role in told or (here.role is None and "image" in told):
+            continue
+        found.append(replace(folder, place=here))
+    return found
+
+
+def _which(folder: Folder, told: Mapping[str, Sequence[Path]]) -> tuple[str, Path] | None:
+    for role, tops in told.items():
+        for top in tops:
+            if folder.path.is_relative_to(top):
+                return role, top
+    return None
+
+
+def _told(root: Path, role: str, given: str) -> list[Path]:
+    try:
+        tops = [path for path in root.glob(given.strip("/")) if path.is_dir()]
+    except (ValueError, NotImplementedError) as error:
+        raise ValueError(f"{role}s: {given!r} names no folder: {error}") from error
+    if not tops:
+        raise ValueError(f"{role}s: there is no folder {given!r} below {root}")
+    return tops
 
 
 def _one_case(folder: Folder) -> Source | None:
@@ -113,7 +168,7 @@ def _by_affix(folder: Folder) -> Source | None:
 
 
 def _files(source: Source) -> int:
-    return len(source.joined.pairs) + len(_claimed(source.joined))
+    return len(source.joined.pairs) + len(claimed(source.joined))
 
 
 def _proven(image: Path, mask: Path) -> bool:
@@ -133,77 +188,11 @@ def _by_suffix(folder: Folder) -> Source | None:
     return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Two:
-    """A folder of images, the folder with their masks, and what belongs together."""
-
-    images: Folder
-    masks: Folder
-    joined: Join
-
-    @property
-    def source(self) -> Source:
-        """Return the pairs; orphans are not yet known, as folders may share their masks."""
-        split = self.images.place.split or self.masks.place.split
-        return Source(
-            place=replace(self.images.place, split=split), joined=replace(self.joined, orphans=())
-        )
-
-
-def _between_two(images: Sequence[Folder], masks: Sequence[Folder]) -> list[Two]:
-    used: dict[Path, set[Path]] = {}
-    matched = []
-    for folder in sorted(images, key=lambda f: (f.place.role != "image", f.path)):
-        two = _best_masks(folder, masks, used)
-        if two is not None:
-            matched.append(two)
-            used.setdefault(two.masks.path, set()).update(_claimed(two.joined))
-    return matched
-
-
-def _claimed(joined: Join) -> set[Path]:
-    return {path for _, found in joined.pairs for path in found} | set(joined.spare)
-
-
 def _unclaimed(folder: Folder, matched: Sequence[Two]) -> list[Fault]:
     """Return as orphans the masks of a folder in use that no folder of images has claimed."""
-    claims = [_claimed(two.joined) for two in matched if two.masks.path == folder.path]
-    claimed = set().union(*claims)
-    return [_orphan(path) for path in folder.files if path not in claimed] if claims else []
-
-
-def _best_masks(folder: Folder, masks: Sequence[Folder], used: dict[Path, set[Path]]) -> Two | None:
-    best: tuple[tuple[int, ...], Two] | None = None
-    for candidate in masks:
-        same_split = candidate.place.split == folder.place.split
-        if not same_split and None not in (candidate.place.split, folder.place.split):
-            continue
-        free = [path for path in candidate.files if path not in used.get(candidate.path, ())]
-        joined = join(folder.files, free)
-        matched = len(joined.pairs)
-        same_rest = candidate.place.rest == folder.place.rest
-        enough = 2 * matched >= min(len(folder.files), len(free))
-        if matched == 0 or not (enough or (same_rest and same_split)):
-            continue
-        shared = len(os.path.commonpath([folder.path, candidate.path]))
-        score = (same_rest, same_split, -candidate.place.lesser, matched, shared)
-        if best is None or score > best[0]:
-            best = (score, Two(images=folder, masks=candidate, joined=joined))
-    return None if best is None else best[1]
-
-
-def _by_content(folders: Sequence[Folder]) -> list[Two]:
-    """Pair folders whose names do not say which holds the masks, by looking at some files."""
-    likely = [f for f in folders if looks_like_masks(f.files)] if len(folders) <= 20 else []
-    found = []
-    for masks in likely:
-        for images in folders:
-            if images in likely or images.place.split != masks.place.split:
-                continue
-            joined = join(images.files, masks.files)
-            if 2 * len(joined.pairs) >= min(len(images.files), len(masks.files)):
-                found.append(Two(images=images, masks=masks, joined=joined))
-    return found
+    claims = [claimed(two.joined) for two in matched if two.masks.path == folder.path]
+    in_use = set().union(*claims)
+    return [_orphan(path) for path in folder.files if path not in in_use] if claims else []
 
 
 def _faults(joined: Join) -> list[Fault]:
@@ -219,7 +208,7 @@ def _notes(joined: Join) -> list[str]:
     notes = []
     if joined.spare:
         first = readable(joined.spare[0].name)
-        notes.append(f"{len(joined.spare)} second-choice masks are not used, such as {first}")
+        notes.append(f"{len(joined.spare)} files beside are not used, such as {first}")
     several = sum(len(masks) > 1 for _, masks in joined.pairs)
     if several:
         notes.append(f"{several} images have several masks, which are laid over each other")
@@ -260,11 +249,12 @@ def name_pairs(root: Path, sources: Sequence[Source]) -> list[Pair]:
 
 
 def _read(root: Path, options: Options) -> Collection:
-    result = survey(root)
+    result = survey(root, images_in=options.images, masks_in=options.masks)
     pairs = name_pairs(root, result.sources)
     if not pairs:
         nothing = MaskCoding(values={})
         return Collection(root=root, layout=LAYOUT.name, pairs=(), classes=(), coding=nothing)
+    refuse_copies(root, pairs)
     pairs, notes = with_split(root, pairs)
     decoding = discover(
         [p.mask for p in pairs], table=options.table, trimap_border=options.trimap_border
@@ -284,19 +274,6 @@ def _odd_ones(pairs: Sequence[Pair], strays: Sequence[Path]) -> list[Fault]:
     problem = "is no mask: it holds a photograph or noise, where all others hold areas"
     names = {pair.mask: pair.name for pair in pairs}
     return [Fault(path=path, problem=problem, pair=names[path]) for path in strays]
-
-
-def with_split(root: Path, pairs: Sequence[Pair]) -> tuple[list[Pair], list[str]]:
-    """Return the pairs with the official split: by folders, else by lists, else none."""
-    splits = {pair.split for pair in pairs}
-    if "train" in splits and len(splits - {None}) > 1:
-        return list(pairs), ["official split by folders"]
-    plain = [replace(pair, split=None) for pair in pairs]
-    listed = read_lists(find_lists(root), {pair.name for pair in pairs})
-    if len(set(listed.split.values())) < 2:
-        return plain, []
-    notes = ["official split by lists", *listed.notes]
-    return [replace(pair, split=listed.split.get(pair.name)) for pair in plain], notes
 
 
 LAYOUT = Layout(

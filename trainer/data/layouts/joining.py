@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainer.data.collection import Fault
+from trainer.data.layouts.listing import composed
 from trainer.data.layouts.words import MaskName, image_key, mask_name
 
 ImageKey = Callable[[str], str]
@@ -48,6 +49,28 @@ def join(images: Sequence[Path], masks: Sequence[Path]) -> Join:
         if len(tried.pairs) > len(best.pairs) and not tried.doubles:
             best = tried
     return best
+
+
+def without_siblings(joined: Join) -> Join:
+    """Return the join with what is named after an image that has its mask taken for no image.
+
+    ``plant1_centers.png`` beside ``plant1_rgb.png`` and its mask is one more file of plant 1; a
+    number at the end (``scan_1_2.png``) makes an image of its own.
+    """
+    keys = {key for image, _ in joined.pairs for key in (image.stem, image_key(image.stem))}
+    siblings = tuple(path for path in joined.without_mask if _is_sibling(path.stem, keys))
+    return replace(
+        joined,
+        without_mask=tuple(path for path in joined.without_mask if path not in siblings),
+        spare=(*joined.spare, *siblings),
+    )
+
+
+def _is_sibling(stem: str, keys: set[str]) -> bool:
+    return any(
+        stem[: found.start()] in keys and not stem[found.end() :].isdecimal()
+        for found in re.finditer(r"[_\-. ]", stem)
+    )
 
 
 def _score(joined: Join) -> tuple[int, int]:
@@ -104,19 +127,20 @@ def _double(path: Path, first: Path, kind: str) -> Fault:
 
 
 def _plain(stem: str) -> str:
-    return stem
+    return composed(stem)
 
 
 def _same(stem: str) -> MaskName:
-    return MaskName(stem, 0, 0)
+    return MaskName(composed(stem), 0, 0)
 
 
 def _image_words(stem: str) -> str:
-    return image_key(stem).casefold()
+    return composed(image_key(stem)).casefold()
 
 
 def _mask_words(stem: str) -> MaskName:
-    return mask_name(stem) or MaskName(stem, 0, 0)
+    name = mask_name(stem) or MaskName(stem, 0, 0)
+    return replace(name, key=composed(name.key))
 
 
 def _learned(images: Sequence[Path], masks: Sequence[Path]) -> tuple[ImageKey, MaskKey]:

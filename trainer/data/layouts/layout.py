@@ -13,10 +13,13 @@ class Options:
     """What a user may say about a folder, whatever its layout.
 
     ``trimap_border`` is ``void`` or ``class``: what a trimap's border becomes.
-    ``table`` is the class table beside the data, if there is one.
+    ``table`` is the class table beside the data, if there is one. ``images`` and ``masks`` are
+    the folders below the root that hold them, where the user says so.
     """
 
     trimap_border: str = "void"
+    images: str | None = None
+    masks: str | None = None
     table: ClassTable | None = None
 
 

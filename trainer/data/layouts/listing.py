@@ -1,6 +1,7 @@
 """List the images of a folder and match them with their masks by name."""
 
 import os
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,9 +51,17 @@ def first_image(folder: Path) -> Path | None:
         return None
 
 
+def composed(name: str) -> str:
+    """Return a name with every letter and its accent as one character.
+
+    Some systems write them as two, so that two names that look the same are not.
+    """
+    return unicodedata.normalize("NFC", name)
+
+
 def readable(name: str) -> str:
-    """Return a file name as valid Unicode: bytes that are not UTF-8 become ``\\xNN``."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    """Return a file name as valid, composed Unicode; bytes that are not UTF-8 become ``\\xNN``."""
+    return composed(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 @dataclass(frozen=True)

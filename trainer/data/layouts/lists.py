@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from trainer.data.layouts.listing import is_image
+from trainer.data.layouts.listing import composed, is_image
 
 # Later files do not overrule earlier ones.
 LISTS = {
@@ -20,7 +20,11 @@ LISTS = {
     "test": "test",
     "testing": "test",
     "trainval": "train",
+    "train_val": "train",
+    "trn": "train",
+    "tst": "test",
 }
+BOTH = ("trainval", "train_val")
 FOLDERS = ("", "ImageSets/Segmentation", "splits", "split", "lists", "annotations", "ImageSets")
 
 
@@ -34,13 +38,21 @@ class SplitLists:
 
 
 def find_lists(root: Path, folders: Iterable[str] = FOLDERS) -> dict[str, Path]:
-    """Return the list files of the first folder that has any: split list name → file."""
+    """Return the list files of the first folder that has any: split list name → file.
+
+    Of every folder those directly below it are tried too, after it.
+    """
     for folder in folders:
-        found = {name: root / folder / f"{name}.txt" for name in LISTS}
-        present = {name: path for name, path in found.items() if path.is_file()}
-        if present.keys() - {"trainval"}:
-            return present
+        for place in (root / folder, *(_below(root / folder) if folder else ())):
+            found = {name: place / f"{name}.txt" for name in LISTS}
+            present = {name: path for name, path in found.items() if path.is_file()}
+            if present.keys() - set(BOTH):
+                return present
     return {}
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
 
 def read_lists(files: Mapping[str, Path], names: Collection[str]) -> SplitLists:
@@ -53,7 +65,7 @@ def read_lists(files: Mapping[str, Path], names: Collection[str]) -> SplitLists:
     split: dict[str, str] = {}
     absent: list[tuple[str, str]] = []
     for list_name, path in files.items():
-        if list_name == "trainval" and "train" in files:
+        if list_name in BOTH and files.keys() & {"train", "trn", "training"}:
             continue
         lines = _lines(path)
         known = [_known(line, names) for line in lines]
@@ -81,17 +93,19 @@ def _lines(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
-    lines = (line.strip() for line in text.splitlines())
+    lines = (composed(line.strip()) for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def _known(line: str, names: Collection[str]) -> str | None:
-    """Return the name that a line means: the whole line, or its first column."""
+    """Return the name that a line means: the whole line, its first column, or a path's end."""
     for candidate in (line, line.split()[0], line.split(",")[0].strip(), line.split("\t")[0]):
         for name in (candidate, _stem(candidate)):
             if name in names:
                 return name
-    return None
+    parts = PurePosixPath(line.split()[0].replace("\\", "/")).with_suffix("").parts
+    ends = ("/".join(parts[start:]) for start in range(len(parts)))
+    return next((end for end in ends if end in names), None)
 
 
 def _stem(path: str) -> str:

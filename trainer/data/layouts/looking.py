@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from trainer.data.files.imagefile import (
     stored_values,
 )
 
+T = TypeVar("T")
 SAMPLE = 200
 BORDERS = 20
 
@@ -57,8 +59,8 @@ class Seen:
         return f"all {self.of} masks" if self.complete else f"{self.masks} of {self.of:,} masks"
 
 
-def sample(masks: Sequence[Path], most: int = SAMPLE) -> list[Path]:
-    """Return all masks when they are few, else ``most`` of them, evenly spread."""
+def sample(masks: Sequence[T], most: int = SAMPLE) -> list[T]:
+    """Return all when they are few, else ``most`` of them, evenly spread."""
     if len(masks) <= most:
         return list(masks)
     places = np.linspace(0, len(masks) - 1, most).round().astype(int)

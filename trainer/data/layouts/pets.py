@@ -8,8 +8,9 @@ from pathlib import Path
 
 from trainer.data.classes import two_classes
 from trainer.data.collection import Collection
-from trainer.data.layouts.folders import name_pairs, survey, with_split
+from trainer.data.layouts.folders import name_pairs, survey
 from trainer.data.layouts.layout import Layout, Options
+from trainer.data.layouts.official import with_split
 from trainer.data.layouts.rules import Decoding, trimap
 
 PET = two_classes("pet")

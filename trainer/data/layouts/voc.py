@@ -1,10 +1,12 @@
 """Pascal VOC, and what other tools write in its layout.
 
 ``JPEGImages/`` and ``SegmentationClass/``, the official split in ``ImageSets/Segmentation/``.
-The 21 classes hold where the masks have VOC's colours or its range of indices; data with fewer
-classes, colours of its own (CVAT) or names of its own (labelme) keeps its own.
+The 21 classes hold where the masks have VOC's colours or its range of indices and the folder is
+VOC's: its lists' folder, or its images' names (2007_000032). Other tools take its colours over
+for classes of their own.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +21,7 @@ from trainer.data.layouts.looking import Seen, look
 from trainer.data.layouts.rules import Decoding, by_values
 
 MASK_FOLDERS = ("SegmentationClass", "SegmentationClassPNG", "SegmentationClassAug")
+OFFICIAL_NAME = re.compile(r"\d{4}_\d{6}")
 LIST_FOLDERS = ("ImageSets/Segmentation", "ImageSets", "")
 
 NAMES = [
@@ -90,7 +93,7 @@ def _read(root: Path, options: Options) -> Collection:
     listed = read_lists(files, {pair.name for pair in plain})
     pairs = [replace(pair, split=listed.split.get(pair.name)) for pair in plain]
     missing, notes = _missing(joined.without_mask, set(files), listed.absent)
-    decoding = _decoding([pair.mask for pair in pairs], options)
+    decoding = _decoding(pairs, options, official=_is_official(root, pairs))
     return _collection(root, pairs, faults + missing, decoding, [*listed.notes, *notes])
 
 
@@ -111,17 +114,23 @@ def _missing(
     return faults, [f"{rest} images without masks are in no list: not used"] if rest else []
 
 
-def _decoding(masks: Sequence[Path], options: Options) -> Decoding:
+def _is_official(root: Path, pairs: Sequence[Pair]) -> bool:
+    named = sum(OFFICIAL_NAME.fullmatch(pair.name) is not None for pair in pairs)
+    return (root / LIST_FOLDERS[0]).is_dir() or 2 * named > len(pairs)
+
+
+def _decoding(pairs: Sequence[Pair], options: Options, *, official: bool) -> Decoding:
+    masks = [pair.mask for pair in pairs]
     if options.table is not None:
         return discover(masks, table=options.table, trimap_border=options.trimap_border)
     seen = look(masks)
-    if not seen.coloured and _is_voc(seen):
+    if official and not seen.coloured and _is_voc(seen):
         return _twenty_one(seen.how_many)
     if not seen.coloured:
         return by_values(seen, masks, trimap_border=options.trimap_border)
-    official = {voc_colour(i): i for i in range(len(CLASSES))} | {voc_colour(VOID): VOID}
-    if len(seen.colours) > 2 and set(seen.colours) <= set(official):
-        coding = MaskCoding(colours=official)
+    colours = {voc_colour(i): i for i in range(len(CLASSES))} | {voc_colour(VOID): VOID}
+    if official and len(seen.colours) > 2 and set(seen.colours) <= set(colours):
+        coding = MaskCoding(colours=colours)
         note = f"masks: VOC's colours; the border colour is void ({seen.how_many})"
         return Decoding(coding=coding, classes=CLASSES, notes=(note,))
     return discover(masks, table=None, trimap_border=options.trimap_border)

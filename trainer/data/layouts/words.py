@@ -12,6 +12,8 @@ SPLIT_WORDS = {
     **dict.fromkeys(("train", "training", "trn", "tr", "trainset"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "vl", "valset"), "val"),
     **dict.fromkeys(("test", "testing", "tst", "ts", "te", "testset"), "test"),
+    # Whoever has validation images as well calls them so: these are never trained on.
+    **dict.fromkeys(("eval", "evaluation", "evalset"), "test"),
 }
 
 
@@ -99,7 +101,8 @@ def place(parts: tuple[str, ...]) -> Place:
         splits = [SPLIT_WORDS[word] for word in found if word in SPLIT_WORDS]
         is_mask = any(word in MASK_WORDS for word in found)
         is_image = any(word in IMAGE_WORDS for word in found)
-        split = splits[-1] if splits else split
+        # train_val is both: what is validated on is still to be taken from it.
+        split = "train" if {"train", "val"} <= set(splits) else splits[-1] if splits else split
         if is_mask or is_image:
             role = "mask" if is_mask else "image"
             lesser += sum(word in LESSER_WORDS for word in found)

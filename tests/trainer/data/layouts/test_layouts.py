@@ -286,9 +286,8 @@ def test_what_is_not_there_is_said_in_one_line(tmp_path, draw):
     draw.photo(tmp_path / "a.png")
     with pytest.raises(ValueError, match="is a file"):
         open_collection(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="holds no pairs of images and masks; layout") as error:
+    with pytest.raises(ValueError, match="holds no pairs of images and masks: 1 image") as error:
         open_collection(tmp_path)
-    assert "carvana" in str(error.value)
     assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match=r"unknown layout 'camvit'.*did you mean 'camvid'"):
         open_collection(tmp_path, layout="camvit")
