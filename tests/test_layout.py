@@ -27,7 +27,6 @@ INSTALLED_AS = {
     "yaml": "pyyaml",
     "sklearn": "scikit-learn",
     "cv2": "albumentations",
-    "scipy": "scikit-learn",
 }
 # Imported by `segscope_model`, a folder inside a registered model, and by nothing else.
 SHIPPED_AS = "segscope_model"
