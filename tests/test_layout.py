@@ -21,7 +21,7 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 # Where a package is imported by another name than it is installed by. OpenCV has several builds
-# and comes with albumentations, SciPy with scikit-learn.
+# and comes with albumentations.
 INSTALLED_AS = {
     "PIL": "pillow",
     "yaml": "pyyaml",
