@@ -34,6 +34,7 @@ NOT_HYPERPARAMETERS = frozenset(
     {"seed", "experiment", "run_name", "device", "workers", "cache", "cache_limit_gib", "samples"}
 )
 
+CAME_LATER = {"eval_precision": "float32", "images": None, "masks": None}
 # What a run's parameters tell beside its configuration: what it was trained with, and on.
 MACHINE_PARAMS = ("train_dtype", "processor", "threads")
 
@@ -46,6 +47,10 @@ class TrainConfig:
     """Folder with images and masks; left out, the built-in turntable is used."""
     layout: str = "auto"
     """How the folder is laid out; auto finds out."""
+    images: str | None = None
+    """Folder below data that holds the images, where names do not tell; * is any name."""
+    masks: str | None = None
+    """Folder below data that holds the masks, where names do not tell; * is any name."""
     image_size: tuple[int, int] = (160, 240)
     """Height, then width, that the network sees, in pixels."""
     geometry: str = "resize"
@@ -151,8 +156,9 @@ class TrainConfig:
         """Return the hash that all repeats of this configuration with other seeds share."""
         essence = {k: v for k, v in asdict(self).items() if k not in NOT_HYPERPARAMETERS}
         # A field that came later counts where it is not what all runs of before it had.
-        if essence["eval_precision"] == "float32":
-            del essence["eval_precision"]
+        for name, before in CAME_LATER.items():
+            if essence[name] == before:
+                del essence[name]
         return hashlib.sha256(json.dumps(essence, sort_keys=True).encode()).hexdigest()[:12]
 
     def replace(self, **changes: Any) -> "TrainConfig":

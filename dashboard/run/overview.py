@@ -70,6 +70,10 @@ def show_configuration(row: Any) -> None:
     else:
         st.dataframe(changed, key="differences", row_height=28,
                      alt="Parameters that differ from their defaults")  # fmt: skip
+    noted = reads.json_value(str(row.name), "dataset.json")
+    if isinstance(noted, dict) and noted.get("notes"):
+        with st.expander("Data, as it was read"):
+            st.text("\n".join(map(str, noted["notes"])))
     with st.expander(f"All {len(params)} parameters"):
         table = pd.Series(params, name="value").rename_axis("parameter").to_frame()
         st.dataframe(table, key="parameters", row_height=28, alt="All parameters")

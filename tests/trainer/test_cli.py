@@ -260,3 +260,38 @@ def test_a_server_that_is_not_there(run, tiny: TrainConfig, config_file: Path, m
     code, _, err = run("fit", "--config", config_file)
     assert code == 2
     assert "cannot be reached" in err.strip().splitlines()[-1]
+
+
+def test_what_was_inferred_is_told_and_what_cannot_be_known_is_asked(  # type: ignore[no-untyped-def]
+    run, store: Path, config_file: Path, cars: Path, tmp_path: Path
+):
+    folder = tmp_path / "halves"
+    shutil.copytree(cars / "train", folder / "photos")
+    for half in ("left", "right"):
+        shutil.copytree(cars / "train_masks", folder / f"{half}Mask")
+        for path in (folder / f"{half}Mask").iterdir():
+            path.rename(path.with_name(path.name.replace("_mask", "")))
+    once = ("--config", config_file, "--data", folder, "--epochs", "1")
+    code, out, err = run("fit", *once)
+    assert (code, out) == (2, "")
+    assert "leftMask/ (24 of 24), rightMask/ (24 of 24); say which with --masks" in err
+    assert run("data", folder)[0] == 2
+    assert json.loads(run("data", folder, "--masks", "leftMask", "--json")[1])["pairs"] == 24
+
+    code, out, err = run("fit", *once, "--masks", "rightMask", "--json")
+    result = json.loads(out)
+    (stored,) = (store / "artifacts").glob(f"*/{result['run_id']}/artifacts")
+    log = (stored / "log.txt").read_text()
+    for told in (
+        "data: layout folders, 24 pairs",
+        "data: masks: values 0, 1; 0 is background, the other foreground (all 24 masks)",
+        "data: classes, with their shares of the training pixels: background ",
+        "data: images: train 12, val 6, test 6",
+    ):
+        assert told in err
+        assert told in log
+    noted = json.loads((stored / "dataset.json").read_text())["notes"]
+    assert f"data: {noted[0]}" in err
+    # The run's data is read again as the run read it.
+    code, out, _ = run("evaluate", result["run_id"], "--json")
+    assert json.loads(out)["splits"]["val"]["dice"] == pytest.approx(result["best"]["val_dice"])

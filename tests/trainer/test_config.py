@@ -21,6 +21,8 @@ NAMES = [field.name for field in fields(TrainConfig)]
 OTHER: dict[str, Any] = {
     "data": "somewhere",
     "layout": "camvid",
+    "images": "photos",
+    "masks": "*/labels",
     "image_size": (31, 47),
     "geometry": "pad",
     "fraction": 0.1,

@@ -37,6 +37,10 @@ class Evaluate:
     """train, val, test or all; left out, every part that there is."""
     layout: str = "auto"
     """How the folder is laid out; auto finds out."""
+    images: str | None = None
+    """Folder below the data that holds the images, where names do not tell; * is any name."""
+    masks: str | None = None
+    """Folder below the data that holds the masks, where names do not tell; * is any name."""
     trimap_border: str = "void"
     """What a trimap's border is: void (not counted) or class (a third class)."""
     group_by: str | None = None
@@ -123,17 +127,22 @@ def _collection(command: Evaluate, folder: Path | None) -> "Collection":
     from trainer.data.layouts import open_collection
 
     root = command.data
+    reading = {
+        "layout": command.layout,
+        "images": command.images,
+        "masks": command.masks,
+        "trimap_border": command.trimap_border,
+        "group_by": command.group_by,
+    }
     if root is None:
         origin = _origin(folder)
         if not origin.get("root"):
             raise ValueError("data: give the folder of images and masks with --data")
         root = Path(origin["root"])
-    collection = open_collection(
-        root,
-        layout=command.layout,
-        trimap_border=command.trimap_border,
-        group_by=command.group_by,
-    )
+        # As the run read it, but for what this command says itself.
+        unsaid = [name for name, value in reading.items() if value == getattr(Evaluate, name)]
+        reading |= {n: v for n, v in origin.get("reading", {}).items() if n in unsaid}
+    collection = open_collection(root, **reading)  # type: ignore[arg-type]
     if collection.faults and any(fault.refuses for fault in collection.faults):
         first = next(fault for fault in collection.faults if fault.refuses)
         raise ValueError(f"data: {first.path}: {first.problem}")

@@ -20,6 +20,10 @@ class Data:
     """Folder with images and masks."""
     layout: str = "auto"
     """How the folder is laid out; auto finds out."""
+    images: str | None = None
+    """Folder below the data that holds the images, where names do not tell; * is any name."""
+    masks: str | None = None
+    """Folder below the data that holds the masks, where names do not tell; * is any name."""
     trimap_border: str = "void"
     """What a trimap's border is: void (not counted) or class (a third class)."""
     group_by: str | None = None
@@ -43,6 +47,8 @@ def data(args: list[str]) -> int:
         layout=command.layout,
         trimap_border=command.trimap_border,
         group_by=command.group_by,
+        images=command.images,
+        masks=command.masks,
         progress=lambda items: progress.watch(items, "reading"),
     )
     if command.sheet is not None:

@@ -23,7 +23,7 @@ from trainer.data.geometry import UINT8
 from trainer.data.items import Items
 from trainer.data.layouts import open_collection
 from trainer.data.normalisation import Triple, normalisation
-from trainer.data.splits import Split, duplicates_across, join_duplicates, make_split
+from trainer.data.splits import PARTS, Split, duplicates_across, join_duplicates, make_split
 from trainer.progress import Progress
 from trainer.store import cache_folder
 
@@ -63,6 +63,8 @@ class DataSet:
             layout=config.layout,
             trimap_border=config.trimap_border,
             group_by=config.group_by,
+            images=config.images,
+            masks=config.masks,
         )
         images = _decoded(collection, config, progress)
         faults = [*collection.faults, *_faults(images, collection)]
@@ -147,7 +149,26 @@ class DataSet:
             "class_pixels": self.class_pixels.tolist(),
             "pairs": len(self.collection.pairs),
             "left_out": list(self.left_out),
+            "notes": list(self.notes()),
         }
+
+    def notes(self) -> tuple[str, ...]:
+        """Return in words what was inferred about the data: layout, masks, classes, split."""
+        shares = self.class_pixels / max(self.class_pixels.sum(), 1)
+        classes = ", ".join(
+            f"{name} {100 * share:.1f} %"
+            for name, share in zip(self.class_names, shares, strict=True)
+        )
+        sizes = {part: self.size(part) for part in PARTS}
+        split = ", ".join(f"{part} {size}" for part, size in sizes.items() if size)
+        left_out = (f"{len(self.left_out)} pairs are left out",) if self.left_out else ()
+        return (
+            f"layout {self.collection.layout}, {len(self.collection.pairs)} pairs",
+            *self.collection.notes,
+            f"classes, with their shares of the training pixels: {classes}",
+            f"images: {split}",
+            *left_out,
+        )
 
     @cached_property
     def _row_of(self) -> dict[str, int]:

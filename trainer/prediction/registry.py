@@ -39,6 +39,8 @@ SHIPPED = (
     "data/geometry.py",
 )
 SCORED_IN, UNKNOWN = "scored_in", "unknown"
+# How the data was read, so that an evaluation elsewhere reads it so again.
+READING = ("layout", "images", "masks", "trimap_border", "group_by")
 SHIPPED_AS = "segscope_model"
 REQUIREMENTS = ("mlflow", "torch", "numpy", "pillow", "safetensors")
 
@@ -89,6 +91,7 @@ def export_run(run_id: str, folder: Path) -> Path:
             "root": dataset["root"],
             "digest": dataset["digest"],
             "split": split,
+            "reading": {name: getattr(config, name) for name in READING},
             "scored_in": scored_in(get_run(run_id).data.params),
         }
         write_json(new / "origin.json", origin)

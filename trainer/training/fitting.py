@@ -203,6 +203,8 @@ def _carry_out(
     progress: Progress,
 ) -> FitResult:
     with closing(run) as ending, log_file(run):
+        for note in data.notes():
+            logger.info("data: %s", note)
         logger.info(_machine_line(config, _machine(training)))
         _note_data(run, data)
         recorder = Recorder(run, data, config, on_epoch=on_epoch)

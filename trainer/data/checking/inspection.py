@@ -182,6 +182,8 @@ def inspect(
     layout: str = "auto",
     trimap_border: str = "void",
     group_by: str | None = None,
+    images: str | None = None,
+    masks: str | None = None,
     workers: int | None = None,
     progress: Watch | None = None,
 ) -> Inspection:
@@ -191,7 +193,12 @@ def inspect(
     `open_collection` does.
     """
     collection = open_collection(
-        path, layout=layout, trimap_border=trimap_border, group_by=group_by
+        path,
+        layout=layout,
+        trimap_border=trimap_border,
+        group_by=group_by,
+        images=images,
+        masks=masks,
     )
     reports = tuple(examine(collection, workers=workers, progress=progress))
     splits, official, notes = _splits(collection, group_by)
