@@ -40,6 +40,7 @@ TORCH_FREE = (
     "trainer.cli",
     "trainer.command_line",
     "trainer.commands",
+    "trainer.evaluation.results",
     "trainer.evaluation.samples",
     "trainer.analysis.scores",
 )

@@ -1,30 +1,22 @@
 """Two or more runs side by side: what differs, which is better, on which images."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
 
 from dashboard.compare import facts, images
+from dashboard.compare import reads as compare_reads
 from dashboard.compare.figures import draw_intervals
-from dashboard.compare.reads import compared
-from dashboard.curves.facts import best_epoch, configuration_labels, curve_infos, drawn_badge
+from dashboard.curves.facts import configuration_labels, curve_infos, drawn_badge
 from dashboard.curves.figures import draw_curves
 from dashboard.store import reads, run_table
-from dashboard.ui import downloads, navigation, selection, states, tables
+from dashboard.ui import downloads, navigation, run_picker, selection, states, tables
 from dashboard.ui.charts import chart
 from trainer.analysis.comparison import SCORES, Comparison
+from trainer.evaluation.results import Verdict, configurations
 
 SIDES = 6  # Configurations compared pair by pair at most: 15 verdicts.
-
-
-class Judged(NamedTuple):
-    """The comparisons of a page, the runs of each side, and the epoch that each run stands for."""
-
-    pairs: list[Comparison]
-    sides: dict[str, list[str]]
-    epochs: dict[str, int]
 
 
 def main() -> None:
@@ -42,17 +34,21 @@ def main() -> None:
     judged = show_verdict(runs, labels)
     st.subheader("What differs", anchor=False)
     show_difference(runs, labels)
-    infos = curve_infos(reads.curves(run_ids, run_table.MAIN_METRIC), labels)
-    figure = draw_curves(infos, metric=run_table.MAIN_METRIC, height=380)
-    chart(figure, key="compared_curves", alt="Validation Dice of the compared runs by epoch")
-    st.caption(drawn_badge(infos))
+    metric = run_picker.one_headline(run_ids)
+    if metric:
+        infos = curve_infos(reads.curves(run_ids, metric), labels)
+        figure = draw_curves(infos, metric=metric, height=380)
+        chart(figure, key="compared_curves", alt=f"{metric} of the compared runs by epoch")
+        st.caption(drawn_badge(infos))
     if judged is not None:
-        images.show_most_different(judged.pairs[0], judged.sides, judged.epochs, labels)
+        sides, verdict = judged
+        images.show_most_different(verdict, sides)
 
 
 def show_scores(run_ids: Sequence[str], labels: dict[str, str]) -> None:
     """Show the main numbers of each run."""
-    columns = ["best_dice", "last_dice", "ema_dice", "best_miou", "max_drawdown", "dips", "minutes"]
+    columns = ["headline", "best", "last", "ema", "best_dice", "best_miou", "max_drawdown", "dips",
+               "minutes"]  # fmt: skip
     overview = reads.with_curves(reads.runs().loc[list(run_ids)])
     table = overview[["state", *columns]].rename(index=labels).rename_axis("run")
     st.dataframe(
@@ -71,42 +67,44 @@ def show_difference(runs: pd.DataFrame, labels: dict[str, str]) -> None:
     st.dataframe(table, key="differing", row_height=28, alt="Parameters that differ")
 
 
-def show_verdict(runs: pd.DataFrame, labels: dict[str, str]) -> Judged | None:
-    """Show which side is better, or that images and seeds cannot tell them apart."""
+def show_verdict(
+    runs: pd.DataFrame, labels: dict[str, str]
+) -> tuple[dict[str, list[str]], Verdict] | None:
+    """Show which side is better, or that images and seeds cannot tell them apart.
+
+    Returns the runs of each side by its label, and the verdict; None where there is none.
+    """
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     score = left.selectbox("Score that decides", SCORES, key="score", bind="query-params")
     pool = right.toggle(
         "Runs that differ in their seed alone are one side", value=True, key="pool",
         bind="query-params",
     )  # fmt: skip
-    sides = facts.configurations(runs, pool_seeds=pool)
+    sides = configurations(runs) if pool else {str(r): [str(r)] for r in runs.index}
     if len(sides) < 2:
         st.caption("All chosen runs are seeds of one configuration; there is nothing to compare.")
         return None
     if len(sides) > SIDES:
         st.caption(f"The first {SIDES} of {len(sides)} configurations are compared.")
         sides = dict(list(sides.items())[:SIDES])
-    best = {r: _best(r) for of_side in sides.values() for r in of_side}
-    epochs = {r: epoch for r, epoch in best.items() if epoch is not None}
-    without = [labels[r] for r in best if r not in epochs]
-    if without:
-        states.nothing(f"No per-image scores: {', '.join(without)}. A verdict needs them.")
-        return None
+    named = {labels[first]: run_ids for first, run_ids in sides.items()}
     try:
-        found = compared(_frozen(sides), tuple(epochs.items()), str(score))
+        verdict = compare_reads.verdict(named, str(score))
     except ValueError as error:
-        states.nothing(str(error))
+        st.text(f"Not comparable: {error}.")
         return None
-    show_pairs(found, {side: labels[side] for side in sides})
-    return Judged(found, sides, epochs)
+    show_pairs(verdict.pairs)
+    with st.expander("The epoch that each run stands for"):
+        for run_id, best in verdict.best.items():
+            st.text(f"{labels[run_id]}: {best}")
+    return named, verdict
 
 
-def show_pairs(found: list[Comparison], names: dict[str, str]) -> None:
+def show_pairs(found: list[Comparison]) -> None:
     """Show every pair's verdict, and the first pair's intervals."""
     for pair in found:
         with st.container(border=True, gap="xsmall"):
-            sides = f"A = {names[pair.a]}    B = {names[pair.b]}"
-            st.text(sides)
+            st.text(f"A = {pair.a}    B = {pair.b}")
             st.text(pair.line)
             for note in pair.notes:
                 st.text(f"Note: {note}.")
@@ -117,16 +115,6 @@ def show_pairs(found: list[Comparison], names: dict[str, str]) -> None:
     )
     if len(found) == 1:
         chart(draw_intervals(found[0]), key="intervals", alt="Differences with their intervals")
-
-
-def _best(run_id: str) -> int | None:
-    curve = reads.curves([run_id], run_table.MAIN_METRIC)[run_id]
-    epoch = best_epoch(curve.steps, curve.values)
-    return None if epoch is None or reads.per_image(run_id, [epoch]).empty else epoch
-
-
-def _frozen(sides: dict[str, list[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((side, tuple(run_ids)) for side, run_ids in sides.items())
 
 
 main()

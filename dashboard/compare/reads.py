@@ -1,22 +1,27 @@
-"""Comparisons of runs, resampled once and kept."""
+"""Verdicts on runs, resampled once and kept."""
+
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from dashboard.compare import facts
-from dashboard.store.reads import per_image
-from trainer.analysis.comparison import Comparison, compare_all
+from dashboard.store import reads
+from trainer.evaluation.results import Verdict, which_is_better
+from trainer.store import tracking_uri
+
+
+def verdict(sides: Mapping[str, Sequence[str]], score: str) -> Verdict:
+    """Return `which_is_better` of some sides, by their names; ``ValueError`` as it raises them."""
+    runs = reads.runs([run_id for of_side in sides.values() for run_id in of_side])
+    # A finished run does not change, and of one that goes on the newest epoch tells.
+    known = [run_id for of_side in sides.values() for run_id in of_side if run_id in runs.index]
+    state = runs.loc[known, ["status", "ended", "last_step", "headline"]]
+    frozen = tuple((side, tuple(run_ids)) for side, run_ids in sides.items())
+    return _verdict(tracking_uri(), frozen, score, state.to_csv())
 
 
 @st.cache_data(show_spinner="Resampling images and seeds", max_entries=64)
-def compared(
-    sides: tuple[tuple[str, tuple[str, ...]], ...], epochs: tuple[tuple[str, int], ...], score: str
-) -> list[Comparison]:
-    """Return every pair's comparison of some sides; a side is its name and its runs.
-
-    Each run counts with the validation images at its epoch of ``epochs``. Raises ``ValueError``
-    when the sides have no image in common or differ in classes.
-    """
-    at = dict(epochs)
-    frames = {side: [per_image(r, [at[r]]) for r in run_ids] for side, run_ids in sides}
-    counts, images = facts.pixel_counts(frames)
-    return compare_all(counts, images=images, score=score)
+def _verdict(
+    uri: str, sides: tuple[tuple[str, tuple[str, ...]], ...], score: str, state: str
+) -> Verdict:
+    del uri, state
+    return which_is_better(dict(sides), score=score)

@@ -11,6 +11,7 @@ from dashboard.store.cache import Curve
 from dashboard.theme import curve_style
 from trainer.analysis.dips import Dip, dips
 from trainer.analysis.history import clean
+from trainer.evaluation.results import BestEpoch
 
 FRAMES = 60
 """Most epochs whose masks are sent to the browser at once."""
@@ -195,25 +196,15 @@ def epochs_to_show(
     return sorted(wanted | {epochs[i] for i in spread})
 
 
-def best_epoch(steps: np.ndarray, values: np.ndarray) -> int | None:
-    """Return the epoch of the highest finite value, the earliest of equals; None without any."""
-    finite = np.isfinite(values)
-    if not finite.any():
-        return None
-    return int(steps[finite][values[finite].argmax()])
-
-
-def notable_epochs(curve: Curve) -> set[int]:
+def notable_epochs(curve: Curve, best: BestEpoch | None) -> set[int]:
     """Return the best epoch, and each dip with its neighbours: what a choice of epochs keeps."""
     cleaned = clean(curve.steps, curve.values)
-    if cleaned.values.size == 0:
-        return set()
     around = {
         dip.epoch + offset
         for dip in dips(cleaned.values, epochs=cleaned.steps)
         for offset in (-1, 0, 1)
     }
-    return around | {int(cleaned.steps[cleaned.values.argmax()])}
+    return around if best is None else around | {best.epoch}
 
 
 def _shortened(values: pd.Series) -> pd.Series:

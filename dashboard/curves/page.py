@@ -52,7 +52,9 @@ def main() -> None:
 def controls(run_ids: Sequence[str]) -> tuple[str, float, str, bool]:
     """Let the reader choose the metric, smoothing, axis and marks."""
     metrics = run_picker.epoch_metrics(run_ids)
-    first = metrics.index(run_table.MAIN_METRIC) if run_table.MAIN_METRIC in metrics else 0
+    headlines = reads.runs(run_ids)["headline"].reindex(list(run_ids))
+    usual = [name for name in headlines.value_counts().index if name in metrics]
+    first = metrics.index(usual[0]) if usual else 0
     left, middle, right, marks = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
     metric = left.selectbox("Metric", metrics, index=first, key="metric", bind="query-params")
     smoothing = middle.slider(

@@ -28,7 +28,7 @@ def draw_epoch_choice(
     dips: Sequence[Dip],
     shown: Moment | None,
     *,
-    metric: str = "val/dice",
+    metric: str,
     height: int = 460,
 ) -> go.Figure:
     """Draw a score by epoch, dips ringed, and beneath it other metrics over the same epochs.

@@ -8,11 +8,12 @@ from dashboard.dip import facts, parts
 from dashboard.dip.facts import AGAINST, Against, Moment
 from dashboard.dip.figures import OTHER_METRICS, draw_epoch_choice
 from dashboard.pictures.stored import classes_of
-from dashboard.store import reads, run_table
+from dashboard.store import reads
 from dashboard.store.cache import Curve
 from dashboard.ui import navigation, run_picker, states
 from dashboard.ui.charts import chart
 from trainer.analysis.dips import Dip, dips
+from trainer.analysis.headline import no_headline
 from trainer.analysis.history import clean
 
 ALL = "all classes"
@@ -26,12 +27,16 @@ def main() -> None:
     run_id = run_picker.one_run()
     if run_id is None:
         return
-    curve = reads.curves([run_id], run_table.MAIN_METRIC)[run_id]
+    row = reads.run(run_id)
+    if not row["headline"]:
+        st.text(f"No headline: {no_headline(row['logged_metrics'])}.")
+        return
+    curve = reads.headline_curves([run_id])[run_id]
     cleaned = clean(curve.steps, curve.values)
     if cleaned.values.size < 2:
         states.nothing(
-            f"This run has {cleaned.values.size} finite values of {run_table.MAIN_METRIC}; a fall "
-            "needs two epochs."
+            f"This run has {cleaned.values.size} finite values of {row['headline']}; a fall needs "
+            "two epochs."
         )
         return
     found = dips(cleaned.values, epochs=cleaned.steps)
@@ -81,8 +86,9 @@ def choose(run_id: str, curve: Curve, steps: list[int]) -> Moment | None:
 def show_curve(run_id: str, curve: Curve, found: Sequence[Dip], shown: Moment | None) -> None:
     """Draw the curve with learning rate and gradient norm; a click chooses an epoch."""
     others = {m: reads.curves([run_id], m)[run_id] for m in OTHER_METRICS}
-    figure = draw_epoch_choice(curve, others, found, shown)
-    said = f"Validation Dice, gradient norm and learning rate by epoch, {len(found)} dips ringed"
+    headline = reads.run(run_id)["headline"]
+    figure = draw_epoch_choice(curve, others, found, shown, metric=headline)
+    said = f"{headline}, gradient norm and learning rate by epoch, {len(found)} dips ringed"
     chart(figure, key=CHART, alt=said, on_select=_take_click)
     st.caption("Click an epoch to take it apart; the dotted lines are what it is compared with.")
 

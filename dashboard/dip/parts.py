@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.dip import facts
 from dashboard.dip.facts import Moment
 from dashboard.dip.figures import IMAGES, draw_changes
-from dashboard.display import MISSING, number, score
+from dashboard.display import MISSING, number, plain, score
 from dashboard.pictures import stored as stored_pictures
 from dashboard.pictures import strips
 from dashboard.pictures.overlays import encoded
@@ -19,20 +19,22 @@ from dashboard.store import reads
 from dashboard.ui import downloads, states
 from dashboard.ui.charts import chart
 from trainer.analysis.fallen import describe
+from trainer.analysis.headline import short
 from trainer.analysis.history import clean
 
 MOST_PICTURES = 16
 
 
 def show_numbers(run_id: str, shown: Moment) -> None:
-    """Show Dice around the epoch, and the learning rate and gradient norm at it."""
+    """Show the headline around the epoch, and the learning rate and gradient norm at it."""
     change = f"{shown.level - shown.level_before:+.4f}"
     after = MISSING if shown.after is None else score(shown.level_after)
+    name = plain(short(reads.run(run_id)["headline"]))
     columns = st.columns(5)
-    columns[0].metric(f"Dice before · epoch {shown.before}", score(shown.level_before))
-    columns[1].metric(f"Dice at · epoch {shown.epoch}", score(shown.level), change)
+    columns[0].metric(f"{name} before · epoch {shown.before}", score(shown.level_before))
+    columns[1].metric(f"{name} at · epoch {shown.epoch}", score(shown.level), change)
     when = MISSING if shown.after is None else f"epoch {shown.after}"
-    columns[2].metric(f"Dice after · {when}", after)
+    columns[2].metric(f"{name} after · {when}", after)
     columns[3].metric("Learning rate", number(_at(run_id, "lr", shown.epoch)))
     norm, usual = _at(run_id, "train/grad_norm", shown.epoch), _usual_norm(run_id)
     times = f"{norm / usual:.1f} × its median" if usual > 0 and np.isfinite(norm) else None

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from dashboard.compare import reads as compare_reads
 from dashboard.compare.figures import draw_intervals
 from dashboard.display import score
 from dashboard.models import reads as model_reads
@@ -11,10 +12,8 @@ from dashboard.ui.charts import chart
 from dashboard.ui.named_choice import choose_named
 from trainer.analysis.comparison import SCORES
 from trainer.prediction.registry import CHAMPION, ModelVersion
-from trainer.store import tracking_uri
 
 ALIAS = "alias"
-DIGEST = "tags.segscope.data_digest"
 
 
 def choose_alias(versions: list[ModelVersion]) -> str:
@@ -54,10 +53,13 @@ def show_comparison(a: ModelVersion, b: ModelVersion) -> None:
     column = st.columns([1, 2])[0]
     decides = column.selectbox("Score that decides", SCORES, key="decides", bind="query-params")
     try:
-        found = model_reads.comparison(tracking_uri(), str(a.run_id), str(b.run_id), str(decides))
+        verdict = compare_reads.verdict(
+            {"version " + v.version: [str(v.run_id)] for v in (a, b)}, str(decides)
+        )
     except ValueError as error:
-        states.nothing(f"Not comparable: {error}.")
+        st.text(f"Not comparable: {error}.")
         return
+    (found,) = verdict.pairs
     with st.container(border=True, gap="xsmall"):
         st.text(found.line)
         for note in found.notes:
@@ -65,7 +67,8 @@ def show_comparison(a: ModelVersion, b: ModelVersion) -> None:
     chart(draw_intervals(found), key="promotion_intervals", alt="Differences with their intervals")
     st.caption(
         f"Paired bootstrap over {found.images} validation images, {found.resamples:,} resamples; "
-        "each run at its best epoch, which is what was registered."
+        f"{found.a} stands at {verdict.best[str(a.run_id)]}; "
+        f"{found.b} at {verdict.best[str(b.run_id)]}."
     )
     navigation.page_link(
         "compare", "Compare the two runs in full", runs=f"{a.run_id},{b.run_id}"
@@ -73,17 +76,15 @@ def show_comparison(a: ModelVersion, b: ModelVersion) -> None:
 
 
 def not_comparable(a: ModelVersion, b: ModelVersion) -> str | None:
-    """Return why two versions cannot be compared before their images are looked at, else None."""
+    """Return why there are no two runs to compare, else None."""
     if a.run_id is None or b.run_id is None:
         return "one of them does not come from a run of this store"
     if a.run_id == b.run_id:
         return "both come from the same run"
-    rows = [reads.run(a.run_id), reads.run(b.run_id)]
-    for version, row in zip((a, b), rows, strict=True):
-        if row is None:
+    for version in (a, b):
+        if reads.run(str(version.run_id)) is None:
             return f"the run of version {version.version} is no longer in this store"
-    digests = {str(row[DIGEST]) for row in rows if isinstance(row.get(DIGEST), str)}
-    return "they were trained on different data" if len(digests) > 1 else None
+    return None
 
 
 def _offer(chosen: ModelVersion, alias: str) -> None:

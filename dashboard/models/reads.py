@@ -4,8 +4,6 @@ import time
 from collections.abc import Mapping
 from functools import lru_cache
 
-from trainer.analysis.comparison import Comparison, compare
-from trainer.evaluation.results import ImageResults, best_results
 from trainer.prediction import registry
 from trainer.prediction.registry import ModelVersion
 from trainer.store import tracking_uri
@@ -70,35 +68,3 @@ def roll_back(name: str, *, alias: str) -> str:
     version = registry.roll_back(name, alias=alias).version
     forget()
     return version
-
-
-@lru_cache(maxsize=64)
-def comparison(uri: str, run_a: str, run_b: str, score: str) -> Comparison:
-    """Return the comparison of two runs at their best epochs on the images that both validated.
-
-    ``uri`` is the store, a key of the cache: finished runs do not change. Raises ``ValueError``
-    when a run has no per-image results, or when they validated on different images or classes:
-    what one was validated on, the other may have been trained on.
-    """
-    del uri
-    a, b = (best_results([run_id], name=run_id) for run_id in (run_a, run_b))
-    _check_split(a, b)
-    order = [b.images.index(image) for image in a.images]
-    classes = [b.classes.index(name) for name in a.classes]
-    counts = type(b.counts)(
-        *(getattr(b.counts, key)[:, order][..., classes] for key in ("tp", "fp", "fn"))
-    )
-    names = ("A", "B")
-    return compare(a.counts, counts, names=names, images=a.images, score=score)
-
-
-def _check_split(a: ImageResults, b: ImageResults) -> None:
-    if set(a.classes) != set(b.classes):
-        raise ValueError("they know different classes, so their scores mean different things")
-    common = set(a.images) & set(b.images)
-    if not common == set(a.images) == set(b.images):
-        raise ValueError(
-            f"they were validated on different images ({len(common)} in common, "
-            f"{len(set(a.images) - common)} and {len(set(b.images) - common)} of their own); one "
-            "may have been trained on what the other was validated on"
-        )

@@ -5,7 +5,6 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.curves.facts import best_epoch
 from dashboard.display import (
     duration,
     label,
@@ -19,6 +18,8 @@ from dashboard.display import (
 from dashboard.runs import curation
 from dashboard.store import reads, run_table
 from dashboard.ui import navigation
+from trainer.analysis.headline import no_headline, short
+from trainer.evaluation.results import BestEpoch
 
 
 def show_header(run_id: str) -> None:
@@ -27,12 +28,13 @@ def show_header(run_id: str) -> None:
     if row is None:
         return
     overview = reads.with_curves(reads.runs().loc[[run_id]]).iloc[0]
-    curve = reads.curves([run_id], run_table.MAIN_METRIC)[run_id]
     st.subheader(plain(shortened(row["name"] or "unnamed", 90)), anchor=False)
     st.text(" · ".join(facts(row)))
     if isinstance(row["reason"], str) and row["reason"]:
         st.code(row["reason"], language=None, wrap_lines=True)
-    _numbers(overview, best_epoch(curve.steps, curve.values))
+    _numbers(overview, reads.best_epoch(run_id))
+    if not row["headline"] and row["logged_metrics"] and row["kind"] != "sweep":
+        st.text(f"No headline: {no_headline(row['logged_metrics'])}.")
     if isinstance(row["note"], str) and row["note"]:
         st.text(row["note"])
     _links(run_id, row)
@@ -57,23 +59,22 @@ def facts(row: Any) -> list[str]:
     return [part for part in said if part]
 
 
-def _numbers(overview: Any, best: int | None) -> None:
-    where = "" if best is None else f" · epoch {best}"
+def _numbers(overview: Any, best: BestEpoch | None) -> None:
+    headline = plain(short(overview["headline"] or "score"))
+    where = "" if best is None else f" · epoch {best.epoch}"
     last = "" if best is None else f" · epoch {number(overview['epochs'])}"
+    other = "best_dice" if overview["headline"] == "val/miou" else "best_miou"
     shown = [
-        ("Best Dice", score(overview["best_dice"]), where),
-        ("Last Dice", score(overview["last_dice"]), last),
-        ("EMA-best Dice", score(overview["ema_dice"]), ""),
-        ("Best mIoU", score(overview["best_miou"]), ""),
-        ("MDD", score(overview["max_drawdown"]), ""),
-        ("Dips", number(overview["dips"]), ""),
+        ("best", f"Best {headline}{where}", score),
+        ("last", f"Last {headline}{last}", score),
+        ("ema", f"EMA-best {headline}", score),
+        (other, run_table.COLUMNS[other].label, score),
+        ("max_drawdown", "MDD", score),
+        ("dips", "Dips", number),
     ]
-    for column, (name, value, detail) in zip(st.columns(len(shown)), shown, strict=True):
-        column.metric(f"{name}{detail}", value, help=_help(name))
-
-
-def _help(name: str) -> str | None:
-    return next((c.help for c in run_table.COLUMNS.values() if c.label == name), None)
+    for column, (name, said, form) in zip(st.columns(len(shown)), shown, strict=True):
+        told = f" This run stands at {best}." if name == "best" and best is not None else ""
+        column.metric(said, form(overview[name]), help=plain(run_table.COLUMNS[name].help + told))
 
 
 def _links(run_id: str, row: Any) -> None:

@@ -10,18 +10,17 @@ from dashboard.curves.facts import CurveInfo, curve_infos, drawn_badge
 from dashboard.curves.figures import draw_curves
 from dashboard.display import MISSING, number, plain, score, short_name
 from dashboard.run import facts
-from dashboard.store import reads, run_table
+from dashboard.store import reads
 from dashboard.ui import states
 from dashboard.ui.charts import chart
 from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.diagnosis import diagnose
+from trainer.analysis.headline import DEFAULT, STABILITY_TAG, stability_of, title
 from trainer.analysis.history import History, clean
 from trainer.analysis.stability import STATISTICS, Stability, stability
 
-DIAGNOSED = (
-    "val/dice", "train/dice", "val/loss", "train/loss", "train/grad_norm", "lr",
-    "val/foreground_share",
-)  # fmt: skip
+DIAGNOSED = ("val/loss", "train/loss", "train/grad_norm", "lr", "val/foreground_share")
+"""What the rules read beside the headline and its twin on the training images."""
 SCORES = ("val/dice", "train/dice", "val/miou")
 LOSSES = ("val/loss", "train/loss")
 
@@ -30,7 +29,7 @@ def show_curves(run_id: str) -> None:
     """Draw the scores and the losses by epoch; reruns alone while the run trains."""
     left, right = st.columns(2)
     with left:
-        infos = _infos(run_id, SCORES)
+        infos = _infos(run_id, tuple(dict.fromkeys((*_judged(run_id), *SCORES))))
         if not infos:
             infos = _infos(run_id, tuple(_foreign_metrics(run_id)))
         chart(draw_curves(infos, metric="score", height=320), key="scores",
@@ -52,7 +51,6 @@ def show_details(run_id: str) -> None:
     with right:
         st.subheader("Diagnoses", anchor=False)
         show_diagnoses(run_id)
-    st.subheader("Stability of validation Dice", anchor=False)
     show_stability(run_id)
 
 
@@ -83,6 +81,10 @@ def show_diagnoses(run_id: str) -> None:
     """Show what the rules found when the run ended, or what they find now."""
     stored = reads.json_value(run_id, "diagnoses.json")
     findings = stored if isinstance(stored, list) else _diagnosed_now(run_id)
+    row = reads.run(run_id)
+    of = stability_of(row.get(f"tags.{STABILITY_TAG}"))
+    if isinstance(stored, list) and row["headline"] and of != row["headline"]:
+        st.caption(plain(f"Found when the run ended; they judge {title(of)}."))
     if not findings:
         st.caption("No rule found anything in this run's curves.")
     for finding in findings:
@@ -95,10 +97,11 @@ def show_diagnoses(run_id: str) -> None:
 
 def show_stability(run_id: str) -> None:
     """Show every statistic with its definition, the length of its tail, and the dips."""
-    curve = reads.curves([run_id], run_table.MAIN_METRIC)[run_id]
-    cleaned = clean(curve.steps, curve.values)
+    headline = reads.run(run_id)["headline"]
+    st.subheader(f"Stability{headline and f' of {plain(title(headline))}'}", anchor=False)
+    cleaned = clean(*reads.headline_curves([run_id])[run_id])
     if cleaned.values.size == 0:
-        states.nothing(f"This run has logged no {run_table.MAIN_METRIC}.")
+        states.nothing(f"This run has logged no {headline or 'score that it is judged by'}.")
         return
     warmup = st.number_input(
         "Warm-up epochs left out", 0, int(cleaned.steps.max()), 0, key="warmup",
@@ -128,7 +131,16 @@ def _infos(run_id: str, metrics: tuple[str, ...]) -> list[CurveInfo]:
     curves = {m: reads.curves([run_id], m)[run_id] for m in metrics if m in logged}
     marked = curve_infos(curves, {m: m for m in curves}, mark_dips=False)
     dipped = curve_infos(curves, {m: m for m in curves}, mark_dips=True)
-    return [d if d.run_id == run_table.MAIN_METRIC else m for d, m in zip(dipped, marked)]  # noqa: B905
+    headline = reads.run(run_id)["headline"]
+    pairs = zip(dipped, marked, strict=True)
+    return [ringed if ringed.run_id == headline else bare for ringed, bare in pairs]
+
+
+def _judged(run_id: str) -> list[str]:
+    """Return the headline of a run, if it has one, and its twin on the training images."""
+    headline = str(reads.run(run_id)["headline"])
+    twin = headline.replace("val/", "train/", 1)
+    return list(dict.fromkeys(name for name in (headline, twin) if name))
 
 
 def _foreign_metrics(run_id: str) -> list[str]:
@@ -137,11 +149,13 @@ def _foreign_metrics(run_id: str) -> list[str]:
 
 def _diagnosed_now(run_id: str) -> list[dict[str, Any]]:
     curves: dict[str, History] = {}
-    for metric in DIAGNOSED:
+    judged = _judged(run_id)
+    for metric in (*judged, *DIAGNOSED):
         curve = reads.curves([run_id], metric)[run_id]
         if curve.steps.size:
             curves[metric] = History(curve.steps, curve.values)
-    return [finding.to_json() for finding in diagnose(curves)] if curves else []
+    metric = judged[0] if judged else DEFAULT  # Losses tell of a run that has no headline too.
+    return [finding.to_json() for finding in diagnose(curves, metric=metric)] if curves else []
 
 
 def _grid(count: int) -> list[Any]:
@@ -163,7 +177,7 @@ def _dip_table(found: Stability) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "dip at epoch": [dip.epoch for dip in found.dip_list],
-            "Dice": [score(dip.level) for dip in found.dip_list],
+            "score": [score(dip.level) for dip in found.dip_list],
             "best before": [score(dip.previous_best) for dip in found.dip_list],
             "drawdown": [score(dip.drawdown) for dip in found.dip_list],
             "recovered at": [

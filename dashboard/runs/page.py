@@ -39,7 +39,7 @@ def show_runs(found: pd.DataFrame) -> None:
         columns = tables.chosen_columns(found)
         ordered, shown_rows = sorted_rows(found, columns)
     shown = ordered.head(shown_rows)
-    if {"curve", "ema_dice"} & set(columns):
+    if {"curve", "ema"} & set(columns):
         shown = reads.with_curves(shown)
     table = run_table.numeric_parameters(shown)[columns]
     tables.selectable(table, columns)
@@ -94,9 +94,10 @@ def show_groups(found: pd.DataFrame) -> None:
     tables.group_table(rows, by, scores)
     st.caption(
         "Mean over the runs of a group and, behind it, the sample standard deviation or the "
-        "inter-quartile range; a single run has neither. Sorted by mean best Dice."
+        "inter-quartile range; a single run has neither. Runs that are judged by different "
+        "metrics are different groups. Sorted by the headline's mean best."
     )
-    saved = rows.drop(columns=[f"{name}_text" for name in scores]).set_index(by)
+    saved = rows.drop(columns=[f"{name}_text" for name in scores]).set_index(["headline", *by])
     downloads.save_table(saved, "groups", ("CSV", "Markdown", "LaTeX"))
 
 

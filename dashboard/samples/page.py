@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.curves.facts import best_epoch, configuration_labels, epochs_to_show, notable_epochs
-from dashboard.display import label
+from dashboard.curves.facts import configuration_labels, epochs_to_show, notable_epochs
+from dashboard.display import label, plain
 from dashboard.pictures import scores as image_scores
 from dashboard.pictures.stored import classes_of
 from dashboard.samples import gallery as sample_gallery
@@ -37,8 +37,8 @@ def main() -> None:
     )
     if gallery.open:
         with gallery:
-            curve = reads.curves([run_id], run_table.MAIN_METRIC)[run_id]
-            notable = notable_epochs(curve) | {wanted.epoch}
+            curve = reads.headline_curves([run_id])[run_id]
+            notable = notable_epochs(curve, reads.best_epoch(run_id)) | {wanted.epoch}
             shown = epochs_to_show(reads.sample_epochs(run_id), notable)
             sample_gallery.show_gallery(run_id, shown, wanted)
     if beside.open:
@@ -58,13 +58,14 @@ def stored_epochs(run_id: str) -> list[int]:
 
 def controls(run_id: str, epochs: Sequence[int]) -> Wanted:
     """Let the reader choose the epoch, the score and the class that order the images."""
-    curve = reads.curves([run_id], run_table.MAIN_METRIC)[run_id]
-    best = best_epoch(curve.steps, curve.values)
-    first = epochs.index(best) if best in epochs else len(epochs) - 1
+    best = reads.best_epoch(run_id)
+    known = best is not None and best.epoch in epochs
+    first = epochs.index(best.epoch) if best is not None and known else len(epochs) - 1
     left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
     epoch = left.selectbox(
-        f"Worst first at epoch (best: {best})" if best is not None else "Worst first at epoch",
+        "Worst first at epoch" if best is None else f"Worst first at epoch (best: {best.epoch})",
         epochs, index=first, key="epoch", bind="query-params",
+        help=None if best is None else plain(f"This run stands at {best}."),
     )  # fmt: skip
     score = middle.segmented_control(
         "By", list(image_scores.SCORES), default="Dice", required=True, key="order_by",

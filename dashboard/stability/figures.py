@@ -25,7 +25,7 @@ def draw_drawdown_map(
     ``dips`` are ringed. The colour ends at ``most``: beyond, a fall is a fall.
     """
     if drawdown.empty:
-        return empty("None of these runs has a validation Dice.")
+        return empty("None of these runs has a value.")
     names = [escaped(labels.get(str(run_id), str(run_id)[:6])) for run_id in drawdown.index]
     rows = list(range(len(names)))
     figure = go.Figure(

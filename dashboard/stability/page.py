@@ -8,9 +8,10 @@ from dashboard.display import plain, short_name
 from dashboard.stability import facts
 from dashboard.stability.figures import draw_by_parameter, draw_crossed, draw_drawdown_map
 from dashboard.store import reads, run_table
-from dashboard.ui import downloads, selection, states, tables
+from dashboard.ui import downloads, run_picker, selection, states, tables
 from dashboard.ui.charts import chart
 from trainer.analysis.definitions import DEFINITIONS
+from trainer.analysis.headline import title
 
 NEWEST = 200
 MAPPED = 60
@@ -18,14 +19,19 @@ MAPPED = 60
 
 def main() -> None:
     """Draw the page."""
-    st.subheader("Stability of validation Dice", anchor=False)
+    st.subheader("Stability", anchor=False)
     run_ids = selection.selected() or newest()
-    curves = reads.curves(run_ids, run_table.MAIN_METRIC)
+    metric = run_picker.one_headline(run_ids)
+    curves = reads.curves(run_ids, metric) if metric else {}
     by, warmup = controls(len(run_ids))
     rows = facts.ranked(facts.statistics(curves, warmup=warmup), by)
     if rows.empty:
-        states.nothing("None of these runs has logged val/dice.", states.FIRST_RUN)
+        what = metric or "a metric that it is judged by"
+        states.nothing(f"None of these runs has logged {what}.", states.FIRST_RUN)
         return
+    without = len(run_ids) - len(rows)
+    left_out = f"; {without} of {len(run_ids)} runs without a value" if without else ""
+    st.caption(plain(f"Of {title(metric)}{left_out}."))
     runs = reads.runs().loc[rows.index]
     labels = configuration_labels(runs, run_table.differing_parameters(runs, at_most=3))
     ranking, epochs, parameters = st.tabs(
@@ -40,7 +46,7 @@ def main() -> None:
             drawdown = facts.drawdown_map(curves, shown)
             dips = facts.dip_places(curves, shown)
             figure = draw_drawdown_map(drawdown, labels, dips)
-            chart(figure, key="drawdown_map", alt="Distance below the best Dice, run by epoch")
+            chart(figure, key="drawdown_map", alt="Distance below the best so far, run by epoch")
             st.caption(f"{len(shown)} of {len(rows)} runs, the least stable first; dips ringed.")
     if parameters.open:
         with parameters:

@@ -14,10 +14,12 @@ import streamlit as st
 
 from dashboard.settings import Settings, from_environment
 from dashboard.store import run_table
-from dashboard.store.cache import Curve, StoreCache
+from dashboard.store.cache import EMPTY, Curve, StoreCache
 from trainer.data.collection import ClassInfo
+from trainer.evaluation import results
 from trainer.evaluation.per_image import FOLDER as PER_IMAGE
 from trainer.evaluation.per_image import read_parts
+from trainer.evaluation.results import BestEpoch
 from trainer.evaluation.samples import FOLDER as SAMPLES
 from trainer.evaluation.samples import (
     WORST,
@@ -87,19 +89,35 @@ class Snapshot(NamedTuple):
 def _overview(snapshot: Snapshot) -> pd.DataFrame:
     cache = _store(snapshot.uri)
     table = cache.runs()
-    found = cache.curves(run_table.without_summary(table), run_table.MAIN_METRIC)
+    found = headline_curves(run_table.without_summary(table))
     return run_table.overview(table, found, now=pd.Timestamp.now(tz="UTC"))
 
 
-def with_curves(table: pd.DataFrame, metric: str = run_table.MAIN_METRIC) -> pd.DataFrame:
+def with_curves(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of `overview` with their sparklines and EMA-best scores filled in."""
-    found = curves(list(table.index), metric)
+    found = headline_curves(list(table.index))
     return run_table.overview(runs().loc[table.index], found, now=pd.Timestamp.now(tz="UTC"))
 
 
 def curves(run_ids: Sequence[str], metric: str) -> dict[str, Curve]:
     """Return one metric of each run on every epoch."""
     return store().curves(run_ids, metric)
+
+
+def headline_curves(run_ids: Sequence[str]) -> dict[str, Curve]:
+    """Return each run's headline on every epoch; empty for a run that has none."""
+    metrics = runs(run_ids)["headline"].reindex(list(run_ids), fill_value="")
+    of_metric = {m: curves(list(metrics.index[metrics == m]), m) for m in metrics.unique() if m}
+    pairs = zip(run_ids, metrics, strict=True)
+    return {run_id: of_metric[m][run_id] if m else EMPTY for run_id, m in pairs}
+
+
+def best_epoch(run_id: str) -> BestEpoch | None:
+    """Return the epoch that a run stands for; None where nothing tells, or there is no such run."""
+    row = run(run_id)
+    if row is None:
+        return None
+    return results.best_epoch(row, lambda metric: curves([run_id], metric)[run_id])
 
 
 def metrics_of(run_ids: Sequence[str]) -> list[str]:
@@ -119,9 +137,8 @@ def artifact(run_id: str, path: str) -> Path | None:
     row = run(run_id)
     if row is None:
         return None
-    version = None if pd.isna(row["ended"]) else f"{row['ended'].value // 10**6}"
     if artifacts.is_remote(row["artifact_uri"]):
-        return _fetched(run_id, row["artifact_uri"], path, version)
+        return _fetched(run_id, row["artifact_uri"], path, artifacts.state_of(row["ended"]))
     return artifacts.artifact_path(run_id, row["artifact_uri"], path)
 
 

@@ -12,14 +12,14 @@ import pandas as pd
 
 from dashboard.display import state
 from dashboard.store.cache import Curve
+from trainer.analysis.headline import STABILITY_TAG, stability_of
 from trainer.analysis.stability import stability_table
 from trainer.config import MACHINE_PARAMS, NOT_HYPERPARAMETERS
+from trainer.tracking.reading import UNFINISHED
 
-MAIN_METRIC = "val/dice"
 SPARKLINE_POINTS = 48
 EMA_WEIGHT = 0.6
 """Weight of the past in the exponential moving average of the EMA-best score."""
-UNFINISHED = ("running", "scheduled")
 
 
 class Column(NamedTuple):
@@ -36,20 +36,27 @@ COLUMNS: dict[str, Column] = {
     "experiment": Column("Experiment", "text", "MLflow experiment"),
     "sweep": Column("Sweep", "text", "The search that started the run"),
     "data": Column("Data", "text", "Data set: the last part of its path"),
-    "best_dice": Column("Best Dice", "score", "Highest validation Dice of all epochs"),
-    "last_dice": Column("Last Dice", "score", "Validation Dice of the last epoch"),
-    "ema_dice": Column(
-        "EMA-best Dice",
+    "headline": Column(
+        "Headline",
+        "text",
+        "The metric that the run is judged by, what it monitored: Best, Last, EMA-best, MDD, dips "
+        "and the curve are of it",
+    ),
+    "best": Column("Best", "score", "The headline at the run's best epoch"),
+    "last": Column("Last", "score", "The headline of the last epoch"),
+    "ema": Column(
+        "EMA-best",
         "score",
         f"Highest exponential moving average (weight {EMA_WEIGHT} on the past): one lucky epoch "
         "does not reach it",
     ),
-    "best_miou": Column("Best mIoU", "score", "Mean IoU of the epoch with the best score"),
+    "best_dice": Column("Best Dice", "score", "Validation Dice at the run's best epoch"),
+    "best_miou": Column("Best mIoU", "score", "Validation mean IoU at the run's best epoch"),
     "max_drawdown": Column(
-        "MDD", "score", "Maximum drawdown: the deepest fall below the best Dice so far"
+        "MDD", "score", "Maximum drawdown: the deepest fall of the headline below its best so far"
     ),
     "dips": Column("Dips", "count", "Epochs that fell out of line (Hampel filter, more than 0.01)"),
-    "curve": Column("Dice curve", "spark", "Validation Dice of every epoch"),
+    "curve": Column("Curve", "spark", "The headline of every epoch"),
     "epochs": Column("Epochs", "count", "Last epoch logged"),
     "minutes": Column("Minutes", "minutes", "From start to end, or until now"),
     "started": Column("Started", "age", "When the run started"),
@@ -58,7 +65,7 @@ COLUMNS: dict[str, Column] = {
     "user": Column("User", "text", "Who ran it"),
 }
 DEFAULT_COLUMNS = (
-    "name", "state", "best_dice", "last_dice", "best_miou", "max_drawdown", "dips", "curve",
+    "name", "state", "headline", "best", "last", "best_miou", "max_drawdown", "dips", "curve",
     "epochs", "minutes", "started", "data", "sweep",
 )  # fmt: skip
 
@@ -68,9 +75,9 @@ def overview(
 ) -> pd.DataFrame:
     """Return one row a run with the columns of `COLUMNS`, and ``params.*``, in the order given.
 
-    Scores come from what a run logged at its end; where it did not (it is running, or was killed)
-    from its curve in ``curves``, as do ``curve`` and ``ema_dice``. ``now`` ends the duration of
-    what has no end. Another program's run has no scores: they stay NaN.
+    Scores come from what a run logged at its end; where it did not (it is running, was killed, or
+    is another program's) from the curve of its headline in ``curves``, as do ``curve`` and
+    ``ema``. ``now`` ends the duration of what has no end. What has no headline has no scores.
     """
     table = pd.DataFrame(index=runs.index)
     for name in ("name", "experiment", "sweep", "data", "note", "reason", "user"):
@@ -80,27 +87,36 @@ def overview(
     table["name"] = table["name"].mask(of_sweep, table["name"].astype(str) + " (sweep)")
     table["data"] = [PurePath(path).name for path in table["data"]]
     table["state"] = [state(o, s) for o, s in zip(runs["outcome"], runs["status"], strict=True)]
-    table["best_dice"] = _metric(runs, "best/val_dice")
-    table["last_dice"] = _metric(runs, MAIN_METRIC)
-    table["best_miou"] = _metric(runs, "best/val_miou")
-    table["max_drawdown"] = _metric(runs, "stability/max_drawdown")
-    table["dips"] = _metric(runs, "stability/dips")
-    table["ema_dice"] = np.nan
+    table["headline"] = runs["headline"]
+    open_ended = _is_open_ended(runs)
+    table["best"], table["last"] = np.nan, np.nan
+    for headline in runs["headline"].unique():
+        of_it = runs["headline"] == headline
+        best = _metric(runs, f"best/{headline.replace('/', '_')}")
+        table["best"] = table["best"].mask(of_it & ~open_ended, best)
+        table["last"] = table["last"].mask(of_it, _metric(runs, headline))
+    table["best_dice"] = _metric(runs, "best/val_dice").mask(open_ended)
+    table["best_miou"] = _metric(runs, "best/val_miou").mask(open_ended)
+    table["max_drawdown"] = _stability(runs, "max_drawdown")
+    table["dips"] = _stability(runs, "dips")
+    table["ema"] = np.nan
     table["curve"] = pd.Series([None] * len(runs), index=runs.index, dtype=object)
     table["epochs"] = runs["last_step"].where(runs["last_step"] > 0)
     ended = runs["ended"].fillna(now)
     table["minutes"] = (ended - runs["started"]).dt.total_seconds() / 60
     table["started"] = runs["started"]
-    _fill_from_curves(table, curves or {}, running=set(runs.index[runs["ended"].isna()]))
+    _fill_from_curves(table, curves or {})
+    for column, headline in (("best_dice", "val/dice"), ("best_miou", "val/miou")):
+        table[column] = table[column].mask(table["headline"] == headline, table["best"])
     params = [column for column in runs.columns if column.startswith("params.")]
     return pd.concat([table, runs[params]], axis=1)
 
 
 def without_summary(runs: pd.DataFrame) -> list[str]:
-    """Return the runs that logged the main metric but not what a run writes at its end."""
-    logged = np.array([MAIN_METRIC in keys for keys in runs["logged_metrics"]], dtype=bool)
-    open_ended = (_metric(runs, "stability/max_drawdown").isna() | runs["ended"].isna()).to_numpy()
-    return list(runs.index[logged & open_ended])
+    """Return the runs that logged their headline but not its statistics, written at the end."""
+    pairs = zip(runs["headline"], runs["logged_metrics"], strict=True)
+    logged = np.array([headline in keys for headline, keys in pairs], dtype=bool)
+    return list(runs.index[logged & _stability(runs, "max_drawdown").isna().to_numpy()])
 
 
 def differing_parameters(runs: pd.DataFrame, at_most: int = 6) -> list[str]:
@@ -154,12 +170,13 @@ def grouped(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return one row per combination of parameters, best first, and the score columns in it.
 
-    Columns: the parameters of ``by``, ``runs``, and for each score ``<score>`` (mean) and
-    ``<score>_spread``, the sample standard deviation (``std``) or the inter-quartile range
-    (``iqr``) over the runs, NaN for a single run. Runs without a score count in ``runs`` alone.
+    Runs of different headlines are never one group. Columns: ``headline``, the parameters of
+    ``by``, ``runs``, and for each score ``<score>`` (mean) and ``<score>_spread``, the sample
+    standard deviation (``std``) or the inter-quartile range (``iqr``) over the runs, NaN for a
+    single run. Runs without a score count in ``runs`` alone.
     """
-    scores = ["best_dice", "last_dice", "best_miou", "max_drawdown", "dips"]
-    columns = [f"params.{name}" for name in by]
+    scores = ["best", "last", "best_dice", "best_miou", "max_drawdown", "dips"]
+    columns = ["headline", *(f"params.{name}" for name in by)]
     groups = table.groupby(columns, dropna=False, sort=False)
     rows = groups.size().rename("runs").to_frame()
     for name in scores:
@@ -170,8 +187,9 @@ def grouped(
             rows[f"{name}_spread"] = wide.where(column.count() > 1)
         else:
             rows[f"{name}_spread"] = column.std(ddof=1)
-    rows = rows.reset_index().rename(columns=dict(zip(columns, by, strict=True)))
-    return rows.sort_values("best_dice", ascending=False, na_position="last"), scores
+    rows = rows.reset_index().rename(columns=dict(zip(columns[1:], by, strict=True)))
+    order = ["headline", "best"]
+    return rows.sort_values(order, ascending=[True, False], na_position="last"), scores
 
 
 def thinned(values: np.ndarray, points: int = SPARKLINE_POINTS) -> np.ndarray:
@@ -207,7 +225,7 @@ def ema_best(curves: np.ndarray, weight: float = EMA_WEIGHT) -> np.ndarray:
     return np.where(np.isfinite(best), best, np.nan)
 
 
-def _fill_from_curves(table: pd.DataFrame, curves: Mapping[str, Curve], running: set[str]) -> None:
+def _fill_from_curves(table: pd.DataFrame, curves: Mapping[str, Curve]) -> None:
     finite = {
         run_id: Curve(curve.steps[ok], curve.values[ok])
         for run_id, curve in curves.items()
@@ -220,16 +238,31 @@ def _fill_from_curves(table: pd.DataFrame, curves: Mapping[str, Curve], running:
     for row, run_id in enumerate(ids):
         padded[row, : finite[run_id].values.size] = finite[run_id].values
     table.loc[ids, "curve"] = pd.Series([thinned(finite[r].values) for r in ids], index=ids)
-    table.loc[ids, "ema_dice"] = ema_best(padded)
-    lacking = (table.loc[ids, "max_drawdown"].isna() | pd.Index(ids).isin(running)).to_numpy()
+    table.loc[ids, "ema"] = ema_best(padded)
+    best = pd.Series(np.nanmax(padded, axis=1), index=ids)
+    table.loc[ids, "best"] = table.loc[ids, "best"].fillna(best)
+    lacking = table.loc[ids, "max_drawdown"].isna().to_numpy()
     open_ended = [run_id for run_id, lacks in zip(ids, lacking, strict=True) if lacks]
     if not open_ended:
         return
     measured = stability_table(padded[lacking])
     table.loc[open_ended, "max_drawdown"] = measured["max_drawdown"]
     table.loc[open_ended, "dips"] = measured["dips"]
-    table.loc[open_ended, "best_dice"] = np.nanmax(padded[lacking], axis=1)
-    table.loc[open_ended, "last_dice"] = [finite[r].values[-1] for r in open_ended]
+    table.loc[open_ended, "last"] = [finite[r].values[-1] for r in open_ended]
+
+
+def _is_open_ended(runs: pd.DataFrame) -> pd.Series:
+    """Return which runs go on or were interrupted: what they wrote at an earlier end is old."""
+    open_ended: pd.Series = runs["status"].isin(UNFINISHED) | (runs["outcome"] == "interrupted")
+    return open_ended
+
+
+def _stability(runs: pd.DataFrame, name: str) -> pd.Series:
+    """Return a statistic of each run's headline; NaN where the run wrote none, or another's."""
+    tag = f"tags.{STABILITY_TAG}"
+    of = runs[tag].map(stability_of) if tag in runs else stability_of(None)
+    old = _is_open_ended(runs) | (runs["headline"] != of)
+    return _metric(runs, f"stability/{name}").mask(old)
 
 
 def _metric(runs: pd.DataFrame, key: str) -> pd.Series:

@@ -25,10 +25,26 @@ def chosen_or_best(few: int = FEW) -> list[str]:
     best = listed.head(100).sort_values("best_dice", ascending=False, na_position="last").head(few)
     if len(best):
         st.caption(
-            f"No run is selected, so these are the {len(best)} best of the newest. "
+            f"No run is selected, so these are the {len(best)} best of the newest, by Dice. "
             "Choose others on the page Runs."
         )
     return list(best.index)
+
+
+def one_headline(run_ids: Sequence[str]) -> str:
+    """Return the metric that the runs are judged by; the reader chooses where there are several.
+
+    At first the one of the most runs. Empty where none has any.
+    """
+    metrics = reads.runs(run_ids)["headline"].reindex(list(run_ids), fill_value="")
+    known = list(metrics[metrics != ""].value_counts().index)
+    if len(known) < 2:
+        return known[0] if known else ""
+    chosen = st.selectbox(
+        "Headline", known, key="headline", bind="query-params", width=260,
+        help="These runs are judged by different metrics; all are shown by this one.",
+    )  # fmt: skip
+    return str(chosen)
 
 
 def epoch_metrics(run_ids: Sequence[str]) -> list[str]:

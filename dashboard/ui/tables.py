@@ -65,12 +65,14 @@ def group_table(rows: pd.DataFrame, by: Sequence[str], scores: Sequence[str]) ->
     """Show the groups of `run_table.grouped` with their means and spreads as text."""
     labels = {name: run_table.COLUMNS[name].label for name in scores}
     config: dict[str, Any] = {"runs": st.column_config.NumberColumn("Runs", format="%d")}
+    config["headline"] = _configured("headline", rows)
     config |= {
         f"{name}_text": st.column_config.TextColumn(label, alignment="right")
         for name, label in labels.items()
     }
     st.dataframe(
-        rows, hide_index=True, column_order=[*by, "runs", *(f"{name}_text" for name in scores)],
+        rows, hide_index=True,
+        column_order=["headline", *by, "runs", *(f"{name}_text" for name in scores)],
         column_config=config, key="groups_table", row_height=ROW_HEIGHT,
         height=min(38 + ROW_HEIGHT * max(len(rows), 3), 640), placeholder="",
         alt="Groups of runs with mean and spread of each score",

@@ -74,7 +74,7 @@ def test_groups_show_mean_and_spread(full_store: str, open_app: Open) -> None:
     app = open_app(view="Groups", experiment="carvana", by="lr")
     table = app.dataframe[0].value
     assert table["runs"].tolist() == [6, 6, 6]
-    assert all("±" in text for text in table["best_dice_text"])
+    assert all("±" in text for text in table["best_text"])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from trainer.analysis import student
 from trainer.analysis.dips import RECOVERY_MARGIN
 from trainer.analysis.fallen import describe, fallen
 from trainer.analysis.findings import Finding, Floats, RunFacts
+from trainer.analysis.headline import title
 from trainer.analysis.history import is_finite
 from trainer.analysis.stability import stability
 
@@ -108,7 +109,7 @@ def unstable(facts: RunFacts) -> Finding | None:
         rule="unstable",
         severity="problem" if recovered is None else "warning",
         message=(
-            f"{_title(facts.metric)} fell by {measured.max_drawdown:.3f} at epoch {epoch} and "
+            f"{title(facts.metric)} fell by {measured.max_drawdown:.3f} at epoch {epoch} and "
             f"{outcome}: {'; '.join([suggestion, *details])}"
         ),
         threshold=f"maximum drawdown > {UNSTABLE_DRAWDOWN:g}",
@@ -290,8 +291,3 @@ def _dips(epochs: list[int]) -> str:
     if len(epochs) < 2:
         return ""
     return f"{len(epochs)} dips, at epochs {', '.join(str(epoch) for epoch in epochs)}"
-
-
-def _title(metric: str) -> str:
-    names = {"val/dice": "validation Dice", "val/miou": "validation mIoU"}
-    return names.get(metric, metric)

@@ -36,8 +36,8 @@ class Stability:
 
     run_ids: Positional[tuple[str, ...]]
     """The runs; those of another program too."""
-    metric: str = "val/dice"
-    """The per-epoch curve."""
+    metric: str | None = None
+    """The per-epoch curve; of each run what it monitored when left out."""
     lower_is_better: bool = False
     """The curve is a loss."""
     warmup: int = 0
@@ -53,35 +53,25 @@ def compare(args: list[str]) -> int:
         raise ValueError("models: give at least two run ids or registered models")
     if command.resamples < 100:
         raise ValueError(f"resamples: {command.resamples} must be at least 100")
-    from trainer.analysis.comparison import compare_all
-    from trainer.evaluation.results import best_results, by_configuration
+    from trainer.evaluation.results import by_configuration, which_is_better
 
     groups = by_configuration([_run_id(m) for m in command.models], all_seeds=command.all_seeds)
     if len(groups) < 2:
         raise ValueError("models: these runs are repeats of one configuration; name another one")
-    found = {name: best_results(runs, name=name) for name, runs in groups.items()}
-    first, *others = found.values()
-    for other in others:
-        if (other.images, other.classes) != (first.images, first.classes):
-            raise ValueError(
-                f"models: {first.name} and {other.name} were evaluated on different images; "
-                "compare runs on the same split of the same data"
-            )
-    results = compare_all(
-        {name: result.counts for name, result in found.items()},
-        images=first.images,
-        score=command.score,
-        resamples=command.resamples,
-    )
+    verdict = which_is_better(groups, score=command.score, resamples=command.resamples)
     if command.json:
-        print_json([result.to_json() for result in results])
+        epochs = {run_id: best.epoch for run_id, best in verdict.best.items()}
+        print_json([result.to_json() | {"epochs": epochs} for result in verdict.pairs])
         return DONE
-    for result in (result.better_first() for result in results):
+    for result in (result.better_first() for result in verdict.pairs):
         print(result.sentence)
         for note in result.notes:
             print(f"  note: {note}")
         for image in result.most_different[:5]:
             print(f"  {image.difference:+.4f}  {image.a:.4f} {image.b:.4f}  {image.image}")
+    for name, run_ids in groups.items():
+        for run_id in run_ids:
+            print(f"{name}, run {run_id[:8]}: {verdict.best[run_id]}")
     return DONE
 
 
@@ -99,19 +89,20 @@ def stability(args: list[str]) -> int:
 
 
 def _statistics(command: Stability) -> list[dict[str, Any]]:
+    from trainer.analysis.headline import no_headline
     from trainer.analysis.history import clean
     from trainer.analysis.stability import stability as of_curve
-    from trainer.evaluation.results import run_name
-    from trainer.tracking.reading import histories
+    from trainer.evaluation.results import chosen, history
 
-    run_names = {run_id: run_name(run_id) for run_id in command.run_ids}
-    logged = histories(list(run_names), [command.metric])
     rows = []
-    for run_id, name in run_names.items():
-        own = logged[logged["run_id"] == run_id]
-        if own.empty:
-            raise ValueError(f"metric: run {run_id} has no {command.metric!r}")
-        curve = clean(own["step"].to_numpy(), own["value"].to_numpy())
+    for run_id, run in chosen(command.run_ids).iterrows():
+        metric = command.metric or run["headline"]
+        if not metric:
+            raise ValueError(f"metric: {no_headline(run['logged_metrics'])}, or give --metric")
+        logged = history(str(run_id), metric)
+        if not logged.steps.size:
+            raise ValueError(f"metric: run {run_id} has no {metric!r}")
+        curve = clean(*logged)
         found = of_curve(
             curve.values,
             warmup=command.warmup,
@@ -120,7 +111,8 @@ def _statistics(command: Stability) -> list[dict[str, Any]]:
         rows.append(
             {
                 "run_id": run_id,
-                "name": name,
+                "name": run["name"] or str(run_id)[:8],
+                "metric": metric,
                 "epochs": len(curve.values),
                 "non_finite": curve.non_finite_count,
                 **found.to_metrics(),

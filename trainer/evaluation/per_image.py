@@ -81,7 +81,15 @@ def read_parts(folder: Path, epochs: Sequence[int] | None = None) -> pd.DataFram
     if epochs is not None:
         wanted = {f"epoch-{epoch:04d}.parquet" for epoch in epochs}
         paths = [path for path in paths if path.name in wanted]
-    tables = [pq.read_table(path, schema=SCHEMA) for path in paths]
+    return _as_frame([pq.read_table(path, schema=SCHEMA) for path in paths])
+
+
+def read_part(path: Path) -> pd.DataFrame:
+    """Return the rows of one part."""
+    return _as_frame([pq.read_table(path, schema=SCHEMA)])
+
+
+def _as_frame(tables: Sequence[pa.Table]) -> pd.DataFrame:
     table = pa.concat_tables(tables).unify_dictionaries() if tables else SCHEMA.empty_table()
     frame: pd.DataFrame = table.to_pandas()
     return frame

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
@@ -67,10 +68,19 @@ def artifact_path(
         return target
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        client().download_artifacts(run_id, inside.as_posix(), str(folder))
+        fetched = Path(client().download_artifacts(run_id, inside.as_posix(), str(folder)))
     except (MlflowException, OSError):
         return None  # MLflow does not tell a missing file from a refused one.
+    # MLflow keeps the path of a folder, but puts a single file on top.
+    if fetched.is_file() and fetched != folder / inside:
+        (folder / inside).parent.mkdir(parents=True, exist_ok=True)
+        fetched.replace(folder / inside)
     return _resolved(folder, inside)
+
+
+def state_of(ended: pd.Timestamp) -> str | None:
+    """Return what tells the state of a run's files: when it ended; None while they may change."""
+    return None if pd.isna(ended) else str(ended.value // 10**6)
 
 
 def is_remote(artifact_uri: str) -> bool:

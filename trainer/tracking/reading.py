@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from trainer.analysis.headline import headline
 from trainer.store import tracking_uri
 from trainer.tracking.records import MetricColumns, Page, RunRecord
 from trainer.tracking.rest_reads import RestReader
@@ -67,7 +68,8 @@ def list_runs(uri: str | None = None) -> pd.DataFrame:
 
     Columns: ``name, status, outcome, kind, experiment, experiment_id, started, ended`` (UTC),
     ``archived, user, artifact_uri, last_step, parent, sweep, trial, reason, seed_group, data,
-    note``, then ``params.*`` and ``tags.*`` (text, missing where not set) and ``metrics.*`` (the
+    note``, ``headline`` (the metric that the run is judged by, empty where nothing tells), then
+    ``params.*`` and ``tags.*`` (text, missing where not set) and ``metrics.*`` (the
     latest value, NaN where never logged). Raises ``ValueError`` when the store cannot be read.
     """
     return runs_table(open_reader(uri).runs())
@@ -121,6 +123,9 @@ def runs_table(records: Sequence[RunRecord]) -> pd.DataFrame:
     }
     for name, tag in _TAG_COLUMNS.items():
         columns[name] = pd.array([r.tags.get(tag) for r in records], dtype="str")
+    columns["headline"] = pd.array(
+        [headline(r.metrics, params=r.params, tags=r.tags) for r in records], dtype="str"
+    )
     columns |= _text_columns("params.", [r.params for r in records])
     columns |= _number_columns("metrics.", [r.metrics for r in records])
     columns |= _text_columns("tags.", [r.tags for r in records])

@@ -12,6 +12,7 @@ from dashboard.dip import facts
 from dashboard.dip.figures import draw_changes, draw_epoch_choice
 from tests.dashboard.made import REPORT, curve
 from trainer.analysis.dips import dips
+from trainer.evaluation.results import BestEpoch
 from trainer.tracking import reading
 
 Open = Callable[..., AppTest]
@@ -113,15 +114,16 @@ def test_an_epoch_after_that_was_not_kept_is_left_blank() -> None:
 
 
 def test_notable_epochs_are_kept_when_some_are_left_out() -> None:
-    assert notable_epochs(curve(REPORT)) == {1, 2, 3, 5, 6, 7, 8}
-    assert notable_epochs(curve([])) == set()
+    best = BestEpoch(epoch=8, metric="val/dice")
+    assert notable_epochs(curve(REPORT), best) == {1, 2, 3, 5, 6, 7, 8}
+    assert notable_epochs(curve([]), None) == set()
 
 
 def test_the_figure_draws_every_epoch_as_a_point_to_click() -> None:
     report = curve(REPORT)
     found = dips(report.values, epochs=report.steps)
     others = {"train/grad_norm": curve([1.0] * 10), "lr": curve([1e-4] * 10)}
-    figure = draw_epoch_choice(report, others, found, facts.moment(report, 6))
+    figure = draw_epoch_choice(report, others, found, facts.moment(report, 6), metric="val/dice")
     score, norm, lr, ringed = figure.data
     assert "markers" in score.mode and list(score.x) == list(range(1, 11))
     assert list(norm.x) == list(lr.x) == list(range(1, 11))
@@ -131,8 +133,8 @@ def test_the_figure_draws_every_epoch_as_a_point_to_click() -> None:
 
 
 def test_the_figure_without_values_or_other_metrics() -> None:
-    assert draw_epoch_choice(curve([]), {}, (), None).layout.annotations
-    alone = draw_epoch_choice(curve([0.5, 0.6]), {"lr": curve([])}, (), None)
+    assert draw_epoch_choice(curve([]), {}, (), None, metric="val/dice").layout.annotations
+    alone = draw_epoch_choice(curve([0.5, 0.6]), {"lr": curve([])}, (), None, metric="val/dice")
     assert len(alone.data) == 1
 
 
@@ -207,7 +209,7 @@ def test_a_press_on_a_dip_and_a_click_on_the_curve_choose_its_epoch(
     ("name", "words"),
     [
         ("one epoch", "has 1 finite values"),
-        ("keras_baseline_0", "has 0 finite values"),
+        ("keras_baseline_0", "no dip"),
         ("half-written", "has 0 finite values"),
         ("diverged", "no dip"),
         ("still training", "no dip"),

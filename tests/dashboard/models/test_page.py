@@ -146,7 +146,7 @@ def test_other_data_is_said_not_compared(cars: str, open_app: Open) -> None:
     street = str(runs.index[runs["experiment"] == "street"][0])
     add_version("cars", street)
     words = said(open_app("models", version="4"))
-    assert "Not comparable: they " in words and "better" not in words
+    assert "Not comparable: classes: " in words and "better" not in words
 
 
 def test_what_cannot_be_compared_says_why(cars: str) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from dashboard.curves.facts import best_epoch, epochs_to_show
+from dashboard.curves.facts import epochs_to_show
 from dashboard.pictures.scores import dice_captions, image_dice
 from dashboard.run import facts
 from dashboard.run.figures import draw_class_curves, draw_confusion, row_shares
@@ -59,12 +59,6 @@ def test_shown_epochs_keep_the_ends_and_what_must_stay() -> None:
     assert len(shown) <= 22
     assert {1, 77, 78, 500} <= set(shown)
     assert epochs_to_show([1, 2, 3]) == [1, 2, 3]
-
-
-def test_the_best_epoch_is_the_first_of_the_highest() -> None:
-    assert best_epoch(np.array([1, 2, 3]), np.array([0.1, 0.9, 0.9])) == 2
-    assert best_epoch(np.array([1, 2]), np.array([np.nan, 0.5])) == 2
-    assert best_epoch(np.array([]), np.array([])) is None
 
 
 def test_a_confusion_matrix_shows_shares_of_its_rows() -> None:

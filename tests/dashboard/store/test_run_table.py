@@ -16,26 +16,60 @@ def test_scores_come_from_the_summary_of_a_finished_run() -> None:
     metrics = {"best/val_dice": 0.9, "val/dice": 0.8, "stability/max_drawdown": 0.1,
                "stability/dips": 1.0, "best/val_miou": 0.85}  # fmt: skip
     row = run_table.overview(runs_table([record("a", metrics=metrics)]), now=NOW).loc["a"]
-    assert (row["best_dice"], row["last_dice"], row["max_drawdown"]) == (0.9, 0.8, 0.1)
+    assert (row["best"], row["last"], row["max_drawdown"]) == (0.9, 0.8, 0.1)
+    assert (row["headline"], row["best_dice"], row["best_miou"]) == ("val/dice", 0.9, 0.85)
     assert row["minutes"] == pytest.approx(1.0)
 
 
-def test_scores_of_a_running_run_come_from_its_curve() -> None:
-    runs = runs_table([record("a", status="RUNNING", end=None, metrics={"val/dice": 0.7})])
+def test_scores_are_of_what_the_run_monitored() -> None:
+    metrics = {"best/val_dice": 0.9, "best/val_miou": 0.85, "val/dice": 0.8, "val/miou": 0.7,
+               "stability/max_drawdown": 0.1, "stability/dips": 1.0}  # fmt: skip
+    params = {"monitor": "val/miou"}
+    tags = {"segscope.stability_of": "val/miou"}
+    runs = runs_table(
+        [
+            record("new", params=params, metrics=metrics, tags=tags),
+            # An earlier version's statistics are of Dice, whatever the run monitored.
+            record("old", params=params, metrics=metrics),
+            record("dice", metrics=metrics),
+        ]
+    )
+    assert run_table.without_summary(runs) == ["old"]
+    curves = {"old": Curve(np.arange(1, 5), np.array([0.5, 0.85, 0.65, 0.7]))}
+    table = run_table.overview(runs, curves, now=NOW)
+    assert table["best"].to_dict() == {"new": 0.85, "old": 0.85, "dice": 0.9}
+    assert table["last"].to_dict() == {"new": 0.7, "old": 0.7, "dice": 0.8}
+    assert table["max_drawdown"].tolist() == pytest.approx([0.1, 0.2, 0.1])
+
+
+@pytest.mark.parametrize("state", [{"status": "RUNNING", "end": None}, {}])
+def test_scores_of_a_run_without_an_end_come_from_its_curve(state: dict[str, object]) -> None:
+    # A run that went on after its first end still has what it wrote then.
+    metrics = {"val/dice": 0.7, "best/val_dice": 0.6, "stability/max_drawdown": 0.0}
+    given = {"tags": {"segscope.outcome": "interrupted"}} | state
+    runs = runs_table([record("a", metrics=metrics, **given)])
     curves = {"a": Curve(np.arange(1, 5), np.array([0.5, 0.9, 0.6, 0.7]))}
     row = run_table.overview(runs, curves, now=NOW).loc["a"]
-    assert row["state"] == "running"
-    assert row["best_dice"] == 0.9
-    assert row["last_dice"] == 0.7
+    assert (row["best"], row["best_dice"], row["last"]) == (0.9, 0.9, 0.7)
     assert row["max_drawdown"] == pytest.approx(0.3)
     assert row["curve"].tolist() == [0.5, 0.9, 0.6, 0.7]
     assert run_table.without_summary(runs) == ["a"]
 
 
-def test_another_programs_run_has_no_scores_and_no_error() -> None:
-    runs = runs_table([record("a", metrics={"loss": 0.1}), record("b", start=None, end=None)])
-    table = run_table.overview(runs, now=NOW)
+def test_another_programs_run_has_the_scores_of_its_headline_if_any() -> None:
+    runs = runs_table(
+        [
+            record("a", metrics={"loss": 0.1}),
+            record("b", start=None, end=None),
+            record("c", metrics={"val_dice_coef": 0.4}),
+        ]
+    )
+    assert run_table.without_summary(runs) == ["c"]
+    curves = {"c": Curve(np.arange(1, 3), np.array([0.5, 0.4]))}
+    table = run_table.overview(runs, curves, now=NOW)
     assert table["best_dice"].isna().all()
+    assert table.loc["c", ["best", "last"]].tolist() == [0.5, 0.4]
+    assert table.loc[["a", "b"], "best"].isna().all()
     assert pd.isna(table.loc["b", "minutes"])
 
 
@@ -46,18 +80,31 @@ def test_an_empty_store_gives_an_empty_table() -> None:
 def test_groups_have_mean_and_sample_deviation_over_runs() -> None:
     runs = runs_table(
         [
-            record(name, params={"lr": lr}, metrics={"best/val_dice": dice})
+            record(name, params={"lr": lr}, metrics={"best/val_dice": dice, "val/dice": 0})
             for name, lr, dice in [("a", "1", 0.90), ("b", "1", 0.94), ("c", "2", 0.95)]
         ]
     )
     rows, _ = run_table.grouped(run_table.overview(runs, now=NOW), ["lr"])
     assert rows["lr"].tolist() == ["2", "1"]
     assert rows["runs"].tolist() == [1, 2]
-    assert rows["best_dice"].tolist() == pytest.approx([0.95, 0.92])
-    assert np.isnan(rows["best_dice_spread"].iloc[0])
-    assert rows["best_dice_spread"].iloc[1] == pytest.approx(0.04 / np.sqrt(2))
+    assert rows["best"].tolist() == pytest.approx([0.95, 0.92])
+    assert np.isnan(rows["best_spread"].iloc[0])
+    assert rows["best_spread"].iloc[1] == pytest.approx(0.04 / np.sqrt(2))
     rows, _ = run_table.grouped(run_table.overview(runs, now=NOW), ["lr"], spread="iqr")
-    assert rows["best_dice_spread"].iloc[1] == pytest.approx(0.02)
+    assert rows["best_spread"].iloc[1] == pytest.approx(0.02)
+
+
+def test_runs_of_different_headlines_are_different_groups() -> None:
+    metrics = {"best/val_dice": 0.9, "best/val_miou": 0.5, "val/dice": 0.0, "val/miou": 0.0}
+    runs = runs_table(
+        [
+            record(monitor, params={"lr": "1", "monitor": monitor}, metrics=metrics)
+            for monitor in ("val/miou", "val/dice")
+        ]
+    )
+    rows, _ = run_table.grouped(run_table.overview(runs, now=NOW), ["lr"])
+    assert rows["headline"].tolist() == ["val/dice", "val/miou"]
+    assert rows["best"].tolist() == [0.9, 0.5]
 
 
 def test_a_sparkline_never_loses_a_dip_of_one_epoch() -> None:
