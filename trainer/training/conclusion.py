@@ -5,6 +5,7 @@ import logging
 import numpy as np
 
 from trainer.analysis.diagnosis import Finding, diagnose
+from trainer.analysis.headline import STABILITY_TAG
 from trainer.analysis.per_image_rows import per_image_dice
 from trainer.analysis.stability import stability
 from trainer.config import TrainConfig
@@ -38,7 +39,8 @@ def conclude(
     progression = training.progression
     statistics: dict[str, float] = {}
     if progression.epoch:
-        statistics = stability(np.array(progression.history["val/dice"])).to_metrics()
+        statistics = stability(np.array(progression.history[config.monitor])).to_metrics()
+        run.set_tags({STABILITY_TAG: config.monitor})
         summary = {f"best/{key}": value for key, value in best_of(progression).items()}
         if outcome in ("completed", "early-stopped"):
             summary |= _final(run, config, data, training, progress)
@@ -121,6 +123,7 @@ def _diagnose(
     rows = read_parts(run.folder / PER_IMAGE)
     return diagnose(
         progression.history,
+        metric=config.monitor,
         num_val_images=data.size("val"),
         outcome=outcome,
         patience=config.patience,

@@ -29,6 +29,7 @@ from trainer.training.schedules import Schedule
 HISTORY = (
     "train/loss",
     "train/dice",
+    "train/miou",
     "train/grad_norm",
     "val/loss",
     "val/dice",
@@ -71,7 +72,9 @@ class Progression:
         """Take an epoch's metrics in; return whether it is the best so far."""
         self.epoch = epoch
         for key in HISTORY:
-            self.history.setdefault(key, []).append(float(metrics[key]))
+            # A checkpoint of an earlier version has no beginning of a curve that it did not keep.
+            curve = self.history.setdefault(key, [math.nan] * (epoch - 1))
+            curve.append(float(metrics[key]))
         score = metrics[config.monitor]
         # Patience asks for a gain of min_delta, which small steps may add up to; the best
         # checkpoint for any gain at all.

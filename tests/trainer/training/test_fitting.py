@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from trainer.analysis.scores import dice
+from trainer.analysis.stability import stability
 from trainer.config import MACHINE_PARAMS, TrainConfig
 from trainer.evaluation.per_image import read_parts
 from trainer.evaluation.samples import read_predictions, read_samples, read_worst, sampled_epochs
@@ -63,6 +64,19 @@ def test_a_run_keeps_everything_of_the_store_contract(tiny: TrainConfig, store: 
         assert (folder / name).is_file(), name
     assert "epoch   3/3" in (folder / "log.txt").read_text()
     assert not [p for p in folder.rglob("*") if p.name.startswith(".")]
+
+
+@pytest.mark.parametrize("monitor", ["val/dice", "val/miou"])
+def test_the_end_of_a_run_is_about_what_it_monitored(
+    tiny: TrainConfig, store: Path, monitor: str
+) -> None:
+    # At so high a rate every epoch is another, so that the two curves cannot be mistaken.
+    result = fit(tiny.replace(monitor=monitor, lr=0.3, epochs=4), progress=False)
+    logged = histories([result.run_id], [monitor]).sort_values("step")["value"].to_numpy()
+    assert result.stability == stability(logged).to_metrics()
+    run = get_run(result.run_id)
+    assert run.data.tags["segscope.stability_of"] == monitor
+    assert run.data.metrics["best/epoch"] == logged.argmax() + 1
 
 
 def test_it_learns_and_says_so(tiny: TrainConfig, store: Path) -> None:

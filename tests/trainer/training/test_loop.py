@@ -271,6 +271,14 @@ class TestProgression:
     def test_another_score_may_be_watched(self) -> None:
         assert follow([0.5, 0.7, 0.6], monitor="val/miou")[1] == [1, 2]
 
+    def test_a_curve_that_an_earlier_version_did_not_keep_begins_at_its_own_epoch(self) -> None:
+        earlier = {"val/dice": [0.5, 0.6]}
+        progression = Progression(epoch=2, history=earlier)
+        progression.update(3, metrics(0.7), TrainConfig())
+        assert progression.history["val/dice"] == [0.5, 0.6, 0.7]
+        begun = progression.history["train/miou"]
+        assert (len(begun), begun[2]) == (3, 0.0) and math.isnan(begun[0]) and math.isnan(begun[1])
+
     def test_patience_counts_epochs_without_a_gain(self) -> None:
         assert follow([0.5, 0.4, 0.6, 0.6, 0.5, 0.9], patience=2)[0].epoch == 5
         assert follow([0.5, 0.4, 0.6, 0.6, 0.7], patience=2)[0].epoch == 5
