@@ -9,6 +9,7 @@ from dashboard.store import reads, run_table
 from dashboard.ui import downloads, live, selection, states, tables
 
 ROWS = (200, 1000, 5000)
+ALWAYS = ("best_dice", "best_miou")
 
 
 def main() -> None:
@@ -53,7 +54,8 @@ def show_runs(found: pd.DataFrame) -> None:
 
 def sorted_rows(found: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, int]:
     """Let the reader order all runs, listed or not; return them and how many to list."""
-    options = [c for c in columns if c not in ("curve", "name")] or columns
+    # Addresses that people keep order by these: of one metric, whatever a run monitored.
+    options = [c for c in dict.fromkeys((*columns, *ALWAYS)) if c not in ("curve", "name")]
     key = st.selectbox(
         "Order by", options, index=options.index("started") if "started" in options else 0,
         format_func=tables.heading, key="order", bind="query-params", width=220,

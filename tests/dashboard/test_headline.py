@@ -63,6 +63,9 @@ def test_runs_of_different_headlines_are_never_mixed_in_silence(
     table = open_app().dataframe[0].value.set_index("name")
     assert table["headline"].to_dict() == {"by dice": "val/dice", "by miou": "val/miou"}
     assert table["best"].to_dict() == {"by dice": 0.8, "by miou": 0.65}
+    kept = open_app(order="Best Dice")  # An address from before the column ``best``.
+    assert kept.selectbox(key="order").value == "best_dice"
+    assert kept.dataframe[0].value["name"].tolist() == ["by dice", "by miou"]
     groups = open_app(view="Groups", by="batch_size").dataframe[0].value
     assert groups["headline"].tolist() == ["val/dice", "val/miou"]
     for page in ("stability", "compare"):
