@@ -12,7 +12,6 @@ from trainer.command_line import DONE, FAILURE, dispatch, parse, print_json
 from trainer.config import TrainConfig
 
 if TYPE_CHECKING:
-    from sweeps.study import Sweep
     from sweeps.summary import Summary
 
 
@@ -95,20 +94,25 @@ class List:
 def run(args: list[str]) -> int:
     """Search a space: a preset's name or a YAML file, then any option of a run to fix."""
     spec, command = _read_run(args)
-    from sweeps.study import create
+    from sweeps.search import start
+    from sweeps.workers import quiet_trainer
 
-    return _carry_out(create(spec, command.storage), command.workers, command.json)
+    quiet_trainer()
+    return _told(start(spec, command.storage, workers=command.workers), command.json)
 
 
 def resume(args: list[str]) -> int:
     """Go on with a sweep that was stopped, or with more trials."""
     command = parse(Resume, prog="sweeps resume", args=args)
+    from sweeps.search import carry_out
     from sweeps.study import change, load
+    from sweeps.workers import quiet_trainer
 
+    quiet_trainer()
     sweep = change(
         load(command.name, command.storage), trials=command.trials, timeout=command.timeout
     )
-    return _carry_out(sweep, command.workers, command.json)
+    return _told(carry_out(sweep, workers=command.workers), command.json)
 
 
 def status(args: list[str]) -> int:
@@ -122,7 +126,7 @@ def status(args: list[str]) -> int:
     else:
         found = [summarise(sweep) for sweep in load_all(command.storage)]
     if command.json:
-        values = [one.to_json() | {"total": one.total, "running": one.running} for one in found]
+        values = [one.to_json() | _standing(one) for one in found]
         print_json(values[0] if command.name else values)
     elif not found:
         print("no sweeps here yet; start one with: sweeps run lr-batch-kernel")
@@ -155,16 +159,18 @@ def best(args: list[str]) -> int:
 def report(args: list[str]) -> int:
     """Print a sweep's trials, the best of them and each field's importance as Markdown."""
     command = parse(Look, prog="sweeps report", args=args)
-    from sweeps.report import markdown
+    from sweeps.report import importance, markdown
     from sweeps.study import load
-    from sweeps.summary import IMPORTANCE, importances, rows, summarise
+    from sweeps.summary import rows, summarise
 
     sweep = load(command.name, command.storage)
     if command.json:
+        summary, (evaluator, fields) = summarise(sweep), importance(sweep)
         print_json(
-            summarise(sweep).to_json()
+            summary.to_json()
+            | _standing(summary)
             | {"rows": [row.to_json() for row in rows(sweep)]}
-            | {"importance": {"evaluator": IMPORTANCE, "fields": importances(sweep)}}
+            | {"importance": {"evaluator": evaluator, "fields": fields}}
         )
     else:
         print(markdown(sweep), end="")
@@ -225,12 +231,7 @@ def _read_run(args: list[str]) -> tuple[SweepSpec, Run]:
     return changed, command
 
 
-def _carry_out(sweep: "Sweep", workers: int, as_json: bool) -> int:
-    from sweeps.search import carry_out
-    from sweeps.workers import quiet_trainer
-
-    quiet_trainer()
-    summary = carry_out(sweep, workers=workers)
+def _told(summary: "Summary", as_json: bool) -> int:
     if as_json:
         print_json(summary.to_json())
     else:
@@ -251,11 +252,12 @@ def _print_result(summary: "Summary") -> None:
     print(count_line(summary))
 
 
+def _standing(summary: "Summary") -> dict[str, Any]:
+    return {"total": summary.total, "running": summary.running, "states": summary.counts}
+
+
 def _status_line(summary: "Summary") -> str:
     value = summary.best.value if summary.best else None
     score = "no best yet" if value is None else f"best {summary.metric} {value:.4f}"
-    running = f", {summary.running} running" if summary.running else ""
-    return (
-        f"{summary.study:<24}{summary.finished}/{summary.total} trials ({summary.complete} "
-        f"complete, {summary.pruned} pruned, {summary.failed} failed{running})  {score}"
-    )
+    trials = f"{summary.finished}/{summary.total} trials ({summary.counted})"
+    return f"{summary.study:<24}{trials}  {score}"

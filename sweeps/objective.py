@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import optuna
 from optuna.trial import TrialState
 
-from sweeps.claims import REASON, give_back
+from sweeps.attributes import EPOCHS, PLANNED, REASON, RUN, RUNS, SAVED, SCORES
+from sweeps.claims import give_back
 from sweeps.pruners import BestSoFar
 from sweeps.space import setting
 from sweeps.study import FINISHED, Sweep
@@ -19,9 +20,6 @@ from trainer.config import TrainConfig, from_mapping
 if TYPE_CHECKING:
     from trainer.training.fitting import FitResult
 
-# What a trial keeps beside its value, as user attributes.
-RUN, RUNS, SCORES = "run_id", "run_ids", "scores"
-EPOCHS, PLANNED, SAVED = "epochs", "epochs_planned", "epochs_saved"
 # How torch, CUDA and Python say that memory has run out.
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 

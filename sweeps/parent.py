@@ -6,8 +6,8 @@ from pathlib import Path
 import yaml
 from optuna.trial import FrozenTrial
 
-from sweeps.claims import REASON
-from sweeps.study import PARENT, Sweep
+from sweeps.attributes import PARENT, REASON
+from sweeps.study import Sweep
 from sweeps.summary import Summary
 from trainer import tracking
 

@@ -4,6 +4,7 @@ The journal is read without its lock. A database is opened read-only and every q
 alone, so that SQLite's shared lock is held for milliseconds: a writer waits five seconds for it.
 """
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,16 +12,33 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from sweeps.attributes import (
+    EPOCHS,
+    PARENT,
+    PLANNED,
+    REASON,
+    RUN,
+    RUNS,
+    SAVED,
+    SCORES,
+    SPEC,
+    UNCOUNTED,
+)
+from sweeps.presence import is_alive
+from sweeps.space import label
+from sweeps.spec import from_plain
 from sweeps.trials import (
     COMPLETE,
     CUT_SHORT,
+    FAILED,
+    PRUNED,
     RUNNING,
     STOPPED,
+    WAITING,
     Parameter,
     SweepRead,
     categories,
@@ -36,12 +54,14 @@ if TYPE_CHECKING:
 
 STORAGES = "SEGSCOPE_SWEEP_STORAGES"
 """Environment: further storages to look into, URLs as ``sweeps --storage`` takes, by spaces."""
-# What the rest of `sweeps` keeps in a study. It imports Optuna, which the dashboard must not
-# wait for, so the names stand twice.
-SPEC, PARENT, UNCOUNTED, WORKER = "spec", "parent_run_id", "uncounted", "worker"
-RUN, RUNS, REASON, EPOCHS, PLANNED = "run_id", "run_ids", "reason", "epochs", "epochs_planned"
-_STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running",
-           "WAITING": "waiting"}  # fmt: skip
+# By Optuna's names, for which it need not be imported.
+_STATES = {
+    "COMPLETE": COMPLETE,
+    "PRUNED": PRUNED,
+    "FAIL": FAILED,
+    "RUNNING": RUNNING,
+    "WAITING": WAITING,
+}
 
 PED_ANOVA, FANOVA = "PED-ANOVA", "fANOVA"
 ENOUGH = {PED_ANOVA: 20, FANOVA: 6}
@@ -70,21 +90,35 @@ def read_study(storage: str, name: str) -> SweepRead:
     """Return a sweep's study with its trials; ``ValueError`` when it cannot be read."""
     with _reading(storage) as opened:
         number = opened.get_study_id_from_name(name)
-        kept = opened.get_study_user_attrs(number)
+        user_attrs = opened.get_study_user_attrs(number)
         trials = opened.get_all_trials(number, deepcopy=False)
-    spec = kept.get(SPEC) or {}
+    return read(name, user_attrs, trials)
+
+
+def read(name: str, user_attrs: Mapping[str, Any], trials: Sequence["FrozenTrial"]) -> SweepRead:
+    """Return a sweep as its study tells it; ``user_attrs`` are the study's own."""
+    spec = user_attrs.get(SPEC) or {}
     fixed = spec.get("fixed") or {}
     parameters = tuple(_parameter(n, d) for n, d in (spec.get("space") or {}).items())
-    rows = [_row(trial, local_folder() / "sweeps") for trial in trials]
     return SweepRead(
-        name=name, metric=str(fixed.get("monitor", "val/dice")), total=spec.get("trials"),
-        seeds=int(spec.get("seeds", 1)), epochs=fixed.get("epochs"),
+        name=name,
+        metric=str(fixed.get("monitor", "val/dice")),
+        total=_total(json.dumps(spec)),
+        seeds=int(spec.get("seeds", 1)),
+        epochs=fixed.get("epochs"),
         sampler=str((spec.get("sampler") or {}).get("name", "")),
         pruner=str((spec.get("pruner") or {}).get("name", "")),
-        description=str(spec.get("description", "")), parent_run_id=kept.get(PARENT),
-        from_study=True, parameters=parameters,
-        trials=trials_table(rows, [p.name for p in parameters]),
-    )  # fmt: skip
+        description=str(spec.get("description", "")),
+        parent_run_id=user_attrs.get(PARENT),
+        from_study=True,
+        parameters=parameters,
+        trials=trials_table([_row(trial) for trial in trials], [p.name for p in parameters]),
+    )
+
+
+def usual_evaluator(complete: int) -> str:
+    """Return the evaluator for so many complete trials: PED-ANOVA as soon as it has enough."""
+    return PED_ANOVA if complete >= ENOUGH[PED_ANOVA] else FANOVA
 
 
 def importances(
@@ -182,52 +216,54 @@ def _read_only(url: str) -> dict[str, Any]:
     return alone | {"creator": lambda: sqlite3.connect(address, uri=True, timeout=20)}
 
 
-def _row(trial: "FrozenTrial", workers: Path) -> dict[str, Any]:
-    kept = trial.user_attrs
+def _row(trial: "FrozenTrial") -> dict[str, Any]:
+    user_attrs = trial.user_attrs
     finite = [v for v in trial.intermediate_values.values() if v == v]
     scored = [] if trial.value is None else [trial.value]
     reached = max([*finite, *scored], default=None)
-    run_id = kept.get(RUN)
+    run_id = user_attrs.get(RUN)
     return {
-        "number": trial.number, "state": _state(trial, workers), "reached": reached,
+        "number": trial.number,
+        "state": _state(trial),
+        "reached": reached,
         "value": trial.value if trial.state.name == "COMPLETE" else None,
-        "epochs": kept.get(EPOCHS) or max(trial.intermediate_values, default=0),
-        "planned": kept.get(PLANNED), "run_id": run_id,
-        "run_ids": kept.get(RUNS) or ([run_id] if run_id else []), "reason": kept.get(REASON),
-        "started": _utc(trial.datetime_start), "ended": _utc(trial.datetime_complete),
+        "epochs": user_attrs.get(EPOCHS) or max(trial.intermediate_values, default=0),
+        "planned": user_attrs.get(PLANNED),
+        "saved": user_attrs.get(SAVED, 0),
+        "run_id": run_id,
+        "run_ids": user_attrs.get(RUNS) or ([run_id] if run_id else []),
+        "scores": user_attrs.get(SCORES) or [],
+        "reason": user_attrs.get(REASON),
+        "started": _utc(trial.datetime_start),
+        "ended": _utc(trial.datetime_complete),
         "params": trial.params,
-    }  # fmt: skip
+    }
 
 
-def _state(trial: "FrozenTrial", workers: Path) -> str:
+def _state(trial: "FrozenTrial") -> str:
     if UNCOUNTED in trial.user_attrs:
         return CUT_SHORT
     state = _STATES[trial.state.name]
-    worker: Mapping[str, Any] | None = trial.user_attrs.get(WORKER)
-    if state == RUNNING and worker is not None and worker.get("host") == gethostname():
-        gone = not (workers / f"{worker['id']}.worker").exists() or not _is_process(worker["pid"])
-        return STOPPED if gone else RUNNING
-    return state
+    return STOPPED if state == RUNNING and not is_alive(trial) else state
 
 
-def _is_process(pid: int) -> bool:
-    if os.name != "posix":
-        return True  # There, signal 0 would end the process.
+@lru_cache(maxsize=64)
+def _total(spec: str) -> int | None:
+    """Return the trials that finish a sweep, from the spec as the study keeps it, in JSON."""
+    plain = json.loads(spec)
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        return from_plain(plain).total
+    except ValueError:
+        # Of another version: what its trials came to can be read all the same.
+        trials: int | None = plain.get("trials")
+        return trials
 
 
 def _parameter(name: str, dimension: Mapping[str, Any]) -> Parameter:
     if "choices" not in dimension:
         low, high = float(dimension["low"]), float(dimension["high"])
         return Parameter(name=name, log=bool(dimension.get("log", False)), low=low, high=high)
-    labels = ("x".join(map(str, c)) if isinstance(c, list) else c for c in dimension["choices"])
-    return Parameter(name=name, choices=tuple(labels))
+    return Parameter(name=name, choices=tuple(label(c) for c in dimension["choices"]))
 
 
 def _distribution(trials: pd.DataFrame, parameter: Parameter) -> Any:

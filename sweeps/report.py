@@ -1,16 +1,10 @@
 """A sweep in Markdown: its space, its trials, the best of them, which field mattered."""
 
+from sweeps.reading import ENOUGH, importances, usual_evaluator
 from sweeps.study import Sweep
-from sweeps.summary import (
-    ENOUGH_FOR_IMPORTANCE,
-    IMPORTANCE,
-    Summary,
-    TrialRow,
-    importances,
-    rows,
-    summarise,
-)
-from sweeps.view import describe, shown
+from sweeps.summary import Summary, TrialRow, read, rows, summarise
+from sweeps.trials import COMPLETE, shown
+from sweeps.view import describe
 
 
 def markdown(sweep: Sweep) -> str:
@@ -18,8 +12,20 @@ def markdown(sweep: Sweep) -> str:
     summary = summarise(sweep)
     parts = [f"# Sweep {sweep.spec.name}", *_heading(sweep, summary), "## Trials"]
     parts.append(_table(sweep, rows(sweep)))
-    parts += ["## Importance", _importance(importances(sweep), summary)]
+    parts += ["## Importance", _importance(sweep, summary)]
     return "\n\n".join(parts) + "\n"
+
+
+def importance(sweep: Sweep) -> tuple[str, dict[str, float] | None]:
+    """Return the evaluator's name and how much each field matters to it, the first the most.
+
+    The shares sum to 1; None where `importances` has none.
+    """
+    found = read(sweep)
+    evaluator = usual_evaluator(found.counts.get(COMPLETE, 0))
+    return evaluator, importances(
+        found.trials, found.parameters, "value", higher_is_better=True, evaluator=evaluator
+    )
 
 
 def _heading(sweep: Sweep, summary: Summary) -> list[str]:
@@ -46,8 +52,7 @@ def _heading(sweep: Sweep, summary: Summary) -> list[str]:
 def count_line(summary: Summary) -> str:
     """Return how many trials ended how and what they cost, in one sentence."""
     return (
-        f"{summary.finished} of {summary.total} trials: {summary.complete} complete, "
-        f"{summary.pruned} pruned, {summary.failed} failed; "
+        f"{summary.finished} of {summary.total} trials: {summary.counted}; "
         f"{summary.epochs_trained} epochs trained, {summary.epochs_saved} saved by pruning and "
         "early stopping."
     )
@@ -73,11 +78,12 @@ def _table(sweep: Sweep, trials: list[TrialRow]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def _importance(found: dict[str, float] | None, summary: Summary) -> str:
+def _importance(sweep: Sweep, summary: Summary) -> str:
+    evaluator, found = importance(sweep)
     if found is None:
-        return (
-            f"{IMPORTANCE} needs {ENOUGH_FOR_IMPORTANCE} completed trials; there are "
-            f"{summary.complete}."
-        )
-    lines = [f"| Field | Importance ({IMPORTANCE}, n = {summary.complete}) |", "| --- | --- |"]
+        needed, complete = ENOUGH[evaluator], summary.complete
+        if complete < needed:
+            return f"{evaluator} needs {needed} completed trials; there are {complete}."
+        return f"{evaluator} finds nothing: the completed trials do not differ."
+    lines = [f"| Field | Importance ({evaluator}, n = {summary.complete}) |", "| --- | --- |"]
     return "\n".join([*lines, *(f"| {name} | {share:.2f} |" for name, share in found.items())])

@@ -19,11 +19,10 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial
 
+from sweeps.attributes import UNCOUNTED
 from sweeps.space import Choices, Dimension, combinations
 from sweeps.spec import SweepSpec
 
-# A trial with this attribute was cut short and does not count: its setting is tried again.
-UNCOUNTED = "uncounted"
 DRAWS = 10
 
 

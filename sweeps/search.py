@@ -5,7 +5,8 @@ import time
 
 from sweeps.objective import Fit
 from sweeps.parent import close_parent, open_parent
-from sweeps.study import Sweep
+from sweeps.spec import SweepSpec
+from sweeps.study import Sweep, create
 from sweeps.summary import Summary, summarise
 from sweeps.view import View
 from sweeps.workers import work, work_together
@@ -15,6 +16,18 @@ from trainer.config import TrainConfig
 logger = logging.getLogger(__name__)
 
 
+def start(
+    spec: SweepSpec, storage: str | None, *, workers: int = 1, fit: Fit | None = None
+) -> Summary:
+    """Carry out the sweep that ``spec`` describes, made now unless it exists.
+
+    Raises ``ValueError`` as `carry_out` does; a sweep that cannot begin leaves no study behind.
+    """
+    _check_workers(workers)
+    _check_data(spec.config)
+    return _run_trials(create(spec, storage), workers, fit)
+
+
 def carry_out(sweep: Sweep, *, workers: int = 1, fit: Fit | None = None) -> Summary:
     """Run the trials that are left and return how the sweep stands then.
 
@@ -22,13 +35,17 @@ def carry_out(sweep: Sweep, *, workers: int = 1, fit: Fit | None = None) -> Summ
     above 1 are processes of their own. Raises ``ValueError`` for the user's mistake; Ctrl-C
     leaves everything so that `carry_out` goes on.
     """
-    if workers < 1:
-        raise ValueError(f"workers: {workers} must be at least 1")
+    _check_workers(workers)
+    if not _is_done(summarise(sweep)):
+        _check_data(sweep.spec.config)
+    return _run_trials(sweep, workers, fit)
+
+
+def _run_trials(sweep: Sweep, workers: int, fit: Fit | None) -> Summary:
     before = summarise(sweep)
-    if before.finished >= before.total:
+    if _is_done(before):
         logger.info("sweep %s has all its trials; --trials N asks for more", sweep.spec.name)
         return before
-    _check_data(sweep.spec.config)
     parent = open_parent(sweep)
     timeout = sweep.spec.timeout
     deadline = None if timeout is None else time.time() + timeout
@@ -48,6 +65,15 @@ def carry_out(sweep: Sweep, *, workers: int = 1, fit: Fit | None = None) -> Summ
     summary = summarise(sweep)
     close_parent(sweep, summary)
     return summary
+
+
+def _is_done(summary: Summary) -> bool:
+    return summary.finished >= summary.total
+
+
+def _check_workers(workers: int) -> None:
+    if workers < 1:
+        raise ValueError(f"workers: {workers} must be at least 1")
 
 
 def _check_data(config: TrainConfig) -> None:

@@ -15,14 +15,15 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from sweeps.attributes import PARENT, SPEC, UNCOUNTED
+from sweeps.presence import locks_folder
 from sweeps.pruners import build_pruner
-from sweeps.samplers import UNCOUNTED
+from sweeps.reading import journal
 from sweeps.space import label
 from sweeps.spec import SweepSpec, from_plain, with_changes
 from trainer.names import unknown
-from trainer.store import local_folder, without_password
+from trainer.store import without_password
 
-SPEC, PARENT = "spec", "parent_run_id"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 EXAMPLES = "sqlite:///sweeps.db or postgresql+psycopg://user@host/name"
 
@@ -55,7 +56,7 @@ class Sweep:
 
     def lock(self) -> BaseFileLock:
         """Return the lock that one process of this machine holds while it claims a trial."""
-        return FileLock(locks_folder() / f"{self.spec.name}.lock")
+        return _lock(self.spec.name)
 
 
 def create(spec: SweepSpec, storage: str | None) -> Sweep:
@@ -64,7 +65,7 @@ def create(spec: SweepSpec, storage: str | None) -> Sweep:
     Raises ``ValueError`` when a sweep of that name searches something else.
     """
     opened = open_storage(storage)
-    with FileLock(locks_folder() / f"{spec.name}.lock"):
+    with _lock(spec.name):
         if spec.name in optuna.get_all_study_names(opened):
             known = _load(opened, spec.name, storage)
             if known.trials(*FINISHED, TrialState.RUNNING) or not known.spec.difference(spec):
@@ -100,8 +101,17 @@ def load_all(storage: str | None) -> list[Sweep]:
 
 
 def change(sweep: Sweep, *, trials: int | None = None, timeout: float | None = None) -> Sweep:
-    """Return the sweep with another number of trials or timeout, kept for the next start too."""
+    """Return the sweep with another number of trials or timeout, kept for the next start too.
+
+    Raises ``ValueError`` for a new number of trials below what is done.
+    """
     spec = with_changes(sweep.spec, trials=trials, timeout=timeout)
+    done = len(sweep.trials(*FINISHED))
+    if spec.trials != sweep.spec.trials and spec.trials < done:
+        raise ValueError(
+            f"trials: {spec.trials} is below the {done} that {spec.name} has done; give at least "
+            f"{done}"
+        )
     if spec != sweep.spec:
         sweep.study.set_user_attr(SPEC, spec.to_mapping())
     return Sweep(study=sweep.study, spec=spec, storage=sweep.storage)
@@ -114,9 +124,8 @@ def open_storage(url: str | None) -> BaseStorage:
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if url is None:
-        path = local_folder() / "optuna.journal"
-        _make_folder(path.parent)
-        return JournalStorage(JournalFileBackend(str(path)))
+        _make_folder(journal().parent)
+        return JournalStorage(JournalFileBackend(str(journal())))
     shown = without_password(url)
     if "://" not in url:
         raise ValueError(f"storage: {shown!r} is not a URL such as {EXAMPLES}")
@@ -130,11 +139,6 @@ def open_storage(url: str | None) -> BaseStorage:
     except ImportError as error:
         missing = f"it needs a package that is not installed ({error.name or 'a driver'})"
         raise ValueError(f"storage: cannot open {shown}: {missing}") from error
-
-
-def locks_folder() -> Path:
-    """Return the folder of the lock files of sweeps and workers; made when it is missing."""
-    return _make_folder(local_folder() / "sweeps")
 
 
 def _load(opened: BaseStorage, name: str, storage: str | None) -> Sweep:
@@ -159,9 +163,13 @@ def _go_on(sweep: Sweep, spec: SweepSpec) -> Sweep:
     return change(sweep, trials=spec.trials, timeout=spec.timeout)
 
 
-def _make_folder(folder: Path) -> Path:
+def _lock(name: str) -> BaseFileLock:
+    _make_folder(locks_folder())
+    return FileLock(locks_folder() / f"{name}.lock")
+
+
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"store: cannot create {folder}: {error.strerror}") from error
-    return folder

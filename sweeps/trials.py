@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sweeps.space import label
+
 COMPLETE, PRUNED, FAILED, RUNNING = "complete", "pruned", "failed", "running"
 WAITING, CUT_SHORT, STOPPED = "waiting", "cut short", "stopped"
 STATES = (COMPLETE, PRUNED, FAILED, RUNNING, STOPPED, CUT_SHORT, WAITING)
 ENDED = (COMPLETE, PRUNED, FAILED)
-COLUMNS = ("state", "value", "reached", "epochs", "planned", "run_ids", "run_id", "reason",
-           "started", "ended")  # fmt: skip
+NUMBERS = ("value", "reached", "epochs", "planned", "saved")
+COLUMNS = ("state", *NUMBERS, "run_ids", "run_id", "scores", "reason", "started", "ended")
 """Of a table of trials, indexed by ``number``; ``params.*`` follow. ``value`` is the score of a
-complete trial, ``reached`` the best score reported, however the trial ended."""
+complete trial, ``reached`` the best score reported, however the trial ended; ``epochs`` trained,
+``planned``, and ``saved`` by ending early; ``scores`` the best of each run of ``run_ids``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,31 @@ class SweepRead:
         return {state: int(found[state]) for state in STATES if state in found}
 
     @property
+    def ended(self) -> int:
+        """How many trials have ended and count; what was cut short is tried again."""
+        return sum(self.counts.get(state, 0) for state in ENDED)
+
+    @property
+    def counted(self) -> str:
+        """The counts in words, such as ``2 complete, 1 running``."""
+        return ", ".join(f"{n} {state}" for state, n in self.counts.items()) or "no trial yet"
+
+    @property
+    def epochs_trained(self) -> int:
+        """Epochs trained by all trials, those that were cut short included."""
+        return int(self.trials["epochs"].sum())
+
+    @property
+    def epochs_saved(self) -> int:
+        """Epochs that pruning and early stopping left out; what is tried again saves none."""
+        return int(self.trials["saved"][self.trials["state"] != CUT_SHORT].sum())
+
+    def planned(self, number: int) -> int:
+        """Return the epochs that a trial trains at most; the sweep's own until it says so."""
+        said = self.trials["planned"][number]
+        return int(said) if said > 0 else (self.epochs or 0) * self.seeds
+
+    @property
     def best(self) -> int | None:
         """The number of the complete trial with the highest score, the earliest of equals."""
         values = self.trials["value"].dropna()
@@ -69,13 +97,13 @@ class SweepRead:
 def trials_table(rows: Sequence[Mapping[str, Any]], parameters: Sequence[str]) -> pd.DataFrame:
     """Return rows (``number``, what `COLUMNS` names, ``params``) as a table of trials."""
     table = pd.DataFrame(index=pd.Index([row["number"] for row in rows], name="number", dtype=int))
-    for column in ("value", "reached", "epochs", "planned"):
+    for column in NUMBERS:
         table[column] = np.array([_number(row.get(column)) for row in rows], dtype=float)
     for column in ("started", "ended"):
         table[column] = pd.to_datetime(
             pd.Series([row.get(column) for row in rows], index=table.index, dtype=object), utc=True
         )
-    for column in ("state", "run_ids", "run_id", "reason"):
+    for column in ("state", "run_ids", "run_id", "scores", "reason"):
         table[column] = pd.Series(
             [row.get(column) for row in rows], index=table.index, dtype=object
         )
@@ -100,6 +128,13 @@ def categories(trials: pd.DataFrame, parameter: Parameter) -> list[Any]:
     if parameter.choices is None:
         return sorted(drawn, key=str)
     return [*parameter.choices, *(v for v in drawn if v not in parameter.choices)]
+
+
+def shown(value: Any) -> str:
+    """Return a parameter's value as people read it, such as ``3.1e-04``; a dash for none."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return "–"
+    return f"{value:.3g}" if isinstance(value, float) else str(label(value))
 
 
 def _number(value: Any) -> float:

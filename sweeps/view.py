@@ -7,7 +7,6 @@ import sys
 from types import TracebackType
 from typing import Any
 
-from optuna.trial import TrialState
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -18,9 +17,12 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from sweeps.objective import PLANNED
-from sweeps.study import FINISHED, Sweep
-from sweeps.summary import TrialRow, best_trial, epochs_of, row, rows
+from sweeps.study import Sweep
+from sweeps.summary import TrialRow, read, row
+from sweeps.trials import CUT_SHORT, ENDED, RUNNING, SweepRead, shown
+
+# What was cut short has a line too: it is over, and begins anew under another number.
+OVER = (*ENDED, CUT_SHORT)
 
 
 class View:
@@ -40,11 +42,11 @@ class View:
             disable=not sys.stderr.isatty(),
         )
         self._tasks: dict[int, TaskID] = {}
-        self._ended = {r.number for r in rows(sweep) if r.state != "running"}
+        self._ended = set(_numbers(read(sweep), OVER))
 
     def __enter__(self) -> "View":
         spec = self._sweep.spec
-        done = len(self._sweep.trials(*FINISHED))
+        done = read(self._sweep).ended
         begun = f"going on after {done} of" if done else "of up to"
         self._say(
             f"sweep {spec.name}: {begun} {spec.total} trials, "
@@ -63,32 +65,31 @@ class View:
 
     def refresh(self) -> None:
         """Show what has changed in the study since the last time."""
-        for found in rows(self._sweep):
-            if found.state != "running" and found.number not in self._ended:
-                self._ended.add(found.number)
-                self._say(self._line(found))
-                if (task := self._tasks.pop(found.number, None)) is not None:
+        standing = read(self._sweep)
+        for number in _numbers(standing, OVER):
+            if number not in self._ended:
+                self._ended.add(number)
+                self._say(self._line(row(self._sweep, standing, number), standing.best))
+                if (task := self._tasks.pop(number, None)) is not None:
                     self._bars.remove_task(task)
-        for trial in self._sweep.trials(TrialState.RUNNING):
-            planned = trial.user_attrs.get(PLANNED, self._sweep.spec.config.epochs)
-            if trial.number not in self._tasks:
-                what = f"trial {trial.number}  {describe(row(self._sweep, trial).params)}"
-                self._tasks[trial.number] = self._bars.add_task(what, total=planned)
-            reached = max(epochs_of(trial), max(trial.intermediate_values, default=0))
-            self._bars.update(self._tasks[trial.number], completed=reached, total=planned)
+        for number in _numbers(standing, (RUNNING,)):
+            trial, planned = row(self._sweep, standing, number), standing.planned(number)
+            if number not in self._tasks:
+                what = f"trial {number}  {describe(trial.params)}"
+                self._tasks[number] = self._bars.add_task(what, total=planned)
+            self._bars.update(self._tasks[number], completed=trial.epochs, total=planned)
 
-    def _line(self, found: TrialRow) -> str:
-        score = "      " if found.value is None else f"{found.value:.4f}"
-        epochs = f"{found.epochs} epoch{'' if found.epochs == 1 else 's'}"
+    def _line(self, trial: TrialRow, best: int | None) -> str:
+        score = "      " if trial.value is None else f"{trial.value:.4f}"
+        epochs = f"{trial.epochs} epoch{'' if trial.epochs == 1 else 's'}"
         parts = [
-            f"trial {found.number:<3} {found.state:<9} {score}",
-            describe(found.params),
+            f"trial {trial.number:<3} {trial.state:<9} {score}",
+            describe(trial.params),
             epochs,
         ]
-        best = best_trial(self._sweep)
-        if found.reason:
-            parts.append(" ".join(found.reason.split()))
-        elif best is not None and best.number == found.number:
+        if trial.reason:
+            parts.append(" ".join(trial.reason.split()))
+        elif best == trial.number:
             parts.append("the best so far")
         return "  ".join(parts)
 
@@ -101,10 +102,5 @@ def describe(params: dict[str, Any]) -> str:
     return ", ".join(f"{name} {shown(value)}" for name, value in params.items())
 
 
-def shown(value: Any) -> str:
-    """Return a value as people read it: a size as 160x240, a float with three digits."""
-    if isinstance(value, tuple | list):
-        return "x".join(str(side) for side in value)
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return str(value)
+def _numbers(standing: SweepRead, states: tuple[str, ...]) -> list[int]:
+    return [int(n) for n in standing.trials.index[standing.trials["state"].isin(states)]]

@@ -14,8 +14,10 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from sweeps.claims import WORKER, claim, present, reap
+from sweeps.attributes import WORKER
+from sweeps.claims import claim, reap
 from sweeps.objective import Fit, Objective
+from sweeps.presence import present
 from sweeps.study import Sweep, load
 from trainer.command_line import log_to_stderr
 

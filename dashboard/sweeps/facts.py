@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard.store.cache import Curve
-from sweeps.trials import COMPLETE, FAILED, PRUNED, RUNNING, Parameter, categories, numeric
+from sweeps.trials import COMPLETE, FAILED, PRUNED, RUNNING, Parameter, categories, numeric, shown
 
 Floats = NDArray[np.float64]
 REACH = 0.2
@@ -152,13 +152,6 @@ def hover(trials: pd.DataFrame, parameters: Sequence[Parameter], metric: str) ->
             lines.append(reason if len(reason) <= 90 else f"{reason[:89]}…")
         texts.append("\n".join(lines))
     return texts
-
-
-def shown(value: Any) -> str:
-    """Return a parameter's value as people read it; a dash for none."""
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return "–"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def level(trials: pd.DataFrame) -> pd.Series:

@@ -10,7 +10,7 @@ from dashboard.ui import downloads, named_choice, states
 from dashboard.ui.charts import chart
 from sweeps import reading
 from sweeps.reading import ENOUGH, FANOVA, PED_ANOVA
-from sweeps.trials import COMPLETE, ENDED, RUNNING, SweepRead
+from sweeps.trials import COMPLETE, RUNNING, SweepRead
 
 DRAWDOWN = "maximum drawdown"
 # Plotly gives parallel axes the colours of a light ground, whatever the theme.
@@ -25,24 +25,20 @@ def show_progress(name: str) -> None:
     """Say how the sweep stands; it reruns alone while trials run."""
     sweep = reads.sweep(name)
     rerun_when_asked(live=RUNNING in sweep.counts)
-    counts = sweep.counts
-    ended = sum(counts.get(state, 0) for state in ENDED)
-    said = ", ".join(f"{number} {state}" for state, number in counts.items())
-    total = sweep.total or ended + counts.get(RUNNING, 0)
-    head = f"{ended} of {total} trials: {said}" if counts else "no trial yet"
+    ended = sweep.ended
+    total = sweep.total or ended + sweep.counts.get(RUNNING, 0)
+    head = f"{ended} of {total} trials: {sweep.counted}"
     st.progress(min(ended / total, 1.0) if total else 0.0, text=head)
     columns = st.columns(4)
     where = "" if sweep.best is None else f" · trial {sweep.best}"
     columns[0].metric(f"Best score{where}", _of_best(sweep, "value"))
     columns[1].metric("Its maximum drawdown", _of_best(sweep, "max_drawdown"))
-    trained = sweep.trials["epochs"].sum()
-    columns[2].metric("Epochs trained", f"{trained:,.0f}")
+    columns[2].metric("Epochs trained", f"{sweep.epochs_trained:,}")
     columns[3].metric("Time", duration(elapsed(sweep.trials)))
     for number in sweep.trials.index[sweep.trials["state"] == RUNNING]:
-        row = sweep.trials.loc[number]
-        planned = row["planned"] if row["planned"] > 0 else (sweep.epochs or 0) * sweep.seeds
-        done = min(row["epochs"] / planned, 1.0) if planned else 0.0
-        st.progress(done, text=f"trial {number}: {row['epochs']:.0f} of {planned:.0f} epochs")
+        epochs, planned = int(sweep.trials["epochs"][number]), sweep.planned(number)
+        done = min(epochs / planned, 1.0) if planned else 0.0
+        st.progress(done, text=f"trial {number}: {epochs} of {planned} epochs")
 
 
 def elapsed(trials: pd.DataFrame) -> float | None:
@@ -118,14 +114,17 @@ def show_importance(name: str) -> None:
     """Draw how much each parameter matters for the score and for the drawdown."""
     sweep = reads.sweep(name)
     rerun_when_asked()
-    complete = int((sweep.trials["state"] == COMPLETE).sum())
-    usual = PED_ANOVA if complete >= ENOUGH[PED_ANOVA] else FANOVA
+    complete = sweep.counts.get(COMPLETE, 0)
     evaluator = str(
         st.segmented_control(
-            "Evaluator", [PED_ANOVA, FANOVA], default=usual, required=True, key="evaluator",
+            "Evaluator",
+            [PED_ANOVA, FANOVA],
+            default=reading.usual_evaluator(complete),
+            required=True,
+            key="evaluator",
             bind="query-params",
         )
-    )  # fmt: skip
+    )
     shares = {
         what: reading.importances(
             sweep.trials, sweep.parameters, column, higher_is_better=better, evaluator=evaluator
@@ -192,7 +191,7 @@ def show_trials(name: str) -> None:
         states.nothing("No trial has begun yet.")
         return
     trial.show_table(sweep)
-    saved = sweep.trials.drop(columns=["run_ids"])
+    saved = sweep.trials.drop(columns=["run_ids", "scores"])
     downloads.save_table(saved, "trials", ("CSV", "Markdown", "LaTeX"))
 
 

@@ -10,10 +10,9 @@ import streamlit as st
 from dashboard.display import duration, label, plain, score
 from dashboard.models import reads as model_reads
 from dashboard.store import reads
-from dashboard.sweeps.facts import shown
 from dashboard.ui import named_choice, navigation, tables
 from dashboard.ui.named_choice import choose_number
-from sweeps.trials import COMPLETE, SweepRead
+from sweeps.trials import COMPLETE, SweepRead, shown
 from trainer.prediction.registry import ModelVersion
 
 TRIAL = "trial"

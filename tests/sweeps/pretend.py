@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeps.claims import claim, present
+from sweeps.claims import claim
+from sweeps.presence import present
 from sweeps.study import load
 from sweeps.workers import work
 from trainer.config import TrainConfig

@@ -89,7 +89,7 @@ def test_a_finished_sweep_is_looked_at(
     assert sweeps("report", "test", "--json") == 0
     written = json.loads(capsys.readouterr().out)
     assert len(written["rows"]) == 5
-    assert written["importance"] == {"evaluator": "PED-ANOVA", "fields": None}
+    assert written["importance"] == {"evaluator": "fANOVA", "fields": None}
     # Nothing is left to do, so this trains nothing and says the same.
     assert sweeps("resume", "test", "--json") == 0
     assert json.loads(capsys.readouterr().out) == summary.to_json()
@@ -139,9 +139,24 @@ def test_an_empty_study_has_no_best(
     assert "sweep: 'test' has no completed trial (0 pruned, 0 failed)" in capsys.readouterr().err
 
 
-def test_a_wrong_path_leaves_no_run_behind(sweeps: Sweeps) -> None:
-    assert sweeps("run", "lr-only", "--data", "/no/such/folder") == 2
+@pytest.mark.parametrize("flags", [("--data", "/no/such/folder"), ("--workers", "0")])
+def test_a_sweep_that_cannot_begin_leaves_nothing_behind(
+    sweeps: Sweeps, capsys: pytest.CaptureFixture[str], flags: tuple[str, str]
+) -> None:
+    assert sweeps("run", "lr-only", *flags) == 2
     assert tracking.find_runs("") == []
+    assert sweeps("status") == 0
+    assert "no sweeps here yet" in capsys.readouterr().out
+
+
+def test_fewer_trials_than_are_done_is_one_line(
+    sweeps: Sweeps, pretend: ModuleType, spec: MakeSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    carry_out(create(spec(trials=3), None), fit=pretend.fit)
+    capsys.readouterr()
+    assert sweeps("resume", "test", "--trials", "2") == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "trials: 2 is below the 3 that test has done; give at least 3" in line
 
 
 def test_help_imports_none_of_the_heavy_packages() -> None:

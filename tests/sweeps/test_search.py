@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from sweeps.claims import claim, present
-from sweeps.report import markdown
+from sweeps.claims import claim
+from sweeps.presence import present
+from sweeps.report import importance, markdown
 from sweeps.search import carry_out
 from sweeps.spec import SweepSpec
 from sweeps.study import change, create, load
-from sweeps.summary import importances, rows, summarise
+from sweeps.summary import rows, summarise
 from trainer import tracking
 from trainer.config import TrainConfig
 from trainer.training.fitting import FitResult
@@ -289,16 +290,39 @@ def test_importance_needs_enough_trials_and_finds_the_field(
     pretend: ModuleType, spec: MakeSpec
 ) -> None:
     space = {"lr": {"low": 1e-5, "high": 1e-1, "log": True}, "kernel_size": [3, 5]}
-    sweep = create(spec(space=space, trials=19, pruner="none", epochs=1), None)
+    sweep = create(spec(space=space, trials=5, pruner="none", epochs=1), None)
     carry_out(sweep, fit=pretend.fit)
-    assert importances(sweep) is None
-    assert "PED-ANOVA needs 20 completed trials; there are 19." in markdown(sweep)
-    more = change(sweep, trials=40)
-    carry_out(more, fit=pretend.fit)
-    found = importances(more)
-    assert found is not None
-    assert found["lr"] > 0.8 > found["kernel_size"]
-    assert "| Field | Importance (PED-ANOVA, n = 40) |" in markdown(more)
+    assert importance(sweep) == ("fANOVA", None)
+    assert "fANOVA needs 6 completed trials; there are 5." in markdown(sweep)
+    for trials, usual in ((19, "fANOVA"), (40, "PED-ANOVA")):
+        more = change(sweep, trials=trials)
+        carry_out(more, fit=pretend.fit)
+        evaluator, found = importance(more)
+        assert evaluator == usual and found is not None
+        assert found["lr"] > 0.8 > found["kernel_size"]
+        assert f"| Field | Importance ({usual}, n = {trials}) |" in markdown(more)
+
+
+def test_importance_of_scores_that_are_all_the_same(pretend: ModuleType, spec: MakeSpec) -> None:
+    def fit(config: TrainConfig, **options: Any) -> FitResult:
+        result: FitResult = pretend.follow([0.5], options["on_epoch"])
+        return result
+
+    sweep = create(spec(trials=6, pruner="none"), None)
+    carry_out(sweep, fit=fit)
+    assert importance(sweep) == ("fANOVA", None)
+    assert "fANOVA finds nothing: the completed trials do not differ." in markdown(sweep)
+
+
+def test_fewer_trials_than_are_done_are_refused(pretend: ModuleType, spec: MakeSpec) -> None:
+    sweep = create(spec(trials=3, pruner="none"), None)
+    carry_out(sweep, fit=pretend.fit)
+    with pytest.raises(ValueError, match="trials: 2 is below the 3 that test has done"):
+        change(sweep, trials=2)
+    with pytest.raises(ValueError, match="trials: 2 is below the 3"):
+        create(spec(trials=2, pruner="none"), None)
+    assert load("test", None).spec.trials == 3
+    assert carry_out(change(sweep, trials=3), fit=pretend.fit).finished == 3
 
 
 def test_a_database_holds_a_sweep_as_the_journal_does(

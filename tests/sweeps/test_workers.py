@@ -1,5 +1,6 @@
 """Several processes on one study; processes that die, are killed, are stopped."""
 
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -11,7 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from sweeps.claims import claim, is_alive, present
+from sweeps.claims import claim
+from sweeps.presence import is_alive, present, worker_lock
 from sweeps.search import carry_out
 from sweeps.spec import SweepSpec
 from sweeps.study import Sweep, create, load
@@ -58,10 +60,10 @@ def test_a_killed_process_is_noticed_and_its_setting_tried_again(
     process.start()
     wait_until(lambda: bool(running(sweep)))
     (trial,) = sweep.trials()
-    assert is_alive(sweep, trial)
+    assert is_alive(trial)
     os.kill(process.pid or 0, signal.SIGKILL)
     process.join()
-    assert not is_alive(sweep, trial)
+    assert not is_alive(trial)
     left_open = tracking.find_runs("attributes.status = 'RUNNING' and tags.`segscope.trial` = '0'")
     assert len(left_open) == 1
 
@@ -114,7 +116,8 @@ def test_ctrl_c_stops_every_worker_and_nothing_is_lost(pretend: ModuleType, spec
     with pytest.raises(KeyboardInterrupt):
         carry_out(load("test", None), workers=2, fit=pretend.slow_fit)
     thread.join()
-    assert [(r.state, r.reason) for r in rows(sweep)] == [("cut short", "interrupted")] * 2
+    cut, waiting = [("cut short", "interrupted")] * 2, [("waiting", None)] * 2
+    assert [(r.state, r.reason) for r in rows(sweep)] == cut + waiting
     for number in (0, 1):
         (run,) = tracking.find_runs(f"tags.`segscope.trial` = '{number}'")
         assert run.data.tags["segscope.outcome"] == "interrupted"
@@ -144,13 +147,32 @@ def test_a_trial_on_another_machine_is_left_alone(pretend: ModuleType, spec: Mak
     with present() as presence:
         claim(sweep, presence)
     (trial,) = sweep.trials()
-    assert not is_alive(sweep, trial)
+    assert not is_alive(trial)
     sweep.study._storage.set_trial_user_attr(
         trial._trial_id, "worker", {**presence.to_json(), "host": "elsewhere"}
     )
     (trial,) = sweep.trials()
-    assert is_alive(sweep, trial)
+    assert is_alive(trial)
     assert carry_out(sweep, fit=pretend.fit).finished == 0
+
+
+def test_asking_whether_a_worker_lives_writes_nothing_and_misleads_nobody(
+    pretend: ModuleType, spec: MakeSpec
+) -> None:
+    sweep = create(spec(trials=1), None)
+    with present() as presence:
+        trial, _ = claim(sweep, presence)
+        assert trial is not None and is_alive(sweep.trials()[0])
+    lock = worker_lock(presence.id)
+    lock.touch()  # As kill -9 leaves it.
+    before = lock.stat()
+    with lock.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)  # Another that asks at the same moment.
+        assert not is_alive(sweep.trials()[0])
+    assert (lock.stat().st_mtime_ns, lock.stat().st_ctime_ns) == (
+        before.st_mtime_ns,
+        before.st_ctime_ns,
+    )
 
 
 @pytest.mark.parametrize("workers", [0, -1])

@@ -1,6 +1,7 @@
 """The page Sweeps: on no sweep, on real studies in each state, and beside a study that writes."""
 
 import json
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -9,25 +10,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import optuna
 import pytest
-import streamlit as st
 from optuna.trial import TrialState
 from streamlit.testing.v1 import AppTest
 
 from dashboard.sweeps import table
 from sweeps import reading as sweep_reading
-from sweeps.claims import WORKER
+from sweeps.attributes import WORKER
 from sweeps.samplers import distributions
 from sweeps.spec import from_plain
 from sweeps.study import Sweep, create
-from sweeps.trials import STATES
-from trainer.config import TrainConfig
-from trainer.tracking import reading, start_run
-from trainer.tracking.client import client
+from trainer.tracking import reading
 
 Open = Callable[..., AppTest]
 SPACE = {"lr": {"low": 1e-5, "high": 1e-1, "log": True}, "batch_size": [4, 8, 16]}
@@ -70,16 +66,6 @@ def said(app: AppTest) -> str:
 
 def progress(app: AppTest) -> str:
     return "\n".join(str(getattr(p.proto, "text", "")) for p in app.get("progress"))
-
-
-@pytest.fixture
-def one_run(store: Path) -> str:
-    """Put one run into an empty store: without any, no page but the welcome is shown."""
-    st.cache_resource.clear()
-    client()
-    run = start_run(TrainConfig(run_name="alone"))
-    run.finish("completed")
-    return run.id
 
 
 def test_a_store_without_sweeps_says_what_to_run(one_run: str, open_app: Open) -> None:
@@ -199,24 +185,10 @@ def test_a_dead_worker_is_not_shown_as_running(store: Path) -> None:
     trial = begin(sweep)
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    host = sweep_reading.gethostname()
+    host = socket.gethostname()
     trial.set_user_attr(WORKER, {"id": "gone", "host": host, "pid": process.pid})
     found = sweep_reading.read_study(sweep_reading.storages()[0], "hunt")
     assert found.trials["state"].tolist() == ["stopped"]
-
-
-def test_the_names_that_sweeps_writes_are_those_read() -> None:
-    """Reading imports no Optuna, so what it reads is written down twice."""
-    from sweeps import claims, objective, samplers, study, summary
-
-    assert (sweep_reading.SPEC, sweep_reading.PARENT) == (study.SPEC, study.PARENT)
-    assert (sweep_reading.WORKER, sweep_reading.REASON) == (claims.WORKER, claims.REASON)
-    assert sweep_reading.UNCOUNTED == samplers.UNCOUNTED
-    written = SimpleNamespace(**vars(objective))
-    assert (sweep_reading.RUN, sweep_reading.RUNS) == (written.RUN, written.RUNS)
-    assert (sweep_reading.EPOCHS, sweep_reading.PLANNED) == (written.EPOCHS, written.PLANNED)
-    assert sweep_reading.ENOUGH[sweep_reading.PED_ANOVA] == summary.ENOUGH_FOR_IMPORTANCE
-    assert set(summary.STATES.values()) <= set(STATES)
 
 
 WRITER = """
