@@ -82,8 +82,12 @@ def storages() -> list[str]:
 def study_names(storage: str) -> list[str]:
     """Return the sweeps in a storage, oldest first; ``ValueError`` when it cannot be read."""
     with _reading(storage) as opened:
-        studies = opened.get_all_studies()
-    return [study.study_name for study in studies if SPEC in study.user_attrs]
+        return sweeps_in(opened)
+
+
+def sweeps_in(opened: "BaseStorage") -> list[str]:
+    """Return the studies of an open storage that are sweeps, oldest first."""
+    return [s.study_name for s in opened.get_all_studies() if SPEC in s.user_attrs]
 
 
 def read_study(storage: str, name: str) -> SweepRead:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sweeps.attributes import PARENT, SPEC, UNCOUNTED
 from sweeps.presence import locks_folder
 from sweeps.pruners import build_pruner
-from sweeps.reading import journal
+from sweeps.reading import journal, sweeps_in
 from sweeps.space import label
 from sweeps.spec import SweepSpec, from_plain, with_changes
 from trainer.names import unknown
@@ -93,11 +93,7 @@ def load(name: str, storage: str | None) -> Sweep:
 def load_all(storage: str | None) -> list[Sweep]:
     """Return every sweep of the storage, in the order in which they were made."""
     opened = open_storage(storage)
-    return [
-        _load(opened, name, storage)
-        for name in optuna.get_all_study_names(opened)
-        if SPEC in optuna.load_study(study_name=name, storage=opened).user_attrs
-    ]
+    return [_load(opened, name, storage) for name in sweeps_in(opened)]
 
 
 def change(sweep: Sweep, *, trials: int | None = None, timeout: float | None = None) -> Sweep:
