@@ -60,7 +60,7 @@ PURE = ("facts", "figures", "parameter_figures", "figure", "table", "scores", "s
 # What the pages read of sweeps; the rest of it imports Optuna.
 OF_SWEEPS = ("sweeps.reading", "sweeps.trials")
 TORCH = ("torch", "torchvision", "safetensors.torch")
-HEAVY = ("torch", "mlflow", "albumentations", "streamlit", "optuna")
+HEAVY = ("torch", "mlflow", "albumentations", "streamlit", "optuna", "scipy")
 
 
 @dataclass(frozen=True)
@@ -344,7 +344,7 @@ print(json.dumps(found))
 
 @pytest.mark.parametrize("package", PROGRAMS)
 def test_help_is_quick(package: str) -> None:
-    """Each of torch, mlflow, albumentations, streamlit and optuna costs up to two seconds."""
+    """Each of torch, mlflow, albumentations, streamlit, optuna, scipy costs up to two seconds."""
     done = subprocess.run(
         [sys.executable, "-c", HELP % (HEAVY,), package],
         capture_output=True,

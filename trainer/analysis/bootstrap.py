@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.analysis import student
 from trainer.analysis.ratios import PixelCounts, Ratio, ratio_of
 
 Floats = NDArray[np.float64]
@@ -127,6 +126,14 @@ def intervals(
     }
 
 
+def t_quantile(level: float, degrees_of_freedom: float) -> float:
+    """Return t such that a share ``level`` of Student's distribution lies within ±t."""
+    # Late, here and below: it takes longer to import than a page to be drawn.
+    from scipy import stats
+
+    return float(stats.t.ppf((1 + level) / 2, degrees_of_freedom))
+
+
 def _image_weights(images: int, resamples: int, random: np.random.Generator) -> Iterator[Floats]:
     """Yield how often each image is drawn ``(block, images)``, in blocks that bound the memory."""
     block = max(1, 4_000_000 // images)
@@ -157,7 +164,7 @@ def _interval(
         variance, freedom = _with_seeds(variance, images, side, of_all)
         draws = _draw_seeds(signs, drawn, random)
     error = float(np.sqrt(variance))
-    half = student.quantile(level, freedom) * error if images > 1 else float("nan")
+    half = t_quantile(level, freedom) * error if images > 1 else float("nan")
     low, high = _quantiles(draws, level)
     return Interval(
         value=value,
@@ -235,4 +242,6 @@ def _p_value(value: float, error: float, freedom: float) -> float:
         return float("nan")
     if error == 0:
         return 1.0 if value == 0 else 0.0
-    return student.two_sided_p(value / error, freedom)
+    from scipy import stats
+
+    return 2 * float(stats.t.sf(abs(value / error), freedom))

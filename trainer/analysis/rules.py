@@ -7,7 +7,7 @@ epochs where a single odd epoch must not decide.
 
 import numpy as np
 
-from trainer.analysis import student
+from trainer.analysis.bootstrap import t_quantile
 from trainer.analysis.dips import RECOVERY_MARGIN
 from trainer.analysis.fallen import describe, fallen
 from trainer.analysis.findings import Finding, Floats, RunFacts
@@ -241,7 +241,7 @@ def too_few_images(facts: RunFacts) -> Finding | None:
         return None
     half = np.nan
     if number > 1 and scores.size:
-        half = student.quantile(0.95, number - 1) * float(scores.std(ddof=1)) / np.sqrt(number)
+        half = t_quantile(0.95, number - 1) * float(scores.std(ddof=1)) / np.sqrt(number)
     if not (half > claim or number < FEW_IMAGES):
         return None
     suggestion = "validate on more images or folds, and compare runs image by image"
