@@ -19,7 +19,8 @@ from drawn_scenes import (
 )
 
 from trainer.analysis.diagnosis import diagnose
-from trainer.analysis.scores import counts, image_scores, iou, summary
+from trainer.analysis.ratios import PixelCounts, summary
+from trainer.analysis.scores import counts, image_scores, iou
 from trainer.config import TrainConfig
 from trainer.data.collection import ClassInfo
 from trainer.evaluation.per_image import write_part
@@ -207,7 +208,8 @@ def _scores(
 ) -> dict[str, list[tuple[int, float]]]:
     curves: dict[str, list[tuple[int, float]]] = {}
     for epoch, of_images in enumerate(matrices, start=1):
-        values = {f"val/{key}": value for key, value in summary(of_images).items()}
+        scores = summary(PixelCounts(*counts(of_images)))
+        values = {f"val/{key}": value for key, value in scores.items()}
         per_class = iou(*counts(of_images.sum(axis=0)))
         values |= {f"val/iou/{name}": float(v) for name, v in zip(names, per_class, strict=True)}
         values["val/loss"] = float(0.05 + 0.8 * (1 - values["val/dice"]))

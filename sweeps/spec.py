@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import yaml
 
 from sweeps.space import Space, combinations, read_space
-from trainer.catalogue import MONITORS
+from trainer.analysis.score_table import monitors
 from trainer.config import TrainConfig, from_mapping
 from trainer.names import check, unknown
 from trainer.recipes import recipe
@@ -249,7 +249,7 @@ def _base_config(written: Mapping[str, Any], overrides: Mapping[str, Any]) -> Tr
     if overlap := sorted(searched & fixed.keys()):
         raise ValueError(f"fixed.{overlap[0]}: the space searches it; remove one")
     if (metric := fixed.get("monitor")) is not None:
-        check("metric", str(metric), MONITORS)
+        check("metric", str(metric), monitors())
     try:
         base = from_mapping(fixed, base)
     except ValueError as error:

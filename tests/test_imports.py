@@ -381,3 +381,8 @@ def test_torch_free_modules_are_so_in_fact() -> None:
         timeout=120,
         check=True,
     )
+
+
+def test_a_configuration_is_read_without_numpy() -> None:
+    code = "import sys, trainer.config, trainer.cli; sys.exit('numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120, check=True)

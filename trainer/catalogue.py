@@ -50,4 +50,3 @@ CLASS_WEIGHTS = ("none", "inverse", "median-frequency", "effective-number")
 PRECISIONS = ("auto", "float32", "bfloat16")
 # No auto: what a score means must not hang on the machine that computed it.
 EVAL_PRECISIONS = ("float32", "bfloat16")
-MONITORS = ("val/dice", "val/miou")

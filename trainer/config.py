@@ -13,6 +13,7 @@ from typing import Any, get_args, get_type_hints
 
 import yaml
 
+from trainer.analysis.score_table import monitors
 from trainer.catalogue import (
     AUGMENTATIONS,
     CLASS_WEIGHTS,
@@ -20,7 +21,6 @@ from trainer.catalogue import (
     GEOMETRIES,
     LAYOUTS,
     LOSSES,
-    MONITORS,
     NORMALISATIONS,
     OPTIMIZERS,
     PRECISIONS,
@@ -120,7 +120,7 @@ class TrainConfig:
     min_delta: float = 0.0
     """How much better a score must be to count for patience."""
     monitor: str = "val/dice"
-    """Score that chooses the best checkpoint and ends the run early."""
+    """Validation score that chooses the best checkpoint and ends the run early."""
     boundary_iou: bool = False
     """Compute boundary IoU too, at the end of the run."""
 
@@ -258,7 +258,7 @@ def _check_names(config: TrainConfig) -> None:
     check("schedule", config.schedule, SCHEDULES)
     check("precision", config.precision, PRECISIONS)
     check("eval_precision", config.eval_precision, EVAL_PRECISIONS)
-    check("monitor", config.monitor, MONITORS)
+    check("monitor", config.monitor, monitors())
     check("cache", config.cache, ["disk", "ram", "off"])
     check("trimap_border", config.trimap_border, ["void", "class"])
     if not config.augment.endswith((".yaml", ".yml")):

@@ -13,7 +13,8 @@ from dashboard.curves.figures import draw_curves
 from dashboard.store import reads, run_table
 from dashboard.ui import downloads, navigation, run_picker, selection, states, tables
 from dashboard.ui.charts import chart
-from trainer.analysis.comparison import SCORES, Comparison
+from trainer.analysis.comparison import Comparison
+from trainer.analysis.score_table import comparable
 from trainer.evaluation.results import Verdict, configurations
 
 SIDES = 6  # Configurations compared pair by pair at most: 15 verdicts.
@@ -75,7 +76,7 @@ def show_verdict(
     Returns the runs of each side by its label, and the verdict; None where there is none.
     """
     left, right = st.columns([2, 3], vertical_alignment="bottom")
-    score = left.selectbox("Score that decides", SCORES, key="score", bind="query-params")
+    score = left.selectbox("Score that decides", comparable(), key="score", bind="query-params")
     pool = right.toggle(
         "Runs that differ in their seed alone are one side", value=True, key="pool",
         bind="query-params",

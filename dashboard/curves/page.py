@@ -16,9 +16,9 @@ from dashboard.curves.figures import draw_bands, draw_curves, draw_pair
 from dashboard.store import reads, run_table
 from dashboard.ui import downloads, live, navigation, run_picker, states
 from dashboard.ui.charts import chart
+from trainer.analysis.score_table import higher_is_better
 
 CHART = "curves"
-LOWER_IS_BETTER = ("loss", "time/", "memory/", "grad_norm")
 
 
 def main() -> None:
@@ -81,7 +81,7 @@ def show_curves(
     """Draw the metric of every run."""
     infos = curve_infos(
         reads.curves(run_ids, metric), labels, smoothing=smoothing, mark_dips=dips,
-        higher_is_better=not any(part in metric for part in LOWER_IS_BETTER),
+        higher_is_better=higher_is_better(metric),
     )  # fmt: skip
     figure = draw_curves(infos, metric=metric, log=scale == "log", top=scale == "top")
     count = sum(len(info.dips) for info in infos)

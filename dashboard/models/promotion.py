@@ -10,7 +10,7 @@ from dashboard.store import reads
 from dashboard.ui import named_choice, navigation, states
 from dashboard.ui.charts import chart
 from dashboard.ui.named_choice import choose_named
-from trainer.analysis.comparison import SCORES
+from trainer.analysis.score_table import comparable
 from trainer.prediction.registry import CHAMPION, ModelVersion
 
 ALIAS = "alias"
@@ -51,7 +51,9 @@ def show_comparison(a: ModelVersion, b: ModelVersion) -> None:
         states.nothing(f"Not comparable: {wrong}.")
         return
     column = st.columns([1, 2])[0]
-    decides = column.selectbox("Score that decides", SCORES, key="decides", bind="query-params")
+    decides = column.selectbox(
+        "Score that decides", comparable(), key="decides", bind="query-params"
+    )
     try:
         verdict = compare_reads.verdict(
             {"version " + v.version: [str(v.run_id)] for v in (a, b)}, str(decides)

@@ -11,6 +11,7 @@ from dashboard.display import label, local_time
 from dashboard.store import reads
 from dashboard.ui import navigation, tables
 from dashboard.ui.named_choice import choose_named
+from trainer.analysis.score_table import SCORES
 from trainer.prediction.registry import UNKNOWN, ModelVersion
 from trainer.store import tracking_uri, without_password
 
@@ -21,14 +22,15 @@ def show_table(versions: list[ModelVersion]) -> None:
     """Show every version, the newest first, with its scores and its run."""
     table = version_table(versions, reads.overview(), st.context.timezone)
     kinds = st.column_config
+    dice, miou = SCORES["dice"], SCORES["miou"]
     ids = [version.run_id or "" for version in versions]
     number: dict[str, Any] = {"format": "%.4f", "width": 85}
     config: dict[str, Any] = {
         "version": kinds.NumberColumn("Version", format="%d", width=70, pinned=True),
         "aliases": kinds.TextColumn("Aliases", width=110),
-        "dice": kinds.NumberColumn("Best Dice", help="Validation Dice of its checkpoint", **number),
-        "miou": kinds.NumberColumn("Best mIoU", **number),
-        "test_dice": kinds.NumberColumn("Test Dice", **number),
+        "dice": kinds.NumberColumn(f"Best {dice.label}", help=dice.definition, **number),
+        "miou": kinds.NumberColumn(f"Best {miou.label}", help=miou.definition, **number),
+        "test_dice": kinds.NumberColumn(f"Test {dice.label}", **number),
         "max_drawdown": kinds.NumberColumn(
             "MDD", help="Maximum drawdown of the run that it comes from", **number
         ),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.display import score as shown_score
-from trainer.analysis.scores import headline_classes
+from trainer.analysis.score_table import headline_classes
 
 SCORES = {"Dice": "dice", "IoU": "iou"}
 

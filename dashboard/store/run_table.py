@@ -13,10 +13,12 @@ import pandas as pd
 from dashboard.display import state
 from dashboard.store.cache import Curve
 from trainer.analysis.headline import STABILITY_TAG, stability_of
+from trainer.analysis.score_table import SCORES
 from trainer.analysis.stability import stability_table
 from trainer.config import MACHINE_PARAMS, NOT_HYPERPARAMETERS
 from trainer.tracking.reading import UNFINISHED
 
+DICE, MIOU = SCORES["dice"], SCORES["miou"]
 SPARKLINE_POINTS = 48
 EMA_WEIGHT = 0.6
 """Weight of the past in the exponential moving average of the EMA-best score."""
@@ -50,8 +52,12 @@ COLUMNS: dict[str, Column] = {
         f"Highest exponential moving average (weight {EMA_WEIGHT} on the past): one lucky epoch "
         "does not reach it",
     ),
-    "best_dice": Column("Best Dice", "score", "Validation Dice at the run's best epoch"),
-    "best_miou": Column("Best mIoU", "score", "Validation mean IoU at the run's best epoch"),
+    "best_dice": Column(
+        f"Best {DICE.label}", "score", f"Validation, at the run's best epoch: {DICE.definition}"
+    ),
+    "best_miou": Column(
+        f"Best {MIOU.label}", "score", f"Validation, at the run's best epoch: {MIOU.definition}"
+    ),
     "max_drawdown": Column(
         "MDD", "score", "Maximum drawdown: the deepest fall of the headline below its best so far"
     ),

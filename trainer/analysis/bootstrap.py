@@ -17,11 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainer.analysis.ratios import PixelCounts, Ratio, ratio_of
-
-Floats = NDArray[np.float64]
+from trainer.analysis.score_table import headlines
+from trainer.analysis.scores import Floats
 
 RESAMPLES = 10_000
 FEWEST_IMAGES = 5
@@ -70,7 +69,7 @@ Side = tuple[int, Ratio]
 
 def score_intervals(
     counts: PixelCounts,
-    scores: Sequence[str] = ("dice", "miou", "dice_per_image"),
+    scores: Sequence[str] | None = None,
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -78,11 +77,13 @@ def score_intervals(
 ) -> dict[str, Interval]:
     """Return each score with its interval over images, and over seeds where there are several.
 
-    ``scores`` are keys of `trainer.analysis.ratios.RATIOS`, or ``dice/2``, ``iou/2`` for class 2.
+    ``scores`` are keys of `trainer.analysis.score_table.SCORES`, the headline ones unless others
+    are named, or ``dice/2``, ``iou/2`` for class 2.
     Bounds come from the logit of the score, so they lie within 0 and 1 and reach further to the
     side of failures that no image happened to show.
     """
-    sides = {name: [(1, ratio_of(name, counts))] for name in scores}
+    chosen = headlines(counts.kind) if scores is None else scores
+    sides = {name: [(1, ratio_of(name, counts))] for name in chosen}
     found = intervals(sides, resamples=resamples, seed=seed, level=level)
     return {name: on_logit(interval) for name, interval in found.items()}
 

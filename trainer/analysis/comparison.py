@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from trainer.analysis.bootstrap import FEWEST_IMAGES, RESAMPLES, Interval, intervals
 from trainer.analysis.findings import plain
-from trainer.analysis.ratios import PixelCounts, nan_mean_last, ratio_of
+from trainer.analysis.ratios import PixelCounts, ratio_of
+from trainer.analysis.score_table import check_comparable, headlines, higher_is_better
+from trainer.analysis.scores import nan_mean_last
 
-SCORES = ("dice", "miou", "dice_per_image")
 LEVEL = 0.95
 SMALLEST_P = 1e-4
 """A smaller p-value says more about the bootstrap's assumptions than about the models."""
@@ -80,6 +81,11 @@ class Comparison:
         return self.differences[self.score].interval
 
     @property
+    def gain(self) -> float:
+        """How much better A scores than B, whichever way the score is good."""
+        return self.interval.value if higher_is_better(self.score) else -self.interval.value
+
+    @property
     def distinguishable(self) -> bool:
         """Whether the difference exceeds what seeds and images explain."""
         enough = self.images >= FEWEST_IMAGES
@@ -90,7 +96,7 @@ class Comparison:
         """``A better``, ``B better`` or ``not distinguishable with n = …``."""
         if not self.distinguishable:
             return f"not distinguishable with n = {self.n}"
-        return "A better" if self.interval.value > 0 else "B better"
+        return "A better" if self.gain > 0 else "B better"
 
     @property
     def n(self) -> str:
@@ -107,7 +113,7 @@ class Comparison:
         shown = self.differences[self.score]
         if self.distinguishable:
             said = (
-                f"{self.a} is {'better' if shown.interval.value > 0 else 'worse'} than {self.b}: "
+                f"{self.a} is {'better' if self.gain > 0 else 'worse'} than {self.b}: "
                 f"{self.score} {shown.a:.4f} against {shown.b:.4f}"
             )
         else:
@@ -139,8 +145,8 @@ class Comparison:
         )
 
     def better_first(self) -> "Comparison":
-        """Return the same comparison with the side that scores higher as A."""
-        if not self.interval.value < 0:
+        """Return the same comparison with the side that has the better score as A."""
+        if not self.gain < 0:
             return self
         return replace(
             self,
@@ -167,7 +173,7 @@ def compare(
     names: tuple[str, str] = ("A", "B"),
     images: Sequence[str] | None = None,
     score: str = "dice",
-    scores: Sequence[str] = SCORES,
+    scores: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
@@ -175,14 +181,14 @@ def compare(
 ) -> Comparison:
     """Return the verdict on two configurations evaluated on the same images, in the same order.
 
-    ``score`` decides; ``scores`` are computed beside it from the same resamples: data-set-level
-    ``dice`` and ``miou``, ``dice_per_image``, or another of `trainer.analysis.ratios.RATIOS`.
-    ``images`` are the images' names; ``at_most`` so many that differ most are returned. Raises
-    ``ValueError`` when the two sides have different images or classes.
+    ``score`` decides; ``scores``, the headline ones unless others are named, are computed beside
+    it from the same resamples. ``images`` are the images' names; ``at_most`` so many that differ
+    most are returned. Raises ``ValueError`` when the two sides have different images or classes.
     """
+    check_comparable(score)
     _check_alike(a, b, names)
     labels = _image_names(images, a.images)
-    wanted = tuple(dict.fromkeys((score, *scores)))
+    wanted = dict.fromkeys((score, *(headlines() if scores is None else scores)))
     ratios = {name: (ratio_of(name, a), ratio_of(name, b)) for name in wanted}
     found = intervals(
         {name: [(1, of_a), (-1, of_b)] for name, (of_a, of_b) in ratios.items()},
@@ -222,7 +228,7 @@ def compare_all(
     *,
     images: Sequence[str] | None = None,
     score: str = "dice",
-    scores: Sequence[str] = SCORES,
+    scores: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,

@@ -5,25 +5,26 @@ per image is Σ dice / Σ 1 over the images that have the class. In this form re
 one matrix product, and what a single image contributes has a closed form.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from trainer import names
-from trainer.analysis.scores import dice, headline_classes
-
-Floats = NDArray[np.float64]
+from trainer.analysis.score_table import SCORES, dice_terms, headline_classes, iou_terms
+from trainer.analysis.scores import Floats, dice, nan_mean_last, quotient
 
 
 class PixelCounts:
     """TP, FP and FN in pixels, each ``(seeds, images, classes)``, of one configuration.
 
-    Arrays ``(images, classes)`` are one seed. Raises ``ValueError`` when the shapes differ.
+    Arrays ``(images, classes)`` are one seed; ``kind`` is pixels, or bands for counts of the
+    boundary bands alone. Raises ``ValueError`` when the shapes differ.
     """
 
-    def __init__(self, tp: ArrayLike, fp: ArrayLike, fn: ArrayLike) -> None:
+    def __init__(
+        self, tp: ArrayLike, fp: ArrayLike, fn: ArrayLike, *, kind: str = "pixels"
+    ) -> None:
         arrays = [np.asarray(counts, dtype=np.float64) for counts in (tp, fp, fn)]
         if len({array.shape for array in arrays}) > 1:
             shapes = ", ".join(str(array.shape) for array in arrays)
@@ -34,6 +35,11 @@ class PixelCounts:
             raise ValueError(f"tp: shape {arrays[0].shape} is not (seeds, images, classes)")
         self.tp, self.fp, self.fn = arrays
         self.seeds, self.images, self.classes = arrays[0].shape
+        self.kind = kind
+
+    def of(self, classes: slice) -> tuple[Floats, Floats, Floats]:
+        """Return TP, FP and FN of some of the classes."""
+        return self.tp[..., classes], self.fp[..., classes], self.fn[..., classes]
 
     def dice_of_images(self) -> Floats:
         """Return one Dice an image and seed ``(seeds, images)``: the mean over headline classes."""
@@ -54,7 +60,7 @@ class Ratio:
     def scores(self, weights: Floats) -> Floats:
         """Return the score ``(resamples, seeds)`` for image weights ``(resamples, images)``."""
         return nan_mean_last(
-            _quotient(self._sum(self.numerator, weights), self._sum(self.denominator, weights))
+            quotient(self._sum(self.numerator, weights), self._sum(self.denominator, weights))
         )
 
     def of_all(self) -> Floats:
@@ -69,9 +75,9 @@ class Ratio:
         over images, and its variance over n is the variance of the score.
         """
         numerator, denominator = self.numerator.sum(axis=1), self.denominator.sum(axis=1)
-        level = _quotient(numerator, denominator)[:, None]
+        level = quotient(numerator, denominator)[:, None]
         moved = self.numerator - np.nan_to_num(level) * self.denominator
-        per_term = _quotient(moved * moved.shape[1], denominator[:, None])
+        per_term = quotient(moved * moved.shape[1], denominator[:, None])
         return np.nan_to_num(nan_mean_last(per_term))
 
     @staticmethod
@@ -81,58 +87,31 @@ class Ratio:
         return (weights @ flat).reshape(len(weights), seeds, terms)
 
 
-def _quotient(numerator: Floats, denominator: Floats) -> Floats:
-    numerator, denominator = np.broadcast_arrays(numerator, denominator)
-    out = np.full(numerator.shape, np.nan)
-    np.divide(numerator, denominator, out=out, where=denominator > 0)
-    return out
-
-
-def nan_mean_last(values: Floats) -> Floats:
-    """Return the mean over the last axis of what is not NaN; NaN where nothing else is there."""
-    there = ~np.isnan(values)
-    return _quotient(np.where(there, values, 0).sum(axis=-1), there.sum(axis=-1).astype(float))
-
-
-def _dice(counts: PixelCounts, chosen: slice) -> Ratio:
-    numerator = 2 * counts.tp[..., chosen]
-    return Ratio(numerator, numerator + counts.fp[..., chosen] + counts.fn[..., chosen])
-
-
-def _iou(counts: PixelCounts, chosen: slice) -> Ratio:
-    numerator = counts.tp[..., chosen]
-    return Ratio(numerator, numerator + counts.fp[..., chosen] + counts.fn[..., chosen])
-
-
-def _per_image(counts: PixelCounts) -> Ratio:
-    scores = dice(counts.tp, counts.fp, counts.fn)[..., headline_classes(counts.classes)]
-    return Ratio(np.nan_to_num(scores), (~np.isnan(scores)).astype(np.float64))
-
-
-def _accuracy(counts: PixelCounts) -> Ratio:
-    labelled = counts.tp + counts.fn
-    return Ratio(counts.tp.sum(axis=-1, keepdims=True), labelled.sum(axis=-1, keepdims=True))
-
-
-RATIOS: dict[str, Callable[[PixelCounts], Ratio]] = {
-    "dice": lambda counts: _dice(counts, headline_classes(counts.classes)),
-    "miou": lambda counts: _iou(counts, slice(None)),
-    "dice_per_image": _per_image,
-    "dice_no_background": lambda counts: _dice(counts, slice(1, None)),
-    "miou_no_background": lambda counts: _iou(counts, slice(1, None)),
-    "accuracy": _accuracy,
-}
-"""The scores that can be resampled; names and definitions as in `scores.summary`."""
-
-
 def ratio_of(name: str, counts: PixelCounts) -> Ratio:
     """Return a score by name; ``dice/2`` and ``iou/2`` are those of class 2 alone.
 
-    Raises ``ValueError`` listing the known names.
+    Raises ``ValueError`` listing the known names, those of `SCORES` that come from such counts.
     """
     kind, _, of_class = name.partition("/")
     if of_class.isdecimal() and kind in ("dice", "iou") and int(of_class) < counts.classes:
-        chosen = slice(int(of_class), int(of_class) + 1)
-        return _dice(counts, chosen) if kind == "dice" else _iou(counts, chosen)
-    names.check("score", name, RATIOS)
-    return RATIOS[name](counts)
+        terms = dice_terms if kind == "dice" else iou_terms
+        return Ratio(*terms(*counts.of(slice(int(of_class), int(of_class) + 1))))
+    names.check("score", name, [key for key, s in SCORES.items() if s.counts == counts.kind])
+    score = SCORES[name]
+    numerator, denominator = score.terms(*counts.of(score.classes(counts.classes)))
+    if not score.per_image:
+        return Ratio(numerator, denominator)
+    of_images = quotient(numerator, denominator)
+    return Ratio(np.nan_to_num(of_images), (~np.isnan(of_images)).astype(np.float64))
+
+
+def summary(counts: PixelCounts) -> dict[str, float]:
+    """Return every score of `SCORES` that comes from such counts, of the first seed.
+
+    A mean over classes is that of one matrix over the whole split, never over batches.
+    """
+    return {
+        key: float(ratio_of(key, counts).of_all()[0])
+        for key, score in SCORES.items()
+        if score.counts == counts.kind
+    }

@@ -13,6 +13,7 @@ from trainer.analysis.fallen import describe, fallen
 from trainer.analysis.findings import Finding, Floats, RunFacts
 from trainer.analysis.headline import title
 from trainer.analysis.history import is_finite
+from trainer.analysis.score_table import title
 from trainer.analysis.stability import stability
 
 UNSTABLE_DRAWDOWN = 0.05

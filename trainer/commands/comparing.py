@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from rich.console import Console
 from rich.table import Table
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
+from trainer.analysis.score_table import check_comparable, comparable
 from trainer.command_line import DONE, parse, print_json
 
 
@@ -20,8 +21,7 @@ class Compare:
 
     models: Positional[tuple[str, ...]]
     """Run ids or registered models, two or more."""
-    score: str = "dice"
-    """Score that decides: dice, miou, dice_per_image."""
+    score: Annotated[str, arg(help=f"Score that decides: {', '.join(comparable())}.")] = "dice"
     all_seeds: bool = False
     """Add every finished repeat, with another seed, of the runs that are named."""
     resamples: int = 10_000
@@ -51,6 +51,7 @@ def compare(args: list[str]) -> int:
     command = parse(Compare, prog="trainer compare", args=args)
     if len(command.models) < 2:
         raise ValueError("models: give at least two run ids or registered models")
+    check_comparable(command.score)
     if command.resamples < 100:
         raise ValueError(f"resamples: {command.resamples} must be at least 100")
     from trainer.evaluation.results import by_configuration, which_is_better

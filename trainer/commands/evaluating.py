@@ -18,9 +18,9 @@ from trainer.progress import Progress
 
 if TYPE_CHECKING:
     from trainer.data.collection import Collection
-    from trainer.evaluation.assess import Assessment
+    from trainer.evaluation.evaluation import Evaluation
 
-PARTS = ("train", "val", "test", "all")
+SPLITS = ("train", "val", "test", "all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Evaluate:
     data: Path | None = None
     """Folder with images and masks; left out, the data that the run was trained on."""
     split: str | None = None
-    """train, val, test or all; left out, every part that there is."""
+    """train, val, test or all; left out, every split that there is."""
     layout: str = "auto"
     """How the folder is laid out; auto finds out."""
     images: str | None = None
@@ -48,7 +48,7 @@ class Evaluate:
     boundary_iou: bool = False
     """Compute boundary IoU too."""
     out: Path | None = None
-    """Folder for the scores per image and the confusion matrix of each part."""
+    """Folder for the scores per image and the confusion matrix of each split."""
     device: str = "auto"
     """Where to run: auto, cpu, cuda or cuda:N."""
     json: bool = False
@@ -61,7 +61,7 @@ def evaluate(args: list[str]) -> int:
     if (command.model is None) == (command.predictions is None):
         raise ValueError("model: give either a model or --predictions DIR")
     if command.split is not None:
-        names.check("split", command.split, PARTS)
+        names.check("split", command.split, SPLITS)
     if command.out is not None:
         check_folder("out", command.out)
     from trainer.prediction.registry import resolve_model
@@ -71,8 +71,8 @@ def evaluate(args: list[str]) -> int:
         precision = None if folder is None else _precision(folder)
         found = _assess(command, folder)
     if command.out is not None:
-        for assessment in found:
-            assessment.write(command.out)
+        for evaluation in found:
+            evaluation.write(command.out / evaluation.split)
     if command.json:
         print_json(_as_json(found) | ({"precision": precision} if precision else {}))
     else:
@@ -96,12 +96,12 @@ def _precision(folder: Path) -> str:
     return precision
 
 
-def _assess(command: Evaluate, folder: Path | None) -> list["Assessment"]:
+def _assess(command: Evaluate, folder: Path | None) -> list["Evaluation"]:
     from trainer.evaluation.assess import assess, masks_in_folder, masks_of_model
     from trainer.network.device import choose_device
 
     collection = _collection(command, folder)
-    parts = _parts(command, collection, folder)
+    splits = _splits(command, collection, folder)
     if folder is not None:
         mask_of = masks_of_model(folder, collection, str(choose_device(command.device)))
     else:
@@ -110,17 +110,17 @@ def _assess(command: Evaluate, folder: Path | None) -> list["Assessment"]:
     progress = Progress()
     pairs = {pair.name: pair for pair in collection.pairs}
 
-    def assessed(part: str, members: Sequence[str]) -> "Assessment":
+    def assessed(split: str, members: Sequence[str]) -> "Evaluation":
         return assess(
             mask_of,
             [pairs[name] for name in members],
             collection,
-            part=part,
+            split=split,
             boundary=command.boundary_iou,
-            watch=lambda items: progress.watch(items, part),
+            watch=lambda items: progress.watch(items, split),
         )
 
-    return [assessed(part, members) for part, members in parts.items()]
+    return [assessed(split, members) for split, members in splits.items()]
 
 
 def _collection(command: Evaluate, folder: Path | None) -> "Collection":
@@ -149,28 +149,28 @@ def _collection(command: Evaluate, folder: Path | None) -> "Collection":
     return collection
 
 
-def _parts(
+def _splits(
     command: Evaluate, collection: "Collection", folder: Path | None
 ) -> dict[str, Sequence[str]]:
-    """Return the names of each part: as the run split them, as published, or all as one."""
+    """Return the names of each split: as the run split them, as published, or all as one."""
     everything = [pair.name for pair in collection.pairs]
     if command.split == "all":
         return {"all": everything}
     known = set(everything)
     stored = _origin(folder).get("split", {})
-    if stored and all(name in known for part in stored.values() for name in part):
-        parts = {part: members for part, members in stored.items() if members}
+    if stored and all(name in known for members in stored.values() for name in members):
+        splits = {split: members for split, members in stored.items() if members}
     else:
         official: dict[str, list[str]] = {}
         for pair in collection.pairs:
             if pair.split is not None:
                 official.setdefault(pair.split, []).append(pair.name)
-        parts = official or {"all": everything}
+        splits = official or {"all": everything}
     if command.split is None:
-        return parts
-    if command.split not in parts:
-        raise ValueError(f"split: the data has no {command.split}; it has {', '.join(parts)}")
-    return {command.split: parts[command.split]}
+        return splits
+    if command.split not in splits:
+        raise ValueError(f"split: the data has no {command.split}; it has {', '.join(splits)}")
+    return {command.split: splits[command.split]}
 
 
 def _origin(folder: Path | None) -> dict[str, Any]:
@@ -182,31 +182,30 @@ def _origin(folder: Path | None) -> dict[str, Any]:
     return origin
 
 
-def _as_json(found: Sequence["Assessment"]) -> dict[str, Any]:
-    values = {assessment.part: assessment.to_json() for assessment in found}
-    headline = next(part for part in ("test", "val", "all", "train") if part in values)
+def _as_json(found: Sequence["Evaluation"]) -> dict[str, Any]:
+    values = {evaluation.split: evaluation.to_json() for evaluation in found}
+    headline = next(split for split in ("test", "val", "all", "train") if split in values)
     return {"split": headline, **values[headline], "splits": values}
 
 
-def _print(found: Sequence["Assessment"]) -> None:
+def _print(found: Sequence["Evaluation"]) -> None:
     # As wide as the table is: a number that wraps cannot be read.
     console = Console(width=24 + 28 * len(found))
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
-    for assessment in found:
-        title = f"{assessment.part} ({len(assessment.images)})"
+    for evaluation in found:
+        title = f"{evaluation.split} ({len(evaluation.images)})"
         table.add_column(title, justify="right", no_wrap=True)
-    intervals = [assessment.intervals() for assessment in found]
+    intervals = [evaluation.intervals() for evaluation in found]
     for key in found[0].scores():
         cells = []
-        for assessment, ranges in zip(found, intervals, strict=True):
-            interval = ranges.get(key)
-            shown = f" [{interval.low:.4f}, {interval.high:.4f}]" if interval else ""
-            cells.append(f"{assessment.scores()[key]:.4f}{shown}".replace("[", r"\["))
+        for evaluation, ranges in zip(found, intervals, strict=True):
+            shown = f"[{ranges[key].low:.4f}, {ranges[key].high:.4f}]"
+            cells.append(f"{evaluation.scores()[key]:.4f} {shown}".replace("[", r"\["))
         table.add_row(key, *cells)
     for name in found[0].classes:
-        table.add_row(f"iou {name}", *(f"{a.per_class()[name]['iou']:.4f}" for a in found))
+        table.add_row(f"iou {name}", *(f"{e.per_class()[name]['iou']:.4f}" for e in found))
     console.print(table)
-    for assessment in found:
-        worst = ", ".join(f"{name} {score:.4f}" for name, score in assessment.worst(5))
-        print(f"worst of {assessment.part}: {worst}")
+    for evaluation in found:
+        worst = (f"{evaluation.images[i]} {score:.4f}" for i, score in evaluation.worst(5))
+        print(f"worst of {evaluation.split}: {', '.join(worst)}")

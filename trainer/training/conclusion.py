@@ -10,9 +10,10 @@ from trainer.analysis.per_image_rows import per_image_dice
 from trainer.analysis.stability import stability
 from trainer.config import TrainConfig
 from trainer.data.loading import SegmentationData
-from trainer.evaluation.evaluate import Evaluation, evaluate
+from trainer.evaluation.evaluate import evaluate
+from trainer.evaluation.evaluation import Evaluation
 from trainer.evaluation.per_image import FOLDER as PER_IMAGE
-from trainer.evaluation.per_image import read_parts, write_part
+from trainer.evaluation.per_image import read_parts
 from trainer.progress import Progress
 from trainer.tracking import Run
 from trainer.training.checkpoints import find_checkpoint, load_weights
@@ -41,7 +42,8 @@ def conclude(
     if progression.epoch:
         statistics = stability(np.array(progression.history[config.monitor])).to_metrics()
         run.set_tags({STABILITY_TAG: config.monitor})
-        summary = {f"best/{key}": value for key, value in best_of(progression).items()}
+        best = best_of(progression, config.monitor)
+        summary = {f"best/{key}": value for key, value in best.items()}
         if outcome in ("completed", "early-stopped"):
             summary |= _final(run, config, data, training, progress)
         run.log_epoch(progression.epoch, summary | statistics)
@@ -52,16 +54,16 @@ def conclude(
     return statistics
 
 
-def best_of(progression: Progression) -> dict[str, float]:
-    """Return the best epoch and its ``val_dice`` and ``val_miou``; empty before any epoch."""
+def best_of(progression: Progression, monitor: str) -> dict[str, float]:
+    """Return the best ``epoch`` with its ``val_dice``, ``val_miou`` and the monitored score.
+
+    Empty before any epoch.
+    """
     if progression.best_epoch == 0:
         return {}
-    metrics = progression.best_metrics
-    return {
-        "epoch": progression.best_epoch,
-        "val_dice": metrics["val/dice"],
-        "val_miou": metrics["val/miou"],
-    }
+    shown = dict.fromkeys(("val/dice", "val/miou", monitor))
+    scores = {key.replace("/", "_"): progression.best_metrics[key] for key in shown}
+    return {"epoch": progression.best_epoch, **scores}
 
 
 def _final(
@@ -77,39 +79,26 @@ def _final(
         return {}
     load_weights(best, training.forward.model)
 
-    def evaluated(part: str) -> Evaluation:
-        batches = data.batches(part, batch_size=config.batch_size, workers=config.workers)
+    def evaluated(split: str) -> Evaluation:
+        batches = data.batches(split, batch_size=config.batch_size, workers=config.workers)
         return evaluate(
             training.forward,
-            progress.watch(batches, part),
-            images=data.names(part),
+            progress.watch(batches, split),
+            split=split,
+            images=data.names(split),
             classes=data.class_names,
             boundary=config.boundary_iou,
         )
 
     metrics: dict[str, float] = {}
     if config.boundary_iou:
-        found = evaluated("val").metrics("val")
-        metrics["best/val_boundary_iou"] = found["val/boundary_iou"]
+        metrics["best/val_boundary_iou"] = evaluated("val").scores()["boundary_iou"]
     if data.size("test"):
         result = evaluated("test")
-        _keep_test(run, training.progression.best_epoch, result)
-        metrics |= result.metrics("test")
+        result.write(run.folder / TEST_FOLDER, epoch=training.progression.best_epoch)
+        metrics |= result.metrics()
         logger.info("test: dice %.4f  miou %.4f", metrics["test/dice"], metrics["test/miou"])
     return metrics
-
-
-def _keep_test(run: Run, epoch: int, result: Evaluation) -> None:
-    nan = float("nan")
-    write_part(
-        run.folder / TEST_FOLDER,
-        epoch=epoch,
-        images=result.images,
-        classes=result.classes,
-        confusion=result.confusion,
-        lr=nan,
-        grad_norm=nan,
-    )
 
 
 def _diagnose(

@@ -33,7 +33,7 @@ __all__ = ["FitResult", "StopTraining", "fit", "resume"]
 
 @dataclass(frozen=True, kw_only=True)
 class FitResult:
-    """How a run ended. ``best`` has ``epoch``, ``val_dice`` and ``val_miou``."""
+    """How a run ended. ``best``: ``epoch``, ``val_dice``, ``val_miou`` and the monitored score."""
 
     run_id: str
     outcome: str
@@ -220,7 +220,7 @@ def _carry_out(
         run_id=run.id,
         outcome=ending.outcome,
         epochs=training.progression.epoch,
-        best=best_of(training.progression),
+        best=best_of(training.progression, config.monitor),
         stability=stability,
         reason=ending.reason,
     )

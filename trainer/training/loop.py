@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from trainer.analysis.scores import summary
+from trainer.analysis.ratios import PixelCounts, summary
+from trainer.analysis.scores import counts
 from trainer.config import TrainConfig
 from trainer.data.loading import Batch, SegmentationData
 from trainer.evaluation.evaluate import evaluate, split_loss
@@ -139,6 +140,7 @@ def train(
                 data.batches("val", batch_size=config.batch_size, workers=config.workers),
                 f"epoch {epoch} validation",
             ),
+            split="val",
             images=data.names("val"),
             classes=data.class_names,
             keep=recorder.samples.indices,
@@ -146,7 +148,7 @@ def train(
         )
         metrics = {
             **learned,
-            **validation.metrics("val"),
+            **validation.metrics(),
             "lr": lr,
             "time/epoch_seconds": time.monotonic() - started,
             "memory/peak_mib": peak_memory_mib(training.forward.device),
@@ -203,7 +205,7 @@ def train_epoch(
             predicted = predicted_classes(passed.logits)
             targets = batch.targets.to(forward.device)
             confusion += confusion_per_image(predicted, targets, data.num_classes).sum(dim=0)
-    scores = summary(confusion.cpu().numpy()[np.newaxis])
+    scores = summary(PixelCounts(*counts(confusion.cpu().numpy()[np.newaxis])))
     norm = torch.stack(norms)
     learned = {
         "train/loss": split_loss(sums),

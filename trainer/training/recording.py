@@ -7,12 +7,10 @@ from typing import Protocol
 
 import numpy as np
 
-from trainer.analysis.scores import image_scores
 from trainer.config import TrainConfig
 from trainer.data.loading import SegmentationData
-from trainer.evaluation.evaluate import Evaluation, write_confusion
+from trainer.evaluation.evaluation import Evaluation
 from trainer.evaluation.per_image import FOLDER as PER_IMAGE
-from trainer.evaluation.per_image import write_part
 from trainer.evaluation.samples import FOLDER, Strip, write_predictions, write_samples, write_worst
 
 logger = logging.getLogger(__name__)
@@ -61,18 +59,15 @@ class Recorder:
 
         ``save`` writes the checkpoints into the folder that it is given.
         """
-        write_part(
+        validation.write_images(
             self.run.folder / PER_IMAGE,
             epoch=epoch,
-            images=validation.images,
-            classes=validation.classes,
-            confusion=validation.confusion,
             lr=metrics["lr"],
             grad_norm=metrics["train/grad_norm"],
         )
         self.samples.record(epoch, validation)
         if best:
-            write_confusion(self.run.folder, "val", epoch, validation)
+            validation.write_confusion(self.run.folder / "evaluation", epoch=epoch)
         # Metrics before the checkpoint: killed in between, the epoch is trained and logged again
         # (readers keep the newest). The other way round it would be missing for good.
         self.run.log_epoch(epoch, metrics)
@@ -115,16 +110,10 @@ class SampleRecorder:
         maps = evaluation.predictions
         classes = self._data.classes
         write_predictions(self._folder, epoch, [maps[i] for i in self.indices], classes)
-        if evaluation.worst:
-            scores = image_scores(evaluation.confusion[list(evaluation.worst)])
-            write_worst(
-                self._folder,
-                epoch,
-                self._strip(evaluation.worst),
-                [maps[i] for i in evaluation.worst],
-                [float(score) for score in scores],
-                classes,
-            )
+        if worst := evaluation.worst(self.keep_worst):
+            indices, scores = zip(*worst, strict=True)
+            predicted = [maps[i] for i in indices]
+            write_worst(self._folder, epoch, self._strip(indices), predicted, scores, classes)
 
     def _strip(self, indices: Sequence[int]) -> Strip:
         names = self._data.names("val")

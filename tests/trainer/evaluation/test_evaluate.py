@@ -11,10 +11,12 @@ import torch
 from sklearn.metrics import confusion_matrix
 from torch import Tensor, nn
 
-from trainer.analysis.scores import counts, dice, image_scores, iou, summary
+from trainer.analysis.ratios import PixelCounts, summary
+from trainer.analysis.scores import counts, dice, image_scores, iou
 from trainer.data.collection import VOID
 from trainer.data.loading import Batch
-from trainer.evaluation.evaluate import Evaluation, evaluate, write_confusion
+from trainer.evaluation.evaluate import evaluate
+from trainer.evaluation.evaluation import Evaluation
 from trainer.network.device import choose_device, choose_dtype, processor_name
 from trainer.network.forward import Forward
 from trainer.network.losses import build_loss, mean_loss
@@ -78,6 +80,7 @@ def evaluated(
     return evaluate(
         forward_of(num_classes),
         batches(target, said, size),
+        split="val",
         images=[f"image {i}" for i in range(images)],
         classes=[f"class {i}" for i in range(num_classes)],
         **options,  # type: ignore[arg-type]
@@ -103,13 +106,13 @@ def test_batches_of_1_and_7_give_the_same(num_classes: int) -> None:
     for size in (1, 7):
         found = evaluated(num_classes, size=size, void=0.4)
         np.testing.assert_array_equal(found.confusion, whole.confusion)
-        assert found.metrics("val") == pytest.approx(whole.metrics("val"), rel=1e-6, nan_ok=True)
+        assert found.metrics() == pytest.approx(whole.metrics(), rel=1e-6, nan_ok=True)
 
 
 def test_metrics_are_named_as_the_store_names_them() -> None:
     found = evaluated(4)
-    metrics = found.metrics("val")
-    scores = summary(found.confusion)
+    metrics = found.metrics()
+    scores = summary(PixelCounts(*counts(found.confusion)))
     for key in ("dice", "miou", "accuracy", "dice_per_image", "dice_no_background"):
         assert metrics[f"val/{key}"] == scores[key]
     assert metrics["val/miou_no_background"] == scores["miou_no_background"]
@@ -131,7 +134,7 @@ def test_the_loss_is_the_mean_over_the_labelled_pixels() -> None:
 
 
 def test_all_void_has_no_score() -> None:
-    metrics = evaluated(3, void=2).metrics("val")
+    metrics = evaluated(3, void=2).metrics()
     assert math.isnan(metrics["val/dice"])
     assert metrics["val/loss"] == 0
     assert not [key for key in metrics if key.startswith("val/iou/")]
@@ -139,9 +142,7 @@ def test_all_void_has_no_score() -> None:
 
 def test_one_image() -> None:
     found = evaluated(3, images=1)
-    assert found.metrics("val")["val/dice_per_image"] == pytest.approx(
-        found.metrics("val")["val/dice"]
-    )
+    assert found.metrics()["val/dice_per_image"] == pytest.approx(found.metrics()["val/dice"])
 
 
 def test_no_image_at_all() -> None:
@@ -157,17 +158,17 @@ def test_the_maps_asked_for_are_kept() -> None:
     for index, predicted in found.predictions.items():
         assert predicted.dtype == np.uint8
         np.testing.assert_array_equal(predicted, said[index])
-    assert found.worst == ()
 
 
 @pytest.mark.parametrize("size", [1, 4, 15])
 def test_the_worst_are_kept_lowest_first(size: int) -> None:
     found = evaluated(3, size=size, keep=(14,), keep_worst=4)
     scores = image_scores(found.confusion)
-    assert list(found.worst) == np.argsort(scores, kind="stable")[:4].tolist()
-    assert set(found.predictions) == {14, *found.worst}
+    worst = np.argsort(scores, kind="stable")[:4].tolist()
+    assert found.worst(4) == [(index, scores[index]) for index in worst]
+    assert set(found.predictions) == {14, *worst}
     _, said = maps(3)
-    for index in found.worst:
+    for index in worst:
         np.testing.assert_array_equal(found.predictions[index], said[index])
 
 
@@ -177,11 +178,13 @@ def test_an_image_without_a_score_is_never_the_worst() -> None:
     found = evaluate(
         forward_of(2),
         batches(target, said, 2),
+        split="val",
         images=list("abcde"),
         classes=["b", "c"],
         keep_worst=5,
     )
-    assert sorted(found.worst) == [0, 2, 3, 4]
+    assert sorted(index for index, _ in found.worst(5)) == [0, 2, 3, 4]
+    assert sorted(found.predictions) == [0, 2, 3, 4]
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -189,7 +192,7 @@ def test_the_network_is_evaluated_and_then_as_it_was(training: bool) -> None:
     forward = forward_of(2)
     forward.model.train(training)
     target, said = maps(2)
-    evaluate(forward, batches(target, said, 4), images=["i"] * 15, classes=["b", "c"])
+    evaluate(forward, batches(target, said, 4), split="val", images=["i"] * 15, classes=["b", "c"])
     assert forward.model.training == training
     assert set(forward.model.was_training) == {False}
 
@@ -198,18 +201,18 @@ def test_the_network_is_evaluated_and_then_as_it_was(training: bool) -> None:
         raise OSError("a file is gone")
 
     with pytest.raises(OSError, match="gone"):
-        evaluate(forward, broken(), images=["i"] * 15, classes=["b", "c"])
+        evaluate(forward, broken(), split="val", images=["i"] * 15, classes=["b", "c"])
     assert forward.model.training == training
 
 
 def test_boundary_iou_is_there_when_asked_for() -> None:
-    assert "val/boundary_iou" not in evaluated(3).metrics("val")
-    assert 0 <= evaluated(3, boundary=True).metrics("val")["val/boundary_iou"] <= 1
+    assert "val/boundary_iou" not in evaluated(3).metrics()
+    assert 0 <= evaluated(3, boundary=True).metrics()["val/boundary_iou"] <= 1
 
 
 def test_the_confusion_is_written_whole(tmp_path: Path) -> None:
     found = evaluated(3)
-    write_confusion(tmp_path, "val", 7, found)
+    found.write_confusion(tmp_path / "evaluation", epoch=7)
     value = json.loads((tmp_path / "evaluation" / "confusion.json").read_text())
     assert (value["split"], value["epoch"]) == ("val", 7)
     assert value["classes"] == ["class 0", "class 1", "class 2"]
@@ -382,7 +385,7 @@ def test_scores_are_of_one_arithmetic_whatever_it_trains_in(
     )
     forward(batch)
     assert model.dtype == trained
-    evaluate(forward, [batch], images=["a"], classes=["background", "car"])
+    evaluate(forward, [batch], split="val", images=["a"], classes=["background", "car"])
     assert model.dtype == scored
     forward(batch)
     assert model.dtype == trained

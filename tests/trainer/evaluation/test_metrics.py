@@ -9,7 +9,8 @@ import torch
 from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
-from trainer.analysis.scores import counts, dice, iou, summary
+from trainer.analysis.ratios import PixelCounts, summary
+from trainer.analysis.scores import counts, dice, iou
 from trainer.data.collection import VOID
 from trainer.evaluation.metrics import confusion_per_image, predicted_classes
 
@@ -112,7 +113,8 @@ def test_monai_agrees_on_dice_per_image(num_classes: int) -> None:
     )
     # MONAI's own mean gives a class that no image has 0; it has no score.
     expected = of_image_and_class.nanmean(dim=0).nanmean()
-    ours = summary(confusion_per_image(predicted, target, num_classes).numpy())
+    confusion = confusion_per_image(predicted, target, num_classes).numpy()
+    ours = summary(PixelCounts(*counts(confusion)))
     assert ours["dice_per_image"] == pytest.approx(float(expected), rel=1e-5)
 
 

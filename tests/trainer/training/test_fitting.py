@@ -58,7 +58,7 @@ def test_a_run_keeps_everything_of_the_store_contract(tiny: TrainConfig, store: 
     folder = folder_of(result.run_id)
     for name in (
         "config.yaml", "environment.json", "dataset.json", "split.json", "log.txt",
-        "diagnoses.json", "evaluation/confusion.json",
+        "diagnoses.json", "evaluation/confusion.json", "evaluation/test/confusion.json",
         "checkpoints/last/state.json", "checkpoints/best/model.safetensors",
     ):  # fmt: skip
         assert (folder / name).is_file(), name
