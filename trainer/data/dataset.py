@@ -23,7 +23,7 @@ from trainer.data.geometry import UINT8
 from trainer.data.items import Items
 from trainer.data.layouts import open_collection
 from trainer.data.normalisation import Triple, normalisation
-from trainer.data.splits import PARTS, Split, duplicates_across, join_duplicates, make_split
+from trainer.data.splits import SPLITS, Splits, duplicates_across, join_duplicates, make_splits
 from trainer.progress import Progress
 from trainer.store import cache_folder
 
@@ -39,7 +39,7 @@ class DataSet:
     """
 
     collection: Collection
-    split: Split
+    splits: Splits
     images: DecodedImages
     config: TrainConfig
     mean: Triple
@@ -49,14 +49,14 @@ class DataSet:
 
     @classmethod
     def open(
-        cls, config: TrainConfig, *, split: Split | None = None, progress: bool = True
+        cls, config: TrainConfig, *, splits: Splits | None = None, progress: bool = True
     ) -> Self:
         """Open, check, split and decode the data of ``config``; the built-in data if it has none.
 
-        ``split`` is one that an earlier run stored. The first time everything is decoded, with a
-        bar on stderr where ``progress``; later the cache has it. Raises ``ValueError`` when there
-        is no data, when it is faulty and ``skip_faulty`` is off, when ``split`` names other
-        images, and when equal images stand in different parts of a new split.
+        ``splits`` are those that an earlier run stored. The first time everything is decoded, with
+        a bar on stderr where ``progress``; later the cache has it. Raises ``ValueError`` when there
+        is no data, when it is faulty and ``skip_faulty`` is off, when ``splits`` name other
+        images, and when equal images stand in different new splits.
         """
         collection = open_collection(
             data_folder(config, progress=progress),
@@ -69,14 +69,14 @@ class DataSet:
         images = _decoded(collection, config, progress)
         faults = [*collection.faults, *_faults(images, collection)]
         collection, left_out = screen(collection, faults, skip_faulty=config.skip_faulty)
-        if split is None:
+        if splits is None:
             content = images.content_by_name()
-            split = make_split(join_duplicates(collection, content), config)
-            split, copies = _without_leaks(split, content, skip_faulty=config.skip_faulty)
+            splits = make_splits(join_duplicates(collection, content), config)
+            splits, copies = _without_leaks(splits, content, skip_faulty=config.skip_faulty)
             left_out += copies
         else:
-            _check_names(split, collection)
-        rows = _counted_rows(images, split)
+            _check_names(splits, collection)
+        rows = _counted_rows(images, splits)
         table = images.table
         mean, std = normalisation(
             config.normalisation,
@@ -86,7 +86,7 @@ class DataSet:
         )
         return cls(
             collection=collection,
-            split=split,
+            splits=splits,
             images=images,
             config=config,
             mean=mean,
@@ -115,25 +115,25 @@ class DataSet:
         """The number of classes, background included, void excluded."""
         return self.collection.num_classes
 
-    def names(self, part: str) -> tuple[str, ...]:
-        """Return the names of the images of ``part``: train, val or test."""
-        return self.split.names(part)
+    def names(self, split: str) -> tuple[str, ...]:
+        """Return the names of the images of ``split``: train, val or test."""
+        return self.splits.names(split)
 
-    def size(self, part: str) -> int:
-        """Return the number of images of ``part``; crops of one image count as one."""
-        return len(self.split.names(part))
+    def size(self, split: str) -> int:
+        """Return the number of images of ``split``; crops of one image count as one."""
+        return len(self.splits.names(split))
 
-    def image(self, part: str, index: int) -> UINT8:
+    def image(self, split: str, index: int) -> UINT8:
         """Return an image ``(height, width, 3)`` as an evaluation batch holds it."""
-        return self.items(part).item(0, index)[0]
+        return self.items(split).item(0, index)[0]
 
-    def target(self, part: str, index: int) -> UINT8:
+    def target(self, split: str, index: int) -> UINT8:
         """Return a target ``(height, width)`` as an evaluation batch holds it."""
-        return self.items(part).item(0, index)[1]
+        return self.items(split).item(0, index)[1]
 
     def class_weights(self, name: str) -> Weights | None:
         """Return one weight per class for the loss, from the training targets; None for none."""
-        pixels = self.images.table.class_pixels[_counted_rows(self.images, self.split)]
+        pixels = self.images.table.class_pixels[_counted_rows(self.images, self.splits)]
         labelled = pixels.sum(axis=1, keepdims=True)
         return class_weights(name, self.class_pixels, (labelled * (pixels > 0)).sum(axis=0))
 
@@ -159,14 +159,14 @@ class DataSet:
             f"{name} {100 * share:.1f} %"
             for name, share in zip(self.class_names, shares, strict=True)
         )
-        sizes = {part: self.size(part) for part in PARTS}
-        split = ", ".join(f"{part} {size}" for part, size in sizes.items() if size)
+        sizes = {split: self.size(split) for split in SPLITS}
+        splits = ", ".join(f"{split} {size}" for split, size in sizes.items() if size)
         left_out = (f"{len(self.left_out)} pairs are left out",) if self.left_out else ()
         return (
             f"layout {self.collection.layout}, {len(self.collection.pairs)} pairs",
             *self.collection.notes,
             f"classes, with their shares of the training pixels: {classes}",
-            f"images: {split}",
+            f"images: {splits}",
             *left_out,
         )
 
@@ -175,12 +175,12 @@ class DataSet:
         return {pair.name: row for row, pair in enumerate(self.images.source.pairs)}
 
     def items(
-        self, part: str, *, crops: bool = False, augment: bool = False, seed: int = 0
+        self, split: str, *, crops: bool = False, augment: bool = False, seed: int = 0
     ) -> Items:
-        """Return the items of ``part``: whole images, or as training sees them."""
+        """Return the items of ``split``: whole images, or as training sees them."""
         return Items(
             images=self.images,
-            rows=tuple(self._row_of[name] for name in self.split.names(part)),
+            rows=tuple(self._row_of[name] for name in self.splits.names(split)),
             geometry=self.config.geometry,
             size=self.config.image_size,
             multiple=2**self.config.depth,
@@ -223,34 +223,34 @@ def _faults(images: DecodedImages, collection: Collection) -> list[Fault]:
     return [fault for pair in unreadable for fault in examine_pair(pair, collection).faults]
 
 
-def _counted_rows(images: DecodedImages, split: Split) -> list[int]:
+def _counted_rows(images: DecodedImages, splits: Splits) -> list[int]:
     """Return the rows of the training images; of all where nothing is trained on."""
-    training = set(split.train)
+    training = set(splits.train)
     rows = [row for row, pair in enumerate(images.source.pairs) if pair.name in training]
     return rows or list(range(len(images)))
 
 
 def _without_leaks(
-    split: Split, content: Mapping[str, str], *, skip_faulty: bool
-) -> tuple[Split, tuple[str, ...]]:
-    copies = duplicates_across(split, content)
+    splits: Splits, content: Mapping[str, str], *, skip_faulty: bool
+) -> tuple[Splits, tuple[str, ...]]:
+    copies = duplicates_across(splits, content)
     listed = [f"{copy} is the same image as {kept}" for copy, kept in copies]
     if copies and not skip_faulty:
         raise ValueError(
-            f"data: {len(copies)} images stand in two parts of the split; remove the copies, or "
+            f"data: {len(copies)} images stand in two splits; remove the copies, or "
             "leave them out with --skip-faulty\n  " + "\n  ".join(listed[:10])
         )
     for line in listed:
-        log.warning("left out: %s, which is in another part of the split", line)
+        log.warning("left out: %s, which is in another split", line)
     left_out = tuple(copy for copy, _ in copies)
-    return split.without(left_out), left_out
+    return splits.without(left_out), left_out
 
 
-def _check_names(split: Split, collection: Collection) -> None:
+def _check_names(splits: Splits, collection: Collection) -> None:
     known = {pair.name for pair in collection.pairs}
-    missing = [name for name in [*split.train, *split.val, *split.test] if name not in known]
+    missing = [name for name in [*splits.train, *splits.val, *splits.test] if name not in known]
     if missing:
         raise ValueError(
-            f"data: {len(missing)} images of the split are not in {collection.root} (or are "
+            f"data: {len(missing)} images of the splits are not in {collection.root} (or are "
             f"faulty there), such as {missing[0]!r}"
         )

@@ -1,4 +1,4 @@
-"""What the items of a part are, in which order they come, and how a batch is made of them.
+"""What the items of a split are, in which order they come, and how a batch is made of them.
 
 An item is an image, or a crop of one; its key is (epoch, item number), and everything random
 about it is drawn from the seed and its key.
@@ -33,9 +33,9 @@ ORDER, CROP, AUGMENTATION = 1, 2, 3
 
 @dataclass(frozen=True, kw_only=True)
 class Items:
-    """The items of one part, seen for training (crops, augmentation) or for evaluation (whole).
+    """The items of one split, seen for training (crops, augmentation) or for evaluation (whole).
 
-    ``rows`` are the part's images as indices into ``images``. ``size`` is the configuration's
+    ``rows`` are the split's images as indices into ``images``. ``size`` is the configuration's
     image size. Images at their own scale are padded to multiples of ``multiple``, the factor by
     which the network divides its input. Without ``crops`` every item is a whole image.
     """

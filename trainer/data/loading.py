@@ -15,13 +15,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from trainer.config import TrainConfig
 from trainer.data.dataset import DataSet
 from trainer.data.items import Items, Key
-from trainer.data.splits import Split
+from trainer.data.splits import Splits
 
 
 class Batch(NamedTuple):
     """Images ``uint8 (batch, 3, height, width)``, targets ``uint8 (batch, height, width)``.
 
-    Targets hold class indices and `VOID`; ``indices`` ``int64 (batch,)`` point into the part's
+    Targets hold class indices and `VOID`; ``indices`` ``int64 (batch,)`` point into the split's
     names. The images' memory is channels-last already.
     """
 
@@ -38,7 +38,7 @@ class SegmentationData(DataSet):
 
     def batches(
         self,
-        part: str,
+        split: str,
         *,
         batch_size: int,
         epoch: int | None = None,
@@ -48,7 +48,7 @@ class SegmentationData(DataSet):
         workers: int = 0,
         pin_memory: bool = False,
     ) -> "Batches":
-        """Return an iterable, with a length, over all images of ``part``.
+        """Return an iterable, with a length, over all images of ``split``.
 
         With ``shuffle`` or ``augment`` the items are those of training (crops where the geometry
         asks for them, augmentation with ``augment``); otherwise every image comes whole, once.
@@ -56,19 +56,19 @@ class SegmentationData(DataSet):
         last batch may be smaller. Worker processes stay from one epoch to the next; with
         ``pin_memory`` batches lie where a GPU fetches them without stopping the processor.
         """
-        key = (part, seed, shuffle, augment, workers, pin_memory)
+        key = (split, seed, shuffle, augment, workers, pin_memory)
         if key not in self._loaders:
-            items = self.items(part, crops=shuffle or augment, augment=augment, seed=seed)
+            items = self.items(split, crops=shuffle or augment, augment=augment, seed=seed)
             self._loaders[key] = _Loader(items, workers=workers, pin_memory=pin_memory)
         loader = self._loaders[key]
         return Batches(loader, loader.items.batches(epoch or 0, batch_size, shuffle=shuffle))
 
 
 def open_data(
-    config: TrainConfig, *, split: Split | None = None, progress: bool = True
+    config: TrainConfig, *, splits: Splits | None = None, progress: bool = True
 ) -> SegmentationData:
     """Return the data of ``config``, ready to make batches; see `DataSet.open`."""
-    return SegmentationData.open(config, split=split, progress=progress)
+    return SegmentationData.open(config, splits=splits, progress=progress)
 
 
 class _Loadable(Dataset[Batch]):
@@ -88,7 +88,7 @@ class _Loadable(Dataset[Batch]):
 
 
 class _Loader:
-    """Makes batches of one part; its workers, if any, stay from one epoch to the next."""
+    """Makes batches of one split; its workers, if any, stay from one epoch to the next."""
 
     def __init__(self, items: Items, *, workers: int, pin_memory: bool) -> None:
         self.items = items
@@ -116,13 +116,13 @@ class _Loader:
             return
         for batch_keys in keys:
             batch = self._loadable.__getitems__(batch_keys)
-            yield Batch(*(part.pin_memory() for part in batch)) if self._pin_memory else batch
+            yield Batch(*(tensor.pin_memory() for tensor in batch)) if self._pin_memory else batch
 
 
 class Batches:
     """The batches of one epoch; iterating again gives the same ones.
 
-    With workers, finish or drop one iteration over a part before the next one starts.
+    With workers, finish or drop one iteration over a split before the next one starts.
     """
 
     def __init__(self, loader: _Loader, keys: list[list[Key]]) -> None:

@@ -16,15 +16,15 @@ from trainer.data.collection import Collection, Pair
 
 log = logging.getLogger(__name__)
 
-PARTS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 Groups = dict[str, list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Split:
-    """The names of the pairs of each part; ``test`` may be empty.
+class Splits:
+    """The names of the pairs of each split; ``test`` may be empty.
 
-    Raises ``ValueError`` when a name is in two parts.
+    Raises ``ValueError`` when a name is in two splits.
     """
 
     train: tuple[str, ...]
@@ -39,78 +39,78 @@ class Split:
                 raise ValueError(f"split: {name!r} is listed twice")
             seen.add(name)
 
-    def names(self, part: str) -> tuple[str, ...]:
-        """Return the names of ``part``: train, val or test; ``ValueError`` for another."""
-        if part not in PARTS:
-            raise ValueError(f"unknown part {part!r}; known: {', '.join(PARTS)}")
-        names: tuple[str, ...] = getattr(self, part)
+    def names(self, split: str) -> tuple[str, ...]:
+        """Return the names of ``split``: train, val or test; ``ValueError`` for another."""
+        if split not in SPLITS:
+            raise ValueError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
+        names: tuple[str, ...] = getattr(self, split)
         return names
 
-    def without(self, left_out: Iterable[str]) -> "Split":
-        """Return the split with some names left out of whatever part they are in."""
+    def without(self, left_out: Iterable[str]) -> "Splits":
+        """Return the splits with some names left out of whichever they are in."""
         gone = set(left_out)
-        kept = {part: tuple(n for n in self.names(part) if n not in gone) for part in PARTS}
-        return Split(**kept)
+        kept = {split: tuple(n for n in self.names(split) if n not in gone) for split in SPLITS}
+        return Splits(**kept)
 
     def to_json(self) -> dict[str, list[str]]:
-        """Return what `from_json` reads: a list of names for each part."""
-        return {part: list(self.names(part)) for part in PARTS}
+        """Return what `from_json` reads: a list of names for each split."""
+        return {split: list(self.names(split)) for split in SPLITS}
 
     @staticmethod
-    def from_json(parts: Mapping[str, Any]) -> "Split":
-        """Return the split that `to_json` wrote; ``ValueError`` when it is none."""
+    def from_json(splits: Mapping[str, Any]) -> "Splits":
+        """Return the splits that `to_json` wrote; ``ValueError`` when it is none."""
         try:
-            return Split(**{part: tuple(str(n) for n in parts[part]) for part in PARTS})
+            return Splits(**{split: tuple(str(n) for n in splits[split]) for split in SPLITS})
         except (KeyError, TypeError) as error:
             raise ValueError("split: wants a list of names for each of train, val, test") from error
 
 
-def only_test(collection: Collection) -> Split:
-    """Return the split in which every pair is tested: for judging a model on other data."""
-    return Split(train=(), val=(), test=tuple(pair.name for pair in collection.pairs))
+def only_test(collection: Collection) -> Splits:
+    """Return the splits in which every pair is tested: for judging a model on other data."""
+    return Splits(train=(), val=(), test=tuple(pair.name for pair in collection.pairs))
 
 
-def make_split(collection: Collection, config: TrainConfig) -> Split:
+def make_splits(collection: Collection, config: TrainConfig) -> Splits:
     """Divide the pairs as ``config`` asks (fractions, folds, fraction, split_seed).
 
-    The same collection and seed always give the same split, whatever the order of the pairs.
-    With folds, whatever is not the test part is divided by group into folds, and ``fold``
+    The same collection and seed always give the same splits, whatever the order of the pairs.
+    With folds, whatever is not the test split is divided by group into folds, and ``fold``
     validates. Raises ``ValueError`` when there are too few groups for what is asked.
     """
     pairs = sorted(collection.pairs, key=lambda pair: pair.name)
     if not pairs:
         raise ValueError(f"data: {collection.root} holds no pair of image and mask to train on")
-    official = {part: [p for p in pairs if p.split == part] for part in PARTS}
+    official = {split: [p for p in pairs if p.split == split] for split in SPLITS}
     if official["train"] and (official["val"] or official["test"]):
-        split = _official(collection, official, config)
+        splits = _official(collection, official, config)
         _report_unlisted(pairs)
     else:
-        split = _seeded(_by_group(pairs), config)
-    return _reduced(split, {p.name: p.group for p in pairs}, config)
+        splits = _seeded(_by_group(pairs), config)
+    return _reduced(splits, {p.name: p.group for p in pairs}, config)
 
 
-def leaking_groups(collection: Collection, split: Split) -> list[str]:
-    """Return the groups that have images in more than one part, sorted."""
+def leaking_groups(collection: Collection, splits: Splits) -> list[str]:
+    """Return the groups that have images in more than one split, sorted."""
     group_of = {pair.name: pair.group for pair in collection.pairs}
-    parts_of: dict[str, set[str]] = {}
-    for part in PARTS:
-        for name in split.names(part):
-            parts_of.setdefault(group_of[name], set()).add(part)
-    return sorted(group for group, parts in parts_of.items() if len(parts) > 1)
+    splits_of: dict[str, set[str]] = {}
+    for split in SPLITS:
+        for name in splits.names(split):
+            splits_of.setdefault(group_of[name], set()).add(split)
+    return sorted(group for group, found in splits_of.items() if len(found) > 1)
 
 
-def duplicates_across(split: Split, content: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return names of equal images in different parts, as (the one to drop, the one to keep).
+def duplicates_across(splits: Splits, content: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return names of equal images in different splits, as (the one to drop, the one to keep).
 
     ``content`` holds a hash of each image's pixels. Test is kept before validation and
-    validation before training, since only what is trained on spoils the other parts.
+    validation before training, since only what is trained on spoils the other splits.
     """
     kept: dict[str, tuple[str, str]] = {}
     found = []
-    for part in reversed(PARTS):
-        for name in split.names(part):
-            first = kept.setdefault(content[name], (name, part))
-            if first[1] != part:
+    for split in reversed(SPLITS):
+        for name in splits.names(split):
+            first = kept.setdefault(content[name], (name, split))
+            if first[1] != split:
                 found.append((name, first[0]))
     return sorted(found)
 
@@ -141,34 +141,34 @@ def join_duplicates(collection: Collection, content: Mapping[str, str]) -> Colle
 
 def _official(
     collection: Collection, official: dict[str, list[Pair]], config: TrainConfig
-) -> Split:
-    train, val, test = (official[part] for part in PARTS)
+) -> Splits:
+    train, val, test = (official[split] for split in SPLITS)
     if config.folds:
         training, validation = _fold(_by_group([*train, *val]), config)
-        split = Split(train=training, val=validation, test=_names(test))
+        splits = Splits(train=training, val=validation, test=_names(test))
     elif val:
-        split = Split(train=_names(train), val=_names(val), test=_names(test))
+        splits = Splits(train=_names(train), val=_names(val), test=_names(test))
     elif len(groups := _by_group(train)) > 1:
         chosen = _shuffled(groups, config.split_seed)
         count = _share(len(chosen), config.val_fraction, len(chosen) - 1)
-        split = Split(
+        splits = Splits(
             train=_members(groups, chosen[count:]),
             val=_members(groups, chosen[:count]),
             test=_names(test),
         )
     else:
-        log.warning("one training group alone: the official test part validates, none tests")
-        split = Split(train=_names(train), val=_names(test))
-    if leaks := leaking_groups(collection, split):
+        log.warning("one training group alone: the official test split validates, none tests")
+        splits = Splits(train=_names(train), val=_names(test))
+    if leaks := leaking_groups(collection, splits):
         log.warning(
-            "the official split divides %d groups between its parts, such as %s",
+            "the official split divides %d groups, such as %s",
             len(leaks),
             ", ".join(leaks[:3]),
         )
-    return split
+    return splits
 
 
-def _seeded(groups: Groups, config: TrainConfig) -> Split:
+def _seeded(groups: Groups, config: TrainConfig) -> Splits:
     if len(groups) < 2:
         (group,) = groups
         raise ValueError(
@@ -181,9 +181,9 @@ def _seeded(groups: Groups, config: TrainConfig) -> Split:
     test, rest = order[:tests], order[tests:]
     if config.folds:
         training, validation = _fold({group: groups[group] for group in rest}, config)
-        return Split(train=training, val=validation, test=_members(groups, test))
+        return Splits(train=training, val=validation, test=_members(groups, test))
     vals = _share(len(order), config.val_fraction, len(rest) - 1)
-    return Split(
+    return Splits(
         train=_members(groups, rest[vals:]),
         val=_members(groups, rest[:vals]),
         test=_members(groups, test),
@@ -203,19 +203,19 @@ def _fold(groups: Groups, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
     return _members(groups, training), _members(groups, validating)
 
 
-def _reduced(split: Split, group_of: Mapping[str, str], config: TrainConfig) -> Split:
+def _reduced(splits: Splits, group_of: Mapping[str, str], config: TrainConfig) -> Splits:
     """Keep ``config.fraction`` of the training images: whole groups, but for the last one.
 
     A smaller fraction is always a part of a larger one.
     """
     if config.fraction == 1:
-        return split
+        return splits
     groups: Groups = {}
-    for name in split.train:
+    for name in splits.train:
         groups.setdefault(group_of[name], []).append(name)
-    wanted = max(1, round(config.fraction * len(split.train)))
+    wanted = max(1, round(config.fraction * len(splits.train)))
     ordered = [n for group in _shuffled(groups, config.split_seed) for n in groups[group]]
-    return Split(train=tuple(sorted(ordered[:wanted])), val=split.val, test=split.test)
+    return Splits(train=tuple(sorted(ordered[:wanted])), val=splits.val, test=splits.test)
 
 
 def _share(total: int, fraction: float, most: int) -> int:

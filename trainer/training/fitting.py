@@ -11,7 +11,7 @@ import torch
 from trainer.config import TrainConfig, scored_in
 from trainer.data.augment import check_augmentation
 from trainer.data.loading import SegmentationData, open_data
-from trainer.data.splits import Split
+from trainer.data.splits import Splits
 from trainer.models import build_model
 from trainer.network.arithmetic import DTYPES
 from trainer.network.device import choose_device, choose_dtype, processor_name
@@ -92,7 +92,7 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
         noted = run.read_json("dataset.json")
         data = open_data(
             config.replace(data=_still_there(config.data, noted["root"])),
-            split=Split.from_json(run.read_json("split.json")),
+            splits=Splits.from_json(run.read_json("split.json")),
             progress=progress,
         )
         if data.digest != noted["digest"]:
@@ -183,7 +183,7 @@ def _restore(training: Training, checkpoint: Path) -> None:
 def _note_data(run: Run, data: SegmentationData) -> None:
     run.set_tags({"segscope.data_digest": data.digest})
     run.write_json("dataset.json", data.to_json())
-    run.write_json("split.json", data.split.to_json())
+    run.write_json("split.json", data.splits.to_json())
 
 
 def _machine_line(config: TrainConfig, machine: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from trainer.data.collection import VOID
 from trainer.data.files.reading import read_pair
 from trainer.data.geometry import resize_image, resize_target
 from trainer.data.loading import Batch, SegmentationData, open_data
-from trainer.data.splits import Split, only_test
+from trainer.data.splits import SPLITS, Splits, only_test
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -100,8 +100,8 @@ def test_workers_change_nothing_and_epochs_and_seeds_do(make_cars, geometry: str
 def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(make_cars) -> None:
     root = make_cars()
     whole = [trained(opened(root, augment="light"), epoch) for epoch in (1, 2, 3)]
-    split = Split.from_json(json.loads(json.dumps(opened(root).split.to_json())))
-    again = open_data(config(root, augment="light"), split=split, progress=False)
+    splits = Splits.from_json(json.loads(json.dumps(opened(root).splits.to_json())))
+    again = open_data(config(root, augment="light"), splits=splits, progress=False)
     assert equal(trained(again, 3, workers=2), whole[2])
 
 
@@ -223,7 +223,7 @@ def test_statistics_are_of_the_training_images_alone(make_cars) -> None:
     assert data.mean == pytest.approx(values.mean(dim=(0, 2, 3)).tolist(), abs=1e-9)
     assert data.std == pytest.approx(values.std(dim=(0, 2, 3), correction=0).tolist(), abs=1e-9)
     assert data.class_pixels.tolist() == torch.bincount(images.targets.flatten()).tolist()
-    everything = open_data(config(root), split=only_test(data.collection), progress=False)
+    everything = open_data(config(root), splits=only_test(data.collection), progress=False)
     assert everything.class_pixels.sum() > data.class_pixels.sum()
     assert data.class_weights("none") is None
     weights = data.class_weights("median-frequency")
@@ -266,7 +266,7 @@ def test_faulty_pairs_are_left_out_when_asked_and_logged(
         data = opened(root, skip_faulty=True)
     assert data.left_out == (spoiled.stem,)
     assert spoiled.name in caplog.text
-    assert spoiled.stem not in [*data.split.train, *data.split.val, *data.split.test]
+    assert spoiled.stem not in [*data.splits.train, *data.splits.val, *data.splits.test]
     assert len(data.collection.pairs) == 17
     assert data.digest != sound
     joined(data.batches("train", batch_size=4))
@@ -287,10 +287,10 @@ def test_equal_images_stay_together_in_a_seeded_split(make_cars) -> None:
         Image.open(paths[0]).save(copy.with_suffix(".png"))  # equal pixels, another file
         copy.unlink()
     for seed in range(8):
-        split = opened(root, split_seed=seed).split
+        splits = opened(root, split_seed=seed).splits
         names = {path.stem for path in paths[:6]}
-        parts = {part for part in ("train", "val", "test") if names & set(split.names(part))}
-        assert len(parts) == 1
+        holding = {split for split in SPLITS if names & set(splits.names(split))}
+        assert len(holding) == 1
 
 
 def test_equal_images_across_an_official_split_are_named(make_cars, tmp_path: Path) -> None:
@@ -306,17 +306,17 @@ def test_equal_images_across_an_official_split_are_named(make_cars, tmp_path: Pa
             Image.fromarray(mask).save(root / f"{part}annot" / f"{part}_{number}.png")
     copied = (root / "test" / "test_1.png").read_bytes()
     (root / "train" / "train_2.png").write_bytes(copied)
-    with pytest.raises(ValueError, match=r"1 images stand in two parts.*\n.*train_2.*test_1"):
+    with pytest.raises(ValueError, match=r"1 images stand in two splits.*\n.*train_2.*test_1"):
         opened(root)
     data = opened(root, skip_faulty=True)
-    assert len(data.split.train) == 3 and len(data.split.test) == 2
+    assert len(data.splits.train) == 3 and len(data.splits.test) == 2
     assert len(data.left_out) == 1 and "train_2" in data.left_out[0]
 
 
 def test_a_stored_split_of_other_data_is_refused(make_cars) -> None:
-    split = Split(train=("elsewhere_1",), val=("elsewhere_2",))
-    with pytest.raises(ValueError, match=r"2 images of the split are not in .*'elsewhere_1'"):
-        open_data(config(make_cars()), split=split, progress=False)
+    splits = Splits(train=("elsewhere_1",), val=("elsewhere_2",))
+    with pytest.raises(ValueError, match=r"2 images of the splits are not in .*'elsewhere_1'"):
+        open_data(config(make_cars()), splits=splits, progress=False)
 
 
 def test_tiny_and_odd_sets_work(make_cars) -> None:

@@ -1,4 +1,4 @@
-"""Splits: official ones kept, groups never divided, the same seed the same split."""
+"""Splits: official ones kept, groups never divided, the same seed the same splits."""
 
 import logging
 from pathlib import Path
@@ -9,12 +9,12 @@ from trainer.config import TrainConfig
 from trainer.data.collection import ClassInfo, Collection, MaskCoding, Pair
 from trainer.data.layouts import open_collection
 from trainer.data.splits import (
-    PARTS,
-    Split,
+    SPLITS,
+    Splits,
     duplicates_across,
     join_duplicates,
     leaking_groups,
-    make_split,
+    make_splits,
     only_test,
 )
 
@@ -42,16 +42,16 @@ def groups_of(data: Collection, names: tuple[str, ...]) -> set[str]:
     return {pair.group for pair in data.pairs if pair.name in names}
 
 
-def everything(split: Split) -> list[str]:
-    return sorted([*split.train, *split.val, *split.test])
+def everything(splits: Splits) -> list[str]:
+    return sorted([*splits.train, *splits.val, *splits.test])
 
 
 def test_shares_are_of_the_groups() -> None:
     data = cars(20, 4)
-    split = make_split(data, TrainConfig(val_fraction=0.15, test_fraction=0.1))
-    assert [len(groups_of(data, split.names(part))) for part in PARTS] == [15, 3, 2]
-    assert [len(split.names(part)) for part in PARTS] == [60, 12, 8]
-    assert everything(split) == sorted(pair.name for pair in data.pairs)
+    splits = make_splits(data, TrainConfig(val_fraction=0.15, test_fraction=0.1))
+    assert [len(groups_of(data, splits.names(split))) for split in SPLITS] == [15, 3, 2]
+    assert [len(splits.names(split)) for split in SPLITS] == [60, 12, 8]
+    assert everything(splits) == sorted(pair.name for pair in data.pairs)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -64,73 +64,73 @@ def test_no_group_is_divided_whatever_is_asked(seed: int) -> None:
         test_fraction=0.0 if seed % 3 == 0 else 0.1,
         folds=2 if seed % 2 and groups > 2 else None,
     )
-    split = make_split(data, config)
-    assert split.train and split.val
-    assert leaking_groups(data, split) == []
-    assert everything(split) == sorted(pair.name for pair in data.pairs)
+    splits = make_splits(data, config)
+    assert splits.train and splits.val
+    assert leaking_groups(data, splits) == []
+    assert everything(splits) == sorted(pair.name for pair in data.pairs)
 
 
 def test_order_of_the_pairs_does_not_matter_and_the_seed_does() -> None:
     data = cars(20, 2)
     turned = Collection(**{**vars(data), "pairs": data.pairs[::-1]})
-    assert make_split(data, TrainConfig()) == make_split(turned, TrainConfig())
-    assert make_split(data, TrainConfig()) != make_split(data, TrainConfig(split_seed=1))
+    assert make_splits(data, TrainConfig()) == make_splits(turned, TrainConfig())
+    assert make_splits(data, TrainConfig()) != make_splits(data, TrainConfig(split_seed=1))
     # The training seed is another matter: repeats must see the same images.
-    assert make_split(data, TrainConfig()) == make_split(data, TrainConfig(seed=7))
+    assert make_splits(data, TrainConfig()) == make_splits(data, TrainConfig(seed=7))
 
 
 def test_two_pairs_train_and_validate() -> None:
-    split = make_split(cars(2, 1), TrainConfig())
-    assert [len(split.names(part)) for part in PARTS] == [1, 1, 0]
+    splits = make_splits(cars(2, 1), TrainConfig())
+    assert [len(splits.names(split)) for split in SPLITS] == [1, 1, 0]
 
 
 def test_three_groups_give_one_to_each_part() -> None:
-    split = make_split(cars(3, 1), TrainConfig())
-    assert [len(split.names(part)) for part in PARTS] == [1, 1, 1]
+    splits = make_splits(cars(3, 1), TrainConfig())
+    assert [len(splits.names(split)) for split in SPLITS] == [1, 1, 1]
 
 
 def test_one_group_is_refused_with_the_cure() -> None:
     with pytest.raises(ValueError, match=r"all 5 images belong to one group.*--group-by"):
-        make_split(cars(1, 5), TrainConfig())
+        make_splits(cars(1, 5), TrainConfig())
 
 
 def test_no_pairs_are_refused() -> None:
     with pytest.raises(ValueError, match="holds no pair"):
-        make_split(collection(), TrainConfig())
+        make_splits(collection(), TrainConfig())
 
 
 def test_official_parts_are_kept_as_published() -> None:
     data = collection(("a", "a", "train"), ("b", "b", "val"), ("c", "c", "test"))
-    assert make_split(data, TrainConfig()) == Split(train=("a",), val=("b",), test=("c",))
+    assert make_splits(data, TrainConfig()) == Splits(train=("a",), val=("b",), test=("c",))
 
 
 def test_official_train_and_val_leave_test_empty() -> None:
     data = collection(("a", "a", "train"), ("b", "b", "train"), ("c", "c", "val"))
-    assert make_split(data, TrainConfig()) == Split(train=("a", "b"), val=("c",))
+    assert make_splits(data, TrainConfig()) == Splits(train=("a", "b"), val=("c",))
 
 
 def test_validation_is_carved_from_official_training_by_group() -> None:
     training = [(f"{g}{v}", g, "train") for g in "abcdefghij" for v in range(3)]
     data = collection(*training, ("t", "t", "test"))
-    split = make_split(data, TrainConfig(val_fraction=0.2))
-    assert split.test == ("t",)
-    assert [len(split.train), len(split.val)] == [24, 6]
-    assert leaking_groups(data, split) == []
+    splits = make_splits(data, TrainConfig(val_fraction=0.2))
+    assert splits.test == ("t",)
+    assert [len(splits.train), len(splits.val)] == [24, 6]
+    assert leaking_groups(data, splits) == []
 
 
 def test_one_official_training_image_leaves_the_test_part_to_validate(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     data = collection(("21", "21", "train"), ("01", "01", "test"))
-    assert make_split(data, TrainConfig()) == Split(train=("21",), val=("01",))
-    assert "test part validates" in caplog.text
+    assert make_splits(data, TrainConfig()) == Splits(train=("21",), val=("01",))
+    assert "test split validates" in caplog.text
 
 
 def test_images_outside_the_official_lists_are_left_out_and_named(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     data = collection(("a", "a", "train"), ("b", "b", "val"), ("c", "c", None))
-    assert "c" not in everything(make_split(data, TrainConfig()))
+    assert "c" not in everything(make_splits(data, TrainConfig()))
     assert "1 images are in no list" in caplog.text and "such as c" in caplog.text
 
 
@@ -138,28 +138,28 @@ def test_an_official_split_that_divides_groups_is_kept_and_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     data = collection(("a1", "a", "train"), ("a2", "a", "val"))
-    split = make_split(data, TrainConfig())
-    assert leaking_groups(data, split) == ["a"]
+    splits = make_splits(data, TrainConfig())
+    assert leaking_groups(data, splits) == ["a"]
     assert "divides 1 groups" in caplog.text
 
 
 def test_only_official_training_is_no_split() -> None:
     data = collection(*((str(i), str(i), "train") for i in range(10)))
-    split = make_split(data, TrainConfig(val_fraction=0.2, test_fraction=0.2))
-    assert [len(split.names(part)) for part in PARTS] == [6, 2, 2]
+    splits = make_splits(data, TrainConfig(val_fraction=0.2, test_fraction=0.2))
+    assert [len(splits.names(split)) for split in SPLITS] == [6, 2, 2]
 
 
 def test_folds_validate_every_group_once_and_share_the_test_part() -> None:
     data = cars(11, 2)
     config = TrainConfig(folds=4, test_fraction=0.2)
-    splits = [make_split(data, config.replace(fold=fold)) for fold in range(4)]
-    assert len({split.test for split in splits}) == 1
-    assert len(splits[0].test) == 4  # round(0.2 x 11 groups) = 2 groups of 2 views
-    validated = sorted(name for split in splits for name in split.val)
-    assert validated == sorted(set(everything(splits[0])) - set(splits[0].test))
-    assert {len(split.val) for split in splits} == {4, 6}  # 9 groups in 4 folds
-    for split in splits:
-        assert leaking_groups(data, split) == []
+    folds = [make_splits(data, config.replace(fold=fold)) for fold in range(4)]
+    assert len({splits.test for splits in folds}) == 1
+    assert len(folds[0].test) == 4  # round(0.2 x 11 groups) = 2 groups of 2 views
+    validated = sorted(name for splits in folds for name in splits.val)
+    assert validated == sorted(set(everything(folds[0])) - set(folds[0].test))
+    assert {len(splits.val) for splits in folds} == {4, 6}  # 9 groups in 4 folds
+    for splits in folds:
+        assert leaking_groups(data, splits) == []
 
 
 def test_folds_of_an_official_split_keep_its_test_part() -> None:
@@ -168,41 +168,41 @@ def test_folds_of_an_official_split_keep_its_test_part() -> None:
         *((f"v{i}", f"v{i}", "val") for i in range(2)),
         ("x", "x", "test"),
     )
-    splits = [make_split(data, TrainConfig(folds=3, fold=fold)) for fold in range(3)]
-    assert {split.test for split in splits} == {("x",)}
-    assert sorted(n for s in splits for n in s.val) == ["t0", "t1", "t2", "t3", "v0", "v1"]
+    folds = [make_splits(data, TrainConfig(folds=3, fold=fold)) for fold in range(3)]
+    assert {splits.test for splits in folds} == {("x",)}
+    assert sorted(n for s in folds for n in s.val) == ["t0", "t1", "t2", "t3", "v0", "v1"]
 
 
 def test_more_folds_than_groups_are_refused() -> None:
     with pytest.raises(ValueError, match="folds: 5 is more than the 3 groups"):
-        make_split(cars(3, 4), TrainConfig(folds=5))
+        make_splits(cars(3, 4), TrainConfig(folds=5))
 
 
 def test_a_fraction_takes_whole_groups_but_for_the_last() -> None:
     data = cars(40, 4)
-    whole = make_split(data, TrainConfig())
-    tenth = make_split(data, TrainConfig(fraction=0.1))
-    fifth = make_split(data, TrainConfig(fraction=0.2))
+    whole = make_splits(data, TrainConfig())
+    tenth = make_splits(data, TrainConfig(fraction=0.1))
+    fifth = make_splits(data, TrainConfig(fraction=0.2))
     assert (tenth.val, tenth.test) == (whole.val, whole.test)
     assert len(tenth.train) == round(0.1 * len(whole.train)) == 11
     assert len(groups_of(data, tenth.train)) == 3  # 4 + 4 + 3 images
     assert set(tenth.train) < set(fifth.train) < set(whole.train)
-    assert make_split(data, TrainConfig(fraction=0.1)) == tenth
+    assert make_splits(data, TrainConfig(fraction=0.1)) == tenth
 
 
 def test_the_smallest_fraction_leaves_one_image() -> None:
-    assert len(make_split(cars(5, 2), TrainConfig(fraction=1e-6)).train) == 1
+    assert len(make_splits(cars(5, 2), TrainConfig(fraction=1e-6)).train) == 1
 
 
 def test_stored_and_read_again() -> None:
-    split = make_split(cars(9, 2), TrainConfig())
-    assert Split.from_json(split.to_json()) == split
+    splits = make_splits(cars(9, 2), TrainConfig())
+    assert Splits.from_json(splits.to_json()) == splits
     with pytest.raises(ValueError, match="train, val, test"):
-        Split.from_json({"train": ["a"]})
+        Splits.from_json({"train": ["a"]})
     with pytest.raises(ValueError, match="'a' is listed twice"):
-        Split(train=("a",), val=("a",))
-    with pytest.raises(ValueError, match="unknown part 'valid'"):
-        split.names("valid")
+        Splits(train=("a",), val=("a",))
+    with pytest.raises(ValueError, match="unknown split 'valid'"):
+        splits.names("valid")
 
 
 def test_only_test_tests_everything() -> None:
@@ -210,10 +210,10 @@ def test_only_test_tests_everything() -> None:
 
 
 def test_equal_images_in_different_parts_are_named() -> None:
-    split = Split(train=("a", "b", "c"), val=("d", "e"), test=("f",))
+    splits = Splits(train=("a", "b", "c"), val=("d", "e"), test=("f",))
     content = {"a": "1", "b": "2", "c": "2", "d": "1", "e": "3", "f": "3"}
-    assert duplicates_across(split, content) == [("a", "d"), ("e", "f")]
-    assert split.without(["a", "e"]) == Split(train=("b", "c"), val=("d",), test=("f",))
+    assert duplicates_across(splits, content) == [("a", "d"), ("e", "f")]
+    assert splits.without(["a", "e"]) == Splits(train=("b", "c"), val=("d",), test=("f",))
 
 
 def test_equal_images_are_one_group_in_a_chain() -> None:
@@ -226,18 +226,18 @@ def test_equal_images_are_one_group_in_a_chain() -> None:
 
 def test_no_car_of_carvana_is_in_two_parts(real_data) -> None:
     data = open_collection(real_data("carvana_480"))
-    split = make_split(data, TrainConfig())
+    splits = make_splits(data, TrainConfig())
     car = {pair.name: Path(pair.image).name.split("_")[0] for pair in data.pairs}
-    parts = [{car[name] for name in split.names(part)} for part in PARTS]
-    assert [len(part) for part in parts] == [38, 8, 8]
-    assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
-    assert len(everything(split)) == 856
+    of_splits = [{car[name] for name in splits.names(split)} for split in SPLITS]
+    assert [len(split) for split in of_splits] == [38, 8, 8]
+    assert len(set.union(*of_splits)) == 38 + 8 + 8
+    assert len(everything(splits)) == 856
 
 
 def test_official_splits_of_real_sets(real_data, caplog: pytest.LogCaptureFixture) -> None:
     def sizes(name: str) -> list[int]:
-        split = make_split(open_collection(real_data(name)), TrainConfig())
-        return [len(split.names(part)) for part in PARTS]
+        splits = make_splits(open_collection(real_data(name)), TrainConfig())
+        return [len(splits.names(split)) for split in SPLITS]
 
     with caplog.at_level(logging.WARNING):
         assert sizes("camvid") == [30, 8, 10]

@@ -25,7 +25,7 @@ from trainer.data.files.reading import (
     size_mismatch,
 )
 
-# Where a copy stands in two official parts, the one in the part named first is left out.
+# Where a copy stands in two official splits, the one in the split named first is left out.
 EXPENDABLE = ("train", "val", "test")
 
 BACKGROUNDS = frozenset({"background", "interior", "class 0"})
@@ -128,7 +128,7 @@ def duplicates(reports: Sequence[PairReport]) -> list[Fault]:
     """Return a fault for each further copy of an image, with the path of the one it repeats.
 
     Of copies in different official splits the one in test is kept, and then the one in
-    validation, since only what is trained on spoils the other parts.
+    validation, since only what is trained on spoils the other splits.
     """
     by_content: dict[str, list[PairReport]] = defaultdict(list)
     for report in reports:

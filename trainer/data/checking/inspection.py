@@ -17,7 +17,7 @@ from trainer.data.collection import Collection, Fault
 from trainer.data.files.passing import Watch
 from trainer.data.layouts import open_collection
 from trainer.data.layouts.listing import readable
-from trainer.data.splits import PARTS, make_split
+from trainer.data.splits import SPLITS, make_splits
 
 SHOWN = 20
 DARK = 32
@@ -27,8 +27,8 @@ DARK = 32
 class Inspection:
     """What is in a folder, every file read once.
 
-    ``splits`` counts the pairs of each part: the official ones where ``official``, else the ones
-    that the split by seed and group would make.
+    ``splits`` counts the pairs of each split: the official ones where ``official``, else the ones
+    that dividing them by seed and group would make.
     """
 
     collection: Collection
@@ -131,7 +131,7 @@ class Inspection:
         table = Table.grid(padding=(0, 2))
         collection = self.collection
         groups = len({pair.group for pair in collection.pairs})
-        splits = ", ".join(f"{part} {n:,}" for part, n in self.splits.items()) or "none"
+        splits = ", ".join(f"{split} {n:,}" for split, n in self.splits.items()) or "none"
         kind = "official" if self.official else "by seed and group"
         rows = {
             "Folder": readable(str(collection.root)),
@@ -214,15 +214,15 @@ def inspect(
 
 def _splits(collection: Collection, group_by: str | None) -> tuple[dict[str, int], bool, list[str]]:
     counted = Counter(pair.split for pair in collection.pairs if pair.split is not None)
-    official = {part: counted[part] for part in PARTS if counted[part]}
+    official = {split: counted[split] for split in SPLITS if counted[split]}
     if "train" in official and len(official) > 1:
         notes = [] if "val" in official else ["validation images are taken from train, by seed"]
         return official, True, notes
     try:
-        split = make_split(collection, TrainConfig(group_by=group_by))
+        splits = make_splits(collection, TrainConfig(group_by=group_by))
     except ValueError as error:
         return {}, False, [str(error)]
-    return {part: len(split.names(part)) for part in PARTS}, False, []
+    return {split: len(splits.names(split)) for split in SPLITS}, False, []
 
 
 def _darkness(reports: Iterable[PairReport]) -> list[str]:
