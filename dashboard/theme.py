@@ -11,11 +11,6 @@ DASHES = ("solid", "dash", "dot")
 TRUE_POSITIVE = (0, 158, 115)
 FALSE_POSITIVE = (230, 159, 0)
 FALSE_NEGATIVE = (204, 51, 153)
-DIFFERENCE_COLOURS = {
-    "true positive": TRUE_POSITIVE,
-    "false positive": FALSE_POSITIVE,
-    "false negative": FALSE_NEGATIVE,
-}
 
 DIP = "#D55E00"
 NEUTRAL = "#8C8C8C"

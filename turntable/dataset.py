@@ -97,17 +97,6 @@ def ensure_turntable(
     return folder
 
 
-def unseen_image(folder: Path) -> Path:
-    """Return the extra image of a turntable, of an object that is not in the data set.
-
-    Its mask has the same name in ``unseen_masks/``. Raises ``ValueError`` where there is none.
-    """
-    image = Path(folder) / "unseen" / UNSEEN_NAME
-    if not image.is_file():
-        raise ValueError(f"{folder}: no built-in turntable here; ensure_turntable draws one")
-    return image
-
-
 def file_name(number: int, view: int) -> str:
     """Return the name of a pair's files; both are counted from 0 here and from 1 in the name."""
     return f"car{number + 1:03d}_{view + 1:02d}.png"

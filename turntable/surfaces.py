@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw
 
 Colour = tuple[int, int, int]
-Box = tuple[float, float, float, float]
 
 FLOOR_METRES = 12.0
 FLOOR_PIXELS = 720

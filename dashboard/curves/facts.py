@@ -12,6 +12,7 @@ from dashboard.theme import curve_style
 from trainer.analysis.dips import Dip, dips
 from trainer.analysis.history import clean
 from trainer.evaluation.results import BestEpoch
+from trainer.analysis.seeds import AcrossSeeds, across_seeds
 
 FRAMES = 60
 """Most epochs whose masks are sent to the browser at once."""
@@ -118,17 +119,21 @@ class BandInfo:
     mean: Floats
     low: Floats
     high: Floats
-    seeds: Ints
+    spread: AcrossSeeds
     run_ids: tuple[str, ...]
 
 
 def seed_bands(
-    curves: Mapping[str, Curve], groups: Mapping[str, str], labels: Mapping[str, str]
+    curves: Mapping[str, Curve],
+    groups: Mapping[str, str],
+    labels: Mapping[str, str],
+    *,
+    higher_is_better: bool = True,
 ) -> list[BandInfo]:
     """Return one band per group: mean over its runs, and the lowest and highest of them.
 
     ``groups`` maps a run to its seed group; ``labels`` a group to its name. At an epoch that only
-    some seeds reached, those count, and ``seeds`` says how many.
+    some seeds reached, those count, and ``spread`` says how many.
     """
     members: dict[str, list[str]] = {}
     for run_id in curves:
@@ -147,11 +152,33 @@ def seed_bands(
                 mean=np.nanmean(values, axis=1) if values.size else np.empty(0),
                 low=np.nanmin(values, axis=1) if values.size else np.empty(0),
                 high=np.nanmax(values, axis=1) if values.size else np.empty(0),
-                seeds=np.isfinite(values).sum(axis=1),
+                spread=across_seeds(values.T, higher_is_better=higher_is_better),
                 run_ids=tuple(run_ids),
             )
         )
     return bands
+
+
+def seed_table(bands: Sequence[BandInfo]) -> pd.DataFrame:
+    """Return the spread of each configuration with repeats, at the last epoch that most reached.
+
+    Columns: ``seeds``, ``epoch``, ``mean``, ``dispersion``, ``risk`` and ``risk_is``, what the
+    risk stands for; the index is the label. A single seed has no spread and is left out.
+    """
+    rows = {}
+    for band in bands:
+        spread = band.spread
+        if spread.seeds.max(initial=0) > 1:
+            at = int(np.flatnonzero(spread.seeds == spread.seeds.max())[-1])
+            rows[band.label] = {
+                "seeds": spread.seeds[at],
+                "epoch": band.steps[at],
+                "mean": band.mean[at],
+                "dispersion": spread.dispersion[at],
+                "risk": spread.risk[at],
+                "risk_is": "worst seed" if spread.risk_is_worst_seed[at] else "worst 5 %",
+            }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("configuration")
 
 
 def epoch_table(

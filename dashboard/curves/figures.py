@@ -86,7 +86,7 @@ def draw_bands(bands: Sequence[BandInfo], *, metric: str, top: bool = False) -> 
         figure.add_scatter(
             x=band.steps, y=band.mean, name=f"{name} (n = {len(band.run_ids)})", mode="lines",
             line={"color": band.colour, "dash": band.dash, "width": 2}, legendgroup=name,
-            customdata=np.stack([band.low, band.high, band.seeds], axis=1),
+            customdata=np.stack([band.low, band.high, band.spread.seeds], axis=1),
             hovertemplate="epoch %{x}: mean %{y:.4f}, %{customdata[0]:.4f} to "
             f"%{{customdata[1]:.4f}}, %{{customdata[2]}} seeds<extra>{name}</extra>",
         )  # fmt: skip

@@ -11,11 +11,14 @@ from dashboard.curves.facts import (
     drawn_badge,
     epoch_table,
     seed_bands,
+    seed_table,
 )
 from dashboard.curves.figures import draw_bands, draw_curves, draw_pair
+from dashboard.display import plain, short_name
 from dashboard.store import reads, run_table
 from dashboard.ui import downloads, live, navigation, run_picker, states
 from dashboard.ui.charts import chart
+from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.score_table import higher_is_better
 
 CHART = "curves"
@@ -116,13 +119,31 @@ def show_seeds(runs: pd.DataFrame, metric: str, scale: str) -> None:
     by_group = runs.assign(group=[groups.get(r, r) for r in runs.index]).drop_duplicates("group")
     described = configuration_labels(by_group, names)
     labels = {str(by_group.loc[r, "group"]): text for r, text in described.items()}
-    bands = seed_bands(reads.curves(list(runs.index), metric), groups, labels)
+    curves = reads.curves(list(runs.index), metric)
+    bands = seed_bands(curves, groups, labels, higher_is_better=higher_is_better(metric))
     figure = draw_bands(bands, metric=metric, top=scale == "top")
     chart(figure, key="seeds", alt=f"{metric}: mean and range over seeds by epoch")
     st.caption(
         "A band runs from the lowest to the highest seed. Runs of one configuration that differ "
         "in their seed alone form a group."
     )
+    show_spread(seed_table(bands))
+
+
+def show_spread(table: pd.DataFrame) -> None:
+    """Show how far the seeds of each configuration lie apart, and what the numbers are."""
+    if table.empty:
+        return
+    shown = {name: DEFINITIONS[f"seeds/{name}"] for name in ("dispersion", "risk")}
+    number = st.column_config.NumberColumn
+    config = {"mean": number(format="%.4f"), "risk_is": st.column_config.TextColumn("RR is")} | {
+        name: number(short_name(d.name), help=plain(f"{d.name}: {d.formula}"), format="%.4f")
+        for name, d in shown.items()
+    }
+    st.dataframe(table, column_config=config, key="seed_table", row_height=30,
+                 alt="Spread over the seeds of each configuration")  # fmt: skip
+    said = ". ".join(f"{d.name}: {d.formula}" for d in shown.values())
+    st.caption(plain(f"At the last epoch that most seeds reached. {said}."))
 
 
 def show_table(run_ids: Sequence[str], labels: dict[str, str], metric: str) -> None:

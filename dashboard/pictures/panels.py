@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from dashboard.pictures import scores as image_scores
 from dashboard.pictures.scores import dice_captions
-from dashboard.pictures.stored import encoded_map, encoded_predictions, encoded_samples
+from dashboard.pictures.stored import encoded_predictions, encoded_samples
 from dashboard.pictures.viewer import Panel
 from dashboard.store import reads
 from trainer.data.collection import ClassInfo
@@ -37,33 +36,6 @@ def sample_panels(
         )
         for i, name in enumerate(names)
     ], classes
-
-
-def worst_panels(run_id: str, epoch: int) -> tuple[list[Panel], list[ClassInfo]]:
-    """Return one panel for each of the lowest-scoring validation images of an epoch."""
-    found, samples = reads.worst(run_id, epoch), reads.samples(run_id)
-    if found is None or samples is None:
-        return [], []
-    strip, predicted, scores = found
-    return [
-        panel(name, image, target, mask, value)
-        for name, image, target, mask, value in zip(
-            strip.names, strip.images, strip.targets, predicted, scores, strict=True
-        )
-    ], samples[1]
-
-
-def panel(
-    title: str, image: np.ndarray, target: np.ndarray | None, predicted: np.ndarray, dice: float
-) -> Panel:
-    """Return a panel of one image with one predicted map; see `overlays` for the shapes."""
-    return Panel(
-        title=title,
-        image=encoded_map(image),
-        target=None if target is None else encoded_map(target),
-        frames=(encoded_map(predicted),),
-        captions=(f"Dice {dice:.4f}" if np.isfinite(dice) else "",),
-    )
 
 
 def image_dice(run_id: str) -> pd.DataFrame:

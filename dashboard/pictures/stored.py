@@ -85,11 +85,6 @@ def encoded_predictions(run_id: str, epoch: int) -> list[str] | None:
     return read_version(_encoded_predictions, version)
 
 
-def encoded_map(image: np.ndarray) -> str:
-    """Return an image or a map of classes as the browser takes it."""
-    return encoded(image)
-
-
 @st.cache_resource(show_spinner=False, max_entries=32)
 def _scores(of: State, score: str, class_name: str | None) -> pd.DataFrame:
     return image_scores.image_scores(reads.per_image(of.run_id), score, class_name)

@@ -24,9 +24,6 @@ from sweeps.trials import (
 )
 from trainer.tracking.reading import UNFINISHED
 
-MEASURED = ("max_drawdown", "minutes", "best_miou")
-"""What `with_measures` adds, each the mean over a trial's runs; the minutes are their sum."""
-
 _RANGE = re.compile(r"\S+ to \S+?(, log|, step \S+)?")
 _OF_OUTCOME = {
     "completed": COMPLETE, "early-stopped": COMPLETE, "pruned": PRUNED, "failed": FAILED,
@@ -35,7 +32,11 @@ _OF_OUTCOME = {
 
 
 def with_measures(trials: pd.DataFrame, overview: pd.DataFrame) -> pd.DataFrame:
-    """Return the trials with `MEASURED` from `run_table.overview`; NaN where no run says it."""
+    """Return the trials with what their runs measured, from `run_table.overview`.
+
+    Maximum drawdown and best mIoU are means over a trial's runs, the minutes their sum; NaN where
+    no run says it.
+    """
     pairs = trials["run_ids"].explode().dropna()
     columns = ["max_drawdown", "best_miou", "minutes"]
     found = overview[columns].reindex(pd.Index(pairs, dtype=object)).set_index(pairs.index)

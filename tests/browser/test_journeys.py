@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 from playwright.sync_api import Locator, Page, expect
 
-from dashboard.pictures import overlays
+from tests.dashboard import errors
 from trainer.data.painting import lay_over
 from trainer.evaluation.samples import read_predictions, read_samples
 from trainer.tracking import artifacts, reading
@@ -140,13 +140,13 @@ def test_the_overlay_in_the_browser_is_exact_to_the_pixel(light_visit, served) -
     page: Page = light_visit.open(f"run?run={run_id}&part=Samples")
     canvas = page.locator("canvas[role=img]").nth(1)
     expect(page.locator(".viewer[data-drawn]")).to_have_count(1)
-    codes = overlays.error_codes(predicted[1], strip.targets[1])
-    expected = overlays.paint_errors(strip.images[1], codes, 0.55)
+    codes = errors.error_codes(predicted[1], strip.targets[1])
+    expected = errors.paint_errors(strip.images[1], codes, 0.55)
     assert np.array_equal(canvas_pixels(canvas), expected)
     wait_for_drawing(page, lambda: page.get_by_label("Opacity", exact=True).fill("0.3"))
     wait_for_drawing(page, lambda: page.get_by_label("Class", exact=True).select_option("2"))
-    codes = overlays.error_codes(predicted[1], strip.targets[1], 2)
-    assert np.array_equal(canvas_pixels(canvas), overlays.paint_errors(strip.images[1], codes, 0.3))
+    codes = errors.error_codes(predicted[1], strip.targets[1], 2)
+    assert np.array_equal(canvas_pixels(canvas), errors.paint_errors(strip.images[1], codes, 0.3))
     wait_for_drawing(page, lambda: page.get_by_label("Class", exact=True).select_option("-1"))
     wait_for_drawing(page, lambda: page.get_by_label("Show", exact=True).select_option("target"))
     expected = lay_over(strip.images[1], strip.targets[1], classes, 0.3)

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from dashboard.pictures.overlays import error_codes, paint_errors
 from dashboard.pictures.strips import beside_where_stored, images_beside
+from tests.dashboard.errors import error_codes, paint_errors
 from trainer.config import TrainConfig
 from trainer.data.collection import ClassInfo
 from trainer.data.painting import lay_over
@@ -37,6 +37,7 @@ sys.path.insert(0, sys.argv[1])
 import numpy as np
 from build_store import insert_runs
 from drawn_store import scene_run
+from tests.dashboard.errors import error_codes, paint_errors
 from trainer.config import TrainConfig
 rng = np.random.default_rng(5)
 config = TrainConfig(lr=1e-4, epochs=12, data="carvana")

@@ -110,6 +110,17 @@ def test_the_verdict_needs_two_configurations(full_store: str, open_app: Open) -
     assert "seeds of one configuration" in said(open_app("compare", runs=chosen))
 
 
+def test_the_spread_over_seeds_says_what_its_risk_is(full_store: str, open_app: Open) -> None:
+    seeds = reading.list_runs()
+    carvana = seeds[seeds["experiment"] == "carvana"]
+    chosen = carvana.index[carvana["seed_group"] == carvana["seed_group"].iloc[0]]
+    app = open_app("curves", runs=",".join(chosen), tab="Seeds")
+    (table,) = (d.value for d in app.dataframe if "risk" in d.value.columns)
+    assert table["risk_is"].tolist() == ["worst seed"]
+    assert table["seeds"].iloc[0] == len(chosen) > 1
+    assert "Risk across runs (RR)" in said(app).replace("\\", "")
+
+
 def test_two_configurations_get_a_verdict_with_its_numbers(full_store: str, open_app: Open) -> None:
     words = said(open_app("compare", runs=ids(18, experiment="carvana")))
     assert "resamples" in words

@@ -4,7 +4,6 @@ What happens to an item depends on its seed alone, never on how many items or wo
 before. albumentations itself is imported when a pipeline is built: it costs over a second.
 """
 
-import io
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -70,13 +69,6 @@ def check_augmentation(name: str, probability: float, size: tuple[int, int]) -> 
             reason = _reason(error).removeprefix("augment: ")
             shape = f"{size[0]} x {size[1]}"
             raise ValueError(f"augment: {name}: {reason} (images are {shape})") from error
-
-
-def serialised(name: str, probability: float) -> str:
-    """Return a preset or file as the YAML that `build_augmentation` reads."""
-    text = io.StringIO()
-    _albumentations().save(_pipeline(name, probability), text, data_format="yaml")
-    return text.getvalue()
 
 
 class Augmentation:

@@ -65,11 +65,6 @@ class Splits:
             raise ValueError("split: wants a list of names for each of train, val, test") from error
 
 
-def only_test(collection: Collection) -> Splits:
-    """Return the splits in which every pair is tested: for judging a model on other data."""
-    return Splits(train=(), val=(), test=tuple(pair.name for pair in collection.pairs))
-
-
 def make_splits(collection: Collection, config: TrainConfig) -> Splits:
     """Divide the pairs as ``config`` asks (fractions, folds, fraction, split_seed).
 

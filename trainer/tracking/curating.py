@@ -44,14 +44,6 @@ def tag_runs(run_ids: Iterable[str], key: str, value: str) -> None:
             client().set_tag(run_id, name, value)
 
 
-def delete_tag(run_id: str, key: str) -> None:
-    """Remove a tag of the user's own."""
-    if key.startswith(OWN_PREFIXES):
-        raise ValueError(f"tag: {key!r} is the trainer's own and stays")
-    with _refusals(run_id):
-        client().delete_tag(run_id, key)
-
-
 @contextmanager
 def _refusals(run_id: str) -> Iterator[None]:
     try:

@@ -83,11 +83,6 @@ def set_alias(name: str, alias: str, version: str) -> None:
         raise ValueError(f"model: {error.message}") from error
 
 
-def delete_alias(name: str, alias: str) -> None:
-    """Remove an alias of a registered model."""
-    client().delete_registered_model_alias(name, alias)
-
-
 def find_version(name: str, version: str) -> Any:
     """Return a version by its number; ``ValueError`` when there is none."""
     try:

@@ -51,9 +51,6 @@ class Reader(Protocol):
     ) -> list[MetricColumns]:
         """Return every logged value of the metrics, in pieces and in any order."""
 
-    def metric_keys(self, run_ids: Sequence[str]) -> list[str]:
-        """Return the names of all metrics of the runs, sorted."""
-
 
 def open_reader(uri: str | None = None) -> Reader:
     """Return the way to read the store at ``uri``, the current one when left out."""
@@ -176,11 +173,6 @@ def history_table(pieces: Sequence[MetricColumns]) -> pd.DataFrame:
 def _codes(names: list[str]) -> tuple[np.ndarray, pd.Index]:
     codes, uniques = pd.factorize(np.array(names, dtype=object), sort=True)
     return codes, pd.Index(uniques, dtype="str")
-
-
-def metric_keys(run_ids: Iterable[str], uri: str | None = None) -> list[str]:
-    """Return the names of all metrics that any of the runs has logged, sorted."""
-    return open_reader(uri).metric_keys(list(run_ids))
 
 
 def _times(values: Sequence[int | None]) -> pd.DatetimeIndex:

@@ -90,11 +90,6 @@ class RestReader:
             rows = [row for part in parts for row in part if row[4] >= (since or 0)]
         return [MetricColumns(*zip(*rows, strict=True))] if rows else []
 
-    def metric_keys(self, run_ids: Sequence[str]) -> list[str]:
-        """Return the names of all metrics that any of the runs has, sorted."""
-        wanted = set(run_ids)
-        return sorted({k for run in self.runs() if run.run_id in wanted for k in run.metrics})
-
     def _history(self, key: str, run_ids: list[str]) -> list[Row]:
         query = [("metric_key", key), ("max_results", str(ROWS_A_REQUEST))]
         query += [("run_id", run_id) for run_id in run_ids]

@@ -19,7 +19,6 @@ from trainer.store import sqlite_path, without_password
 from trainer.tracking.records import MetricColumns, Page, RunRecord
 
 RUNS_A_QUERY = 500
-UNFINISHED = ("RUNNING", "SCHEDULED")
 _JSON_OBJECT = {"sqlite": "json_group_object", "postgresql": "json_object_agg"}
 
 _RUNS = """
@@ -41,7 +40,6 @@ SELECT run_uuid, key, step, CASE WHEN is_nan THEN NULL ELSE value END, timestamp
 FROM metrics {indexed}
 WHERE run_uuid IN :runs AND key IN :keys AND timestamp >= :since
 """
-_KEYS = "SELECT DISTINCT key FROM latest_metrics WHERE run_uuid IN :runs"
 
 
 class SqlReader:
@@ -118,15 +116,6 @@ class SqlReader:
             if rows:
                 found.append(MetricColumns(*zip(*rows, strict=True)))
         return found
-
-    def metric_keys(self, run_ids: Sequence[str]) -> list[str]:
-        """Return the names of all metrics that any of the runs has, sorted."""
-        statement = text(_KEYS).bindparams(bindparam("runs", expanding=True))
-        found: set[str] = set()
-        for some in _pieces(list(run_ids)):
-            with self._connection() as connection:
-                found.update(connection.execute(statement, {"runs": some}).scalars())
-        return sorted(found)
 
     def _pairs(
         self, connection: Connection, table: str, run_ids: Sequence[str] | None

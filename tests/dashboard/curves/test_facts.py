@@ -73,9 +73,22 @@ def test_a_band_runs_from_the_lowest_to_the_highest_seed() -> None:
     first, second = facts.seed_bands(found, {"a": "g", "b": "g"}, {"g": "G"})
     assert (first.label, first.mean.tolist()) == ("G", pytest.approx([0.55, 0.7]))
     assert (first.low.tolist(), first.high.tolist()) == ([0.5, 0.7], [0.6, 0.7])
-    assert first.seeds.tolist() == [2, 1]
+    assert first.spread.seeds.tolist() == [2, 1]
     assert second.run_ids == ("c",)
     assert "n = 2" in draw_bands([first, second], metric="m").data[1].name
+
+
+def test_the_spread_over_seeds_is_that_of_the_last_epoch_that_most_reached() -> None:
+    found = {"a": curve([0.5, 0.7]), "b": curve([0.6, 0.8, 0.9]), "c": curve([0.9, 0.9])}
+    bands = facts.seed_bands(found, {"a": "g", "b": "g"}, {"g": "G"})
+    table = facts.seed_table(bands)
+    assert list(table.index) == ["G"]  # one seed has no spread
+    *numbers, risk_is = table.loc["G"]
+    assert numbers == pytest.approx([2, 2, 0.75, 0.05, 0.7])
+    assert risk_is == "worst seed"
+    (loss, _) = facts.seed_bands(found, {"a": "g", "b": "g"}, {"g": "G"}, higher_is_better=False)
+    assert facts.seed_table([loss]).loc["G", "risk"] == pytest.approx(0.8)
+    assert facts.seed_table([]).empty
 
 
 def test_train_is_drawn_against_validation_in_one_colour() -> None:

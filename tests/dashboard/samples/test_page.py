@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.pictures import scores as image_scores
 from dashboard.pictures import strips
-from dashboard.pictures.overlays import error_codes
+from tests.dashboard.errors import error_codes
 from trainer.data.collection import VOID
 from trainer.tracking import reading
 

@@ -15,7 +15,6 @@ from trainer.data.splits import (
     join_duplicates,
     leaking_groups,
     make_splits,
-    only_test,
 )
 
 
@@ -205,11 +204,7 @@ def test_stored_and_read_again() -> None:
         splits.names("valid")
 
 
-def test_only_test_tests_everything() -> None:
-    assert len(only_test(cars(3, 2)).test) == 6
-
-
-def test_equal_images_in_different_parts_are_named() -> None:
+def test_equal_images_in_different_splits_are_named() -> None:
     splits = Splits(train=("a", "b", "c"), val=("d", "e"), test=("f",))
     content = {"a": "1", "b": "2", "c": "2", "d": "1", "e": "3", "f": "3"}
     assert duplicates_across(splits, content) == [("a", "d"), ("e", "f")]

@@ -11,7 +11,6 @@ from trainer.tracking.client import client
 from trainer.tracking.models import (
     SIGNATURE,
     create_version,
-    delete_alias,
     download_version,
     find_alias,
     find_version,
@@ -92,7 +91,7 @@ def test_versions_count_up_newest_first(run_id: str, tmp_path: Path) -> None:
     assert versions("nothing") == []
 
 
-def test_an_alias_moves_and_goes(run_id: str, tmp_path: Path) -> None:
+def test_an_alias_moves(run_id: str, tmp_path: Path) -> None:
     make(tmp_path, run_id, number=1)
     make(tmp_path, run_id, number=2)
     set_alias("cars", "champion", "1")
@@ -101,9 +100,8 @@ def test_an_alias_moves_and_goes(run_id: str, tmp_path: Path) -> None:
     assert str(find_alias("cars", "champion").version) == "2"
     (model,) = registered_models()
     assert {alias: str(version) for alias, version in model.aliases.items()} == {"champion": "2"}
-    delete_alias("cars", "champion")
-    with pytest.raises(ValueError, match="model: there is no models:/cars@champion"):
-        find_alias("cars", "champion")
+    with pytest.raises(ValueError, match="model: there is no models:/cars@other"):
+        find_alias("cars", "other")
 
 
 @pytest.mark.parametrize(("name", "version"), [("nothing", "1"), ("cars", "7"), ("cars", "x")])

@@ -7,7 +7,7 @@ within one split, and a stack of images of which only the first is read.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -48,21 +48,6 @@ class PairReport:
     content: str | None = None
 
 
-def check_pairs(
-    collection: Collection,
-    *,
-    workers: int | None = None,
-    progress: Watch | None = None,
-) -> list[Fault]:
-    """Return every fault of the collection, those of its file names first.
-
-    Reads all files, in ``workers`` threads (one for each core when left out). ``progress`` wraps
-    the iteration over the pairs, to show how far it is.
-    """
-    reports = examine(collection, workers=workers, progress=progress)
-    return all_faults(collection, reports)
-
-
 def all_faults(collection: Collection, reports: Sequence[PairReport]) -> list[Fault]:
     """Return the faults of file names, of single pairs, and the duplicates among them."""
     alone = [fault for report in reports for fault in report.faults]
@@ -75,7 +60,11 @@ def examine(
     workers: int | None = None,
     progress: Watch | None = None,
 ) -> list[PairReport]:
-    """Read every pair, in parallel, and return what each holds, in the collection's order."""
+    """Read every pair and return what each holds, in the collection's order.
+
+    All files are read, in ``workers`` threads (one for each core when left out). ``progress``
+    wraps the iteration over the pairs, to show how far it is.
+    """
     read = partial(examine_pair, collection=collection)
     return list(each_in_order(read, collection.pairs, threads=workers, watch=progress))
 
@@ -158,8 +147,3 @@ def _duplicate(copy: PairReport, kept: PairReport) -> Fault:
         pair=copy.pair.name,
         refuses=across,
     )
-
-
-def faulty_pairs(faults: Iterable[Fault]) -> set[str]:
-    """Return the names of the pairs to leave out."""
-    return {fault.pair for fault in faults if fault.refuses and fault.pair is not None}

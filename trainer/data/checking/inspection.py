@@ -189,7 +189,7 @@ def inspect(
 ) -> Inspection:
     """Read every file under ``path`` once and report what is there.
 
-    ``workers`` and ``progress`` are those of `faults.check_pairs`. Raises ``ValueError`` as
+    ``workers`` and ``progress`` are those of `faults.examine`. Raises ``ValueError`` as
     `open_collection` does.
     """
     collection = open_collection(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer.data.checking.faults import check_pairs, faulty_pairs
+from trainer.data.checking.faults import all_faults, examine
+from trainer.data.checking.screening import screen
 from trainer.data.layouts import open_collection
 
 
@@ -38,11 +39,15 @@ def broken(draw, tmp_path):
     return tmp_path
 
 
+def faults_of(collection, **options):
+    return all_faults(collection, examine(collection, **options))
+
+
 def test_every_fault_is_named_with_its_path(broken):
     collection = open_collection(broken)
     found = {
         fault.path.relative_to(broken).as_posix(): (fault.problem, fault.refuses, fault.pair)
-        for fault in check_pairs(collection)
+        for fault in faults_of(collection)
     }
     expected = {
         "images/no-mask.png": ("missing mask", True, None),
@@ -63,21 +68,29 @@ def test_every_fault_is_named_with_its_path(broken):
 
 def test_the_pairs_to_leave_out_leave_a_sound_set(broken):
     collection = open_collection(broken)
-    left_out = faulty_pairs(check_pairs(collection))
-    assert left_out == {"other-size", "cut-image", "cut-mask", "no-image-at-all", "strange-label"}
+    _, left_out = screen(collection, faults_of(collection), skip_faulty=True)
+    assert set(left_out) == {
+        "other-size",
+        "cut-image",
+        "cut-mask",
+        "no-image-at-all",
+        "strange-label",
+    }
     for name in left_out:
         for folder in ("images", "masks"):
             for path in (broken / folder).glob(f"{name}.*"):
                 path.unlink()
     assert [
-        fault for fault in check_pairs(open_collection(broken)) if fault.pair and fault.refuses
+        fault for fault in faults_of(open_collection(broken)) if fault.pair and fault.refuses
     ] == []
 
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_faults_come_in_the_order_of_the_pairs_whatever_the_workers(broken, workers):
     collection = open_collection(broken)
-    assert check_pairs(collection, workers=workers) == check_pairs(collection)
+    names = [report.pair.name for report in examine(collection, workers=workers)]
+    assert names == [pair.name for pair in collection.pairs]
+    assert faults_of(collection, workers=workers) == faults_of(collection)
 
 
 def test_progress_is_told_how_many_there_are_and_sees_each(broken):
@@ -90,7 +103,7 @@ def test_progress_is_told_how_many_there_are_and_sees_each(broken):
             yield item
             seen.append(item)
 
-    check_pairs(collection, progress=watch)
+    examine(collection, progress=watch)
     assert len(seen) == len(collection.pairs)
 
 
@@ -102,7 +115,7 @@ def test_a_copy_in_another_official_split_refuses_and_spares_the_test(draw, tmp_
     copy = tmp_path / "train" / "images" / "train0.png"
     with Image.open(tmp_path / "test" / "images" / "test1.png") as image:
         image.save(copy, compress_level=1)  # the same pixels in other bytes
-    (fault,) = check_pairs(open_collection(tmp_path))
+    (fault,) = faults_of(open_collection(tmp_path))
     assert (fault.path, fault.pair, fault.refuses) == (copy, "train0", True)
     assert "across splits: this one is in train, that one in test" in fault.problem
 
@@ -113,7 +126,7 @@ def test_a_copy_with_another_mask_says_so(draw, tmp_path):
         if name == "b":
             shutil.copy(tmp_path / "images" / "a.png", tmp_path / "images" / "b.png")
         draw.mask(tmp_path / "masks" / f"{name}.png", values)
-    (fault,) = check_pairs(open_collection(tmp_path))
+    (fault,) = faults_of(open_collection(tmp_path))
     assert fault.problem.endswith("; their masks differ")
 
 
@@ -122,7 +135,7 @@ def test_a_stack_of_images_is_not_read_in_silence(draw, tmp_path):
     (tmp_path / "images").mkdir()
     slices = [Image.fromarray(np.full((12, 16), level, dtype=np.uint8)) for level in (9, 99, 199)]
     slices[0].save(tmp_path / "images" / "a.tif", save_all=True, append_images=slices[1:])
-    (fault,) = check_pairs(open_collection(tmp_path))
+    (fault,) = faults_of(open_collection(tmp_path))
     assert fault.problem == "holds 3 images, of which only the first is read"
     assert not fault.refuses
 
@@ -131,6 +144,6 @@ def test_a_mask_of_void_alone_is_reported(draw, tmp_path):
     for split in ("train", "val"):
         draw.photo(tmp_path / split / f"{split}.png")
         draw.mask(tmp_path / f"{split}annot" / f"{split}.png", (0, 1) if split == "val" else (11,))
-    (fault,) = check_pairs(open_collection(tmp_path))
+    (fault,) = faults_of(open_collection(tmp_path))
     assert "every pixel is void" in fault.problem
     assert not fault.refuses
