@@ -11,8 +11,8 @@ from dashboard.store.cache import Curve
 from dashboard.theme import curve_style
 from trainer.analysis.dips import Dip, dips
 from trainer.analysis.history import clean
-from trainer.evaluation.results import BestEpoch
 from trainer.analysis.seeds import AcrossSeeds, across_seeds
+from trainer.evaluation.results import BestEpoch
 
 FRAMES = 60
 """Most epochs whose masks are sent to the browser at once."""

@@ -15,8 +15,9 @@ from dashboard.ui import states
 from dashboard.ui.charts import chart
 from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.diagnosis import diagnose
-from trainer.analysis.headline import DEFAULT, STABILITY_TAG, stability_of, title
+from trainer.analysis.headline import DEFAULT, STABILITY_TAG, stability_of
 from trainer.analysis.history import History, clean
+from trainer.analysis.score_table import title
 from trainer.analysis.stability import STATISTICS, Stability, stability
 
 DIAGNOSED = ("val/loss", "train/loss", "train/grad_norm", "lr", "val/foreground_share")

@@ -11,7 +11,7 @@ from dashboard.store import reads, run_table
 from dashboard.ui import downloads, run_picker, selection, states, tables
 from dashboard.ui.charts import chart
 from trainer.analysis.definitions import DEFINITIONS
-from trainer.analysis.headline import title
+from trainer.analysis.score_table import title
 
 NEWEST = 200
 MAPPED = 60

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 
-from trainer.catalogue import MONITORS
+from trainer.analysis.score_table import SCORES, monitors
 
 DEFAULT = "val/dice"
 HEADLINE_TAG = "segscope.headline"
@@ -11,7 +11,6 @@ HEADLINE_TAG = "segscope.headline"
 STABILITY_TAG = "segscope.stability_of"
 """Names the metric that a run's ``stability/*`` and diagnoses are of; without it, `DEFAULT`."""
 
-_SHORT = {"val/dice": "Dice", "val/miou": "mIoU"}
 _VALIDATION = re.compile(r"(?<![a-z])(val|valid|validation)(?![a-z])")
 _OVERLAP = re.compile(r"dice|iou|jaccard|(?<![a-z])f1")
 _LOWER_IS_BETTER = re.compile(r"loss|err")
@@ -28,7 +27,9 @@ def headline(logged: Collection[str], *, params: Mapping[str, str], tags: Mappin
         return tag
     monitor = params.get("monitor", "")
     # Another program's run may have monitored its loss, or a name that it logged otherwise.
-    if monitor in MONITORS or (monitor in logged and not _LOWER_IS_BETTER.search(monitor.lower())):
+    if monitor in monitors() or (
+        monitor in logged and not _LOWER_IS_BETTER.search(monitor.lower())
+    ):
         return monitor
     if DEFAULT in logged:
         return DEFAULT
@@ -43,12 +44,7 @@ def stability_of(tag: object) -> str:
 
 def short(metric: str) -> str:
     """Return what a label calls a headline: ``Dice``; a metric of another name by that name."""
-    return _SHORT.get(metric, metric)
-
-
-def title(metric: str) -> str:
-    """Return what a sentence calls a headline: ``validation Dice``."""
-    return f"validation {_SHORT[metric]}" if metric in _SHORT else metric
+    return SCORES[metric.removeprefix("val/")].label if metric in monitors() else metric
 
 
 def no_headline(logged: Collection[str]) -> str:

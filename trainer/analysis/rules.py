@@ -11,7 +11,6 @@ from trainer.analysis.bootstrap import t_quantile
 from trainer.analysis.dips import RECOVERY_MARGIN
 from trainer.analysis.fallen import describe, fallen
 from trainer.analysis.findings import Finding, Floats, RunFacts
-from trainer.analysis.headline import title
 from trainer.analysis.history import is_finite
 from trainer.analysis.score_table import title
 from trainer.analysis.stability import stability

@@ -57,8 +57,8 @@ class StopTraining(Exception):
 class Progression:
     """How far a run has come: what a checkpoint must remember beside weights and optimiser.
 
-    ``history`` holds each curve of `HISTORY` from epoch 1 on, so that the end of a resumed run
-    knows its beginning without asking the store.
+    ``history`` holds each curve of `HISTORY`, and the monitored one, from epoch 1 on, so that the
+    end of a resumed run knows its beginning without asking the store.
     """
 
     epoch: int = 0
@@ -72,7 +72,7 @@ class Progression:
     def update(self, epoch: int, metrics: Mapping[str, float], config: TrainConfig) -> bool:
         """Take an epoch's metrics in; return whether it is the best so far."""
         self.epoch = epoch
-        for key in HISTORY:
+        for key in dict.fromkeys((*HISTORY, config.monitor)):
             # A checkpoint of an earlier version has no beginning of a curve that it did not keep.
             curve = self.history.setdefault(key, [math.nan] * (epoch - 1))
             curve.append(float(metrics[key]))
