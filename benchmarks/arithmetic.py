@@ -50,10 +50,10 @@ def main() -> None:
 def measure(data: SegmentationData, config: TrainConfig, rounds: int) -> None:
     """Print the rows of one width."""
     torch.manual_seed(0)
-    loss = build_loss("auto", data.num_classes)
-    settings = {"base_channels": config.base_channels, "depth": 4, "kernel_size": 3}
+    loss = build_loss("auto", config.settings("loss"), data.num_classes, lambda _: None)
+    settings = vars(config.settings("model"))
     model = build_model(config.model, out_channels=loss.out_channels, **settings)
-    optimizer = build_optimizer(model, config)
+    optimizer = build_optimizer(model, config.optimizer, config.settings("optimizer"))
     forwards = {
         name: Forward(
             model,

@@ -6,6 +6,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sweeps.attributes import DEATHS, REASON, UNCOUNTED, WORKER
 from sweeps.presence import Presence, is_alive, worker_lock
 from sweeps.samplers import build_sampler, distributions
+from sweeps.space import conditions, read_by
 from sweeps.study import Sweep
 
 # A setting that kills its process twice would do it again (out of memory, most likely).
@@ -25,9 +26,20 @@ def claim(sweep: Sweep, presence: Presence) -> tuple[optuna.Trial | None, list[F
         study = sweep.study
         number = len(study.get_trials(deepcopy=False))
         study.sampler = build_sampler(sweep.spec, number=number)
-        trial = study.ask(distributions(sweep.spec))
+        trial = _ask(sweep)
         trial.set_user_attr(WORKER, presence.to_json())
     return trial, dead
+
+
+def _ask(sweep: Sweep) -> optuna.Trial:
+    """Return a new trial, its setting drawn: first the components, then what they read."""
+    drawn, space = distributions(sweep.spec), sweep.spec.space
+    hanging = conditions(space)
+    trial = sweep.study.ask({name: drawn[name] for name in space if name not in hanging})
+    for name in read_by(space, trial.params):
+        if name in hanging:
+            trial._suggest(name, drawn[name])
+    return trial
 
 
 def give_back(sweep: Sweep, trial: FrozenTrial, reason: str) -> None:

@@ -2,14 +2,16 @@
 
 import signal
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
+from sweeps.space import components
 from sweeps.spec import PRESETS, SweepSpec, read_spec, with_changes
 from trainer.command_line import DONE, FAILURE, dispatch, parse, print_json
-from trainer.config import TrainConfig
+from trainer.config import TrainConfig, field_names
+from trainer.flags import named_field, parse_run
 
 if TYPE_CHECKING:
     from sweeps.summary import Summary
@@ -34,7 +36,7 @@ class Own:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(TrainConfig, Own):
+class Run(Own):
     """Search the space of SPEC; any field of a run's configuration may be fixed beside it."""
 
     workers: int = 1
@@ -212,20 +214,12 @@ def _read_run(args: list[str]) -> tuple[SweepSpec, Run]:
     if not args or (args[0].startswith("-") and not {"-h", "--help"} & set(args)):
         raise ValueError("spec: name a preset or a YAML file first: sweeps run lr-batch-kernel …")
     if args[0].startswith("-"):
-        parse(Run, prog="sweeps run", args=["--help"])
-    base = read_spec(args[0]).config
-    known = [config_field.name for config_field in fields(TrainConfig)]
-    start = Run(spec=args[0], **{n: getattr(base, n) for n in known if n != "workers"})
-    command = parse(Run, prog="sweeps run", args=args, default=start)
-    given = {
-        word.split("=")[0].removeprefix("--").replace("-", "_")
-        for word in args[1:]
-        if word.startswith("--")
-    }
-    given |= {name.removeprefix("no_") for name in given}
-    fixed: dict[str, Any] = {
-        name: getattr(command, name) for name in known if name in given and name != "workers"
-    }
+        parse_run(Run, prog="sweeps run", args=["--help"], base=TrainConfig())
+    base = read_spec(args[0])
+    searched = components(base.space)
+    command = parse_run(Run, prog="sweeps run", args=args, base=base.config, searched=searched)
+    given = {named_field(word) for word in args[1:]} - {"workers"}
+    fixed = {name: getattr(command, name) for name in field_names() if name in given}
     spec = read_spec(args[0], overrides=fixed)
     changed = with_changes(spec, name=command.name, trials=command.trials, timeout=command.timeout)
     return changed, command

@@ -13,9 +13,8 @@ from optuna.trial import TrialState
 from sweeps.attributes import EPOCHS, PLANNED, REASON, RUN, RUNS, SAVED, SCORES
 from sweeps.claims import give_back
 from sweeps.pruners import BestSoFar
-from sweeps.space import setting
 from sweeps.study import FINISHED, Sweep
-from trainer.config import TrainConfig, from_mapping
+from trainer.config import TrainConfig
 
 if TYPE_CHECKING:
     from trainer.training.fitting import FitResult
@@ -72,7 +71,7 @@ class Objective:
 
     def _run(self, trial: optuna.Trial) -> None:
         spec = self.sweep.spec
-        config = from_mapping(setting(spec.space, trial.params), spec.config)
+        config = spec.config_of(trial.params)
         trial.set_user_attr(PLANNED, config.epochs * spec.seeds)
         results: list[FitResult] = []
         for repeat in range(spec.seeds):

@@ -5,7 +5,6 @@ again and again (of 6 combinations and 40 trials, one was tried 17 times). `Untr
 until the combination is new.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial
 
 from sweeps.attributes import UNCOUNTED
-from sweeps.space import Choices, Dimension, combinations
+from sweeps.space import Choices, Dimension, Space, combinations, conditions, read_by
 from sweeps.spec import SweepSpec
 
 DRAWS = 10
@@ -36,13 +35,18 @@ class Untried(BaseSampler):
     def __init__(
         self,
         base: BaseSampler | None,
-        space: Mapping[str, BaseDistribution],
+        space: Space,
         known: list[dict[str, Any]],
         *,
         seed: int,
     ) -> None:
         self._base = base
-        self._space = {name: drawn for name, drawn in space.items() if not drawn.single()}
+        self._whole = space
+        drawn = {name: _distribution(dimension) for name, dimension in space.items()}
+        self._space = {name: each for name, each in drawn.items() if not each.single()}
+        self._single = {
+            n: labels[0] for n, d in space.items() if len(labels := d.labels() or []) == 1
+        }
         self._known = known
         self._random = np.random.default_rng(seed)
 
@@ -59,13 +63,14 @@ class Untried(BaseSampler):
         """Return a combination that no other trial has had, within what the trial has fixed."""
         fixed = trial.system_attrs.get("fixed_params", {})
         fitting = [c for c in self._known if c.items() >= fixed.items()] or self._known
-        drawn = _drawn(study, besides=trial.number)
+        drawn = [self._read(each) for each in _drawn(study, besides=trial.number)]
         left = [c for c in fitting if c not in drawn] or fitting
         if self._base is None:
             return self._only_searched(left[0])
         for _ in range(DRAWS):
-            draw = self._draw(self._base, study, trial, search_space) | fixed
-            if any(c.items() >= draw.items() for c in left):
+            draw = self._draw(self._base, study, trial, search_space)
+            draw = self._read(self._single | draw | fixed)
+            if draw in left:
                 return self._only_searched(draw)
         return self._only_searched(left[self._random.integers(len(left))])
 
@@ -87,7 +92,9 @@ class Untried(BaseSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
-        together = base.sample_relative(study, trial, search_space)
+        # Not what only some trials have: a sampler that models fields together needs them all.
+        alike = search_space.keys() - conditions(self._whole).keys()
+        together = base.sample_relative(study, trial, {n: search_space[n] for n in sorted(alike)})
         return {
             name: together[name]
             if name in together
@@ -96,7 +103,11 @@ class Untried(BaseSampler):
         }
 
     def _only_searched(self, combination: dict[str, Any]) -> dict[str, Any]:
-        return {name: combination[name] for name in self._space}
+        return {name: combination[name] for name in self._space if name in combination}
+
+    def _read(self, labels: dict[str, Any]) -> dict[str, Any]:
+        """Return of a combination what its components read."""
+        return {name: labels[name] for name in read_by(self._whole, labels) if name in labels}
 
 
 def build_sampler(spec: SweepSpec, *, number: int) -> BaseSampler:
@@ -116,7 +127,7 @@ def build_sampler(spec: SweepSpec, *, number: int) -> BaseSampler:
         base = RandomSampler(seed=seed)
     known = combinations(spec.space)
     if known is not None:
-        return Untried(base, distributions(spec), known, seed=seed)
+        return Untried(base, spec.space, known, seed=seed)
     assert base is not None, "a grid needs a finite space, which SweepSpec has checked"
     return base
 

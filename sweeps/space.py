@@ -5,13 +5,13 @@ Nothing here imports optuna: a space is checked against `TrainConfig` before any
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
-from itertools import product
 from typing import Any
 
-from trainer.config import TrainConfig, from_mapping
+from trainer.config import ROLES, TrainConfig, field_names, from_mapping, role_of
 from trainer.names import unknown
+from trainer.settings import Role
 
 # Set for every trial by the sweep itself, so that searching them would mean nothing.
 NOT_SEARCHED = ("experiment", "run_name", "monitor")
@@ -91,45 +91,118 @@ class Range:
 
 Dimension = Choices | Range
 Space = dict[str, Dimension]
+# What each role that is searched may be.
+Components = dict[str, tuple[Any, ...]]
 
 
 def read_space(written: Any, base: TrainConfig) -> Space:
     """Return the dimensions of a spec's ``space``, each tried as a config on top of ``base``.
 
-    Raises ``ValueError`` naming the key when a field is unknown, a range is malformed, or a
-    value that the search could draw is refused by `TrainConfig`.
+    A setting may be searched where some of the searched components have it. Raises ``ValueError``
+    naming the key when a field is unknown, none of the components has it, a range is malformed,
+    or a value that the search could draw is refused by `TrainConfig`.
     """
     if not isinstance(written, Mapping) or not written:
         raise ValueError("space: name at least one field, such as lr: {low: 1e-5, high: 1e-2}")
-    searched = [field.name for field in fields(base) if field.name not in NOT_SEARCHED]
+    searched = searched_components(written, base)
+    known = [name for name in field_names() if name not in NOT_SEARCHED]
     space: Space = {}
     for key, what in written.items():
         name = str(key).replace("-", "_")
-        if name not in searched:
-            raise ValueError(f"space: {unknown('field', name, searched)}")
-        space[name] = _read_dimension(name, what, base)
+        if name not in known:
+            raise ValueError(f"space: {unknown('field', name, known)}")
+        try:
+            having = with_component(base, searched, name)
+        except ValueError as error:
+            raise ValueError(f"space: {error}") from error
+        space[name] = _read_dimension(name, what, having)
     return space
 
 
+def searched_components(written: Any, base: TrainConfig) -> Components:
+    """Return `components` of a spec's ``space``, of which nothing else has been read yet."""
+    roles = {role.field for role in ROLES}
+    named = written.items() if isinstance(written, Mapping) else ()
+    plain = {str(key).replace("-", "_"): what for key, what in named}
+    return components(
+        {n: _read_dimension(n, what, base) for n, what in plain.items() if n in roles}
+    )
+
+
+def components(space: Space) -> Components:
+    """Return what each role that is searched may be: of a range of numbers, its low end."""
+    return {
+        role.field: dimension.values if isinstance(dimension, Choices) else (dimension.low,)
+        for role in ROLES
+        if (dimension := space.get(role.field)) is not None
+    }
+
+
+def with_component(base: TrainConfig, searched: Components, name: str) -> TrainConfig:
+    """Return ``base`` with a component that has ``name``: where it is searched, the first.
+
+    Raises ``ValueError`` saying who has it where none of the components has.
+    """
+    role = role_of(name)
+    if role is None:
+        return base
+    values = searched.get(role.field, (getattr(base, role.field),))
+    for value in values:
+        if name in role.settings(value).names():
+            return base.replace(**{role.field: value})
+    raise role.refusal(name, values[0])
+
+
+def conditions(space: Space) -> dict[str, Role]:
+    """Return the settings of ``space`` that hang on what is drawn for a role: name → role."""
+    found = {name: role_of(name) for name in space}
+    return {name: role for name, role in found.items() if role is not None and role.field in space}
+
+
+def read_by(space: Space, labels: Mapping[str, Any]) -> list[str]:
+    """Return the fields of ``space`` that a trial of these stored parameters reads.
+
+    A setting is one of them while nothing is known of the component that it hangs on.
+    """
+    hanging = conditions(space)
+    return [name for name in space if _is_read(name, hanging.get(name), space, labels)]
+
+
 def combinations(space: Space) -> list[dict[str, Any]] | None:
-    """Return every setting of ``space`` as a study stores it; None when it is endless."""
-    labels = {name: dimension.labels() for name, dimension in space.items()}
-    if not 0 < math.prod(len(values or []) for values in labels.values()) <= MAX_COMBINATIONS:
-        return None
-    return [
-        dict(zip(labels, values, strict=True))
-        for values in product(*(values or [] for values in labels.values()))
-    ]
+    """Return every setting of ``space`` as a study stores it; None when it is endless.
+
+    A field that hangs on a component multiplies the combinations of those that have it alone.
+    """
+    hanging = conditions(space)
+    known: list[dict[str, Any]] = [{}]
+    for name in sorted(space, key=lambda name: name in hanging):
+        labels = space[name].labels()
+        read = [_is_read(name, hanging.get(name), space, each) for each in known]
+        if labels is None or sum(len(labels) if each else 1 for each in read) > MAX_COMBINATIONS:
+            return None
+        known = [
+            {**combination, **drawn}
+            for combination, is_read in zip(known, read, strict=True)
+            for drawn in ([{name: value} for value in labels] if is_read else [{}])
+        ]
+    return known
 
 
 def setting(space: Space, labels: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config fields that a trial's stored parameters stand for."""
-    return {name: dimension.value_of(labels[name]) for name, dimension in space.items()}
+    """Return the config fields that a trial's stored parameters stand for, those that it reads."""
+    return {name: space[name].value_of(labels[name]) for name in read_by(space, labels)}
 
 
 def label(value: Any) -> Any:
     """Return ``value`` as a study stores it: a size reads ``160x240``."""
     return "x".join(str(side) for side in value) if isinstance(value, tuple | list) else value
+
+
+def _is_read(name: str, role: Role | None, space: Space, labels: Mapping[str, Any]) -> bool:
+    if role is None or role.field not in labels:
+        return True
+    component = space[role.field].value_of(labels[role.field])
+    return name in role.settings(component).names()
 
 
 def _read_dimension(name: str, written: Any, base: TrainConfig) -> Dimension:
@@ -207,7 +280,7 @@ def _steps(low: float, high: float, step: float) -> Decimal:
 def _tried(name: str, key: str, value: Any, base: TrainConfig) -> Any:
     """Return ``value`` as the field ``name`` holds it, having made a config of it."""
     try:
-        return getattr(from_mapping({name: value}, base), name)
+        return from_mapping({name: value}, base).values()[name]
     except ValueError as error:
         raise ValueError(f"space.{name}.{key}: {error}") from error
 

@@ -3,6 +3,7 @@
 Nothing here imports optuna or torch.
 """
 
+import logging
 import math
 import re
 from collections.abc import Mapping
@@ -13,9 +14,27 @@ from typing import Any, TypeVar
 
 import yaml
 
-from sweeps.space import Space, combinations, read_space
+from sweeps.space import (
+    Components,
+    Space,
+    combinations,
+    components,
+    conditions,
+    read_space,
+    searched_components,
+    setting,
+    with_component,
+)
 from trainer.analysis.score_table import monitors
-from trainer.config import TrainConfig, from_mapping
+from trainer.config import (
+    FORMAT,
+    ROLES,
+    TrainConfig,
+    check_format,
+    from_mapping,
+    is_format_1,
+    role_of,
+)
 from trainer.names import check, unknown
 from trainer.recipes import recipe
 
@@ -31,6 +50,7 @@ SAMPLERS = ("tpe", "random", "grid", "gp")
 PRUNERS = ("median", "percentile", "none")
 
 KEYS = (
+    "format",
     "name",
     "description",
     "recipe",
@@ -50,6 +70,8 @@ MAY_CHANGE = ("trials", "timeout", "description")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +116,16 @@ class PrunerSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSpec:
-    """One sweep. ``config`` holds what every trial shares; ``space`` what they differ in."""
+    """One sweep. ``config`` holds what every trial shares; ``space`` what they differ in.
+
+    Where components are searched, ``config`` has the first of each, and ``beside`` the fixed
+    settings that only others of them have.
+    """
 
     name: str
     space: Space
     config: TrainConfig = field(default_factory=TrainConfig)
+    beside: dict[str, Any] = field(default_factory=dict)
     description: str = ""
     first: tuple[dict[str, Any], ...] = ()
     """Settings, complete or in part, to try before the sampler decides."""
@@ -138,10 +165,16 @@ class SweepSpec:
         known = combinations(self.space)
         return self.trials if known is None else min(self.trials, len(known))
 
+    def config_of(self, params: Mapping[str, Any]) -> TrainConfig:
+        """Return the configuration of a trial with these stored parameters."""
+        drawn = setting(self.space, params)
+        return from_mapping({**self.beside, **drawn}, self.config, leave_out=True)
+
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values that `from_plain` reads back, whatever the defaults are then."""
-        fixed = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.config).items()}
+        fixed = self.config.plain() | self.beside
         return {
+            "format": FORMAT,
             "name": self.name,
             "description": self.description,
             "fixed": {k: v for k, v in fixed.items() if k not in self.space},
@@ -193,22 +226,27 @@ def from_plain(
     *,
     default_name: str = "sweep",
     overrides: Mapping[str, Any] | None = None,
+    stored: bool = False,
 ) -> SweepSpec:
-    """Return the spec that plain values describe. Raises ``ValueError`` naming the key."""
+    """Return the spec that plain values describe. Raises ``ValueError`` naming the key.
+
+    ``stored`` are those of a study: what an earlier version fixed and nothing reads is left out.
+    """
     for key in written:
         if key not in KEYS:
             raise unknown("key", str(key), KEYS)
-    base = _base_config(written, overrides or {})
-    space = read_space(written.get("space"), base)
+    check_format(written.get("format"))
+    config, beside = _fixed(written, overrides or {}, stored=stored)
+    space = read_space(written.get("space"), config)
     if overlap := sorted(space.keys() & (overrides or {}).keys()):
         raise ValueError(f"{overlap[0]}: it is searched; leave it out, or remove it from the space")
     return SweepSpec(
         name=str(written.get("name") or default_name),
         description=" ".join(str(written.get("description") or "").split()),
-        # What a recipe says of a searched field means nothing here.
-        config=base.replace(**{name: getattr(TrainConfig(), name) for name in space}),
+        config=_at_defaults(config, space),
+        beside={name: value for name, value in beside.items() if name not in space},
         space=space,
-        first=_read_first(written.get("first") or [], space, base),
+        first=_read_first(written.get("first") or [], space, config),
         sampler=_read_part("sampler", SamplerSpec, written.get("sampler")),
         pruner=_read_part("pruner", PrunerSpec, written.get("pruner")),
         trials=_whole("trials", written.get("trials", 20)),
@@ -230,10 +268,37 @@ def _parse(text: str) -> Mapping[str, Any]:
     return values
 
 
-def _base_config(written: Mapping[str, Any], overrides: Mapping[str, Any]) -> TrainConfig:
-    base = TrainConfig()
-    if written.get("recipe"):
-        base = recipe(str(written["recipe"]))
+def _fixed(
+    written: Mapping[str, Any], overrides: Mapping[str, Any], *, stored: bool
+) -> tuple[TrainConfig, dict[str, Any]]:
+    """Return what all trials share, and what only those of some searched components read."""
+    config = recipe(str(written["recipe"])) if written.get("recipe") else TrainConfig()
+    fixed, space = _read_fixed(written), written.get("space")
+    searched = searched_components(space, config)
+    named = {str(name).replace("-", "_") for name in space} if isinstance(space, Mapping) else set()
+    if overlap := sorted(named & fixed.keys()):
+        raise ValueError(f"fixed.{overlap[0]}: the space searches it; remove one")
+    if stored or is_format_1(dict.fromkeys(named) | fixed):
+        fixed = _read_somewhere(fixed, config, searched, silent=stored)
+    beside: dict[str, Any] = {}
+    for label, values in (("fixed: ", fixed), ("", overrides)):
+        hanging = [n for n in values if (role := role_of(n)) is not None and role.field in searched]
+        try:
+            config = from_mapping({n: v for n, v in values.items() if n not in hanging}, config)
+            for name in hanging:
+                having = with_component(config, searched, name)
+                beside[name] = from_mapping({name: values[name]}, having).values()[name]
+        except ValueError as error:
+            raise ValueError(f"{label}{error}") from error
+    for key, choices in searched.items():
+        for choice in choices:
+            beside = vars(config.replace(**{key: choice}).settings(key)) | beside
+    config = config.replace(**{role: choices[0] for role, choices in searched.items()})
+    own = {name: value for name, value in beside.items() if name in config.values()}
+    return config.replace(**own), {n: v for n, v in beside.items() if n not in own}
+
+
+def _read_fixed(written: Mapping[str, Any]) -> dict[str, Any]:
     fixed = written.get("fixed") or {}
     if not isinstance(fixed, Mapping):
         raise ValueError("fixed: give 'field: value' lines")
@@ -244,30 +309,50 @@ def _base_config(written: Mapping[str, Any], overrides: Mapping[str, Any]) -> Tr
             if known in fixed:
                 raise ValueError(f"fixed.{known}: {name} says it already; remove one")
             fixed[known] = value
-    space = written.get("space")
-    searched = {str(k).replace("-", "_") for k in space} if isinstance(space, Mapping) else set()
-    if overlap := sorted(searched & fixed.keys()):
-        raise ValueError(f"fixed.{overlap[0]}: the space searches it; remove one")
     if (metric := fixed.get("monitor")) is not None:
         check("metric", str(metric), monitors())
-    try:
-        base = from_mapping(fixed, base)
-    except ValueError as error:
-        raise ValueError(f"fixed: {error}") from error
-    return from_mapping(dict(overrides), base)
+    return fixed
 
 
-def _read_first(written: Any, space: Space, base: TrainConfig) -> tuple[dict[str, Any], ...]:
+def _read_somewhere(
+    fixed: dict[str, Any], config: TrainConfig, searched: Components, *, silent: bool
+) -> dict[str, Any]:
+    """Return of what an earlier version fixed whole that which a component has."""
+    chosen = config.replace(**{r.field: fixed[r.field] for r in ROLES if r.field in fixed})
+
+    def is_read(name: str) -> bool:
+        role = role_of(name)
+        values = searched.get(role.field, (getattr(chosen, role.field),)) if role else ()
+        return role is None or any(name in role.settings(value).names() for value in values)
+
+    left_out = [name for name in fixed if not is_read(name)]
+    if left_out and not silent:
+        logger.warning("the spec is of an earlier version; not read: %s", ", ".join(left_out))
+    return {name: value for name, value in fixed.items() if name not in left_out}
+
+
+def _at_defaults(config: TrainConfig, space: Space) -> TrainConfig:
+    """Return ``config`` with what is searched as it is by default, whatever a recipe says of it."""
+    defaults = TrainConfig(**{role.field: getattr(config, role.field) for role in ROLES}).values()
+    return config.replace(**{name: defaults[name] for name in space if name in defaults})
+
+
+def _read_first(written: Any, space: Space, config: TrainConfig) -> tuple[dict[str, Any], ...]:
     if not isinstance(written, list) or not all(isinstance(item, Mapping) for item in written):
         raise ValueError("first: give a list of settings, such as - {lr: 1e-3}")
     settings = []
-    for position, setting in enumerate(written):
+    for position, item in enumerate(written):
         plain: dict[str, Any] = {}
-        for name, value in setting.items():
+        for name, value in item.items():
             if name not in space:
                 raise ValueError(f"first[{position}]: {unknown('field', str(name), space)}")
+            role = conditions(space).get(name)
+            searched = components(space)
+            if role is not None and role.field in item:
+                searched[role.field] = (item[role.field],)
             try:
-                typed = getattr(from_mapping({name: value}, base), name)
+                having = with_component(config, searched, name)
+                typed = from_mapping({name: value}, having).values()[name]
             except ValueError as error:
                 raise ValueError(f"first[{position}]: {error}") from error
             if typed not in space[name]:

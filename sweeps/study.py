@@ -143,7 +143,7 @@ def _load(opened: BaseStorage, name: str, storage: str | None) -> Sweep:
     if written is None:
         raise ValueError(f"sweep: {name!r} is a study that was not made by sweeps run")
     try:
-        spec = from_plain(written)
+        spec = from_plain(written, stored=True)
     except ValueError as error:
         raise ValueError(f"sweep: the spec kept with {name!r} cannot be read: {error}") from error
     study.pruner = build_pruner(spec.pruner)

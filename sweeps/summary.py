@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from sweeps import reading
-from sweeps.space import setting
+from sweeps.space import read_by, setting
 from sweeps.study import Sweep
 from sweeps.trials import COMPLETE, ENDED, FAILED, PRUNED, RUNNING, SweepRead
 
@@ -121,7 +121,7 @@ def row(sweep: Sweep, standing: SweepRead, number: int) -> TrialRow:
         # None is a value where it is a choice.
         if trial[p.column] is not None or None in (p.choices or ())
     }
-    whole = sweep.spec.space.keys() <= drawn.keys()
+    whole = drawn.keys() >= set(read_by(sweep.spec.space, drawn))
     seconds = (trial["ended"] - trial["started"]).total_seconds()
     return TrialRow(
         number=int(number),

@@ -1,26 +1,93 @@
-"""The tables of names: what each stands for, without importing it.
+"""The tables of names: what each stands for, without importing it, and the settings it reads.
 
-To add a loss, an optimiser, a layout or a preset, write its module or function and add one line
-here (and one in its test table). An unknown name's error lists these. The architectures' table
-is `trainer.models.MODELS`, because it travels with every registered model.
+To add a loss, an optimiser, a schedule, a layout or a preset, write its module or function and
+add one line here (and one in its test table), with a dataclass of its settings where no other
+has the same. An unknown name's error lists these. The architectures' table is
+`trainer.models.MODELS`, because it travels with every registered model.
 """
 
+import math
+from dataclasses import dataclass
+
+from trainer.names import check
+from trainer.settings import Component, Settings, require, switch
+
+CLASS_WEIGHTS = ("none", "inverse", "median-frequency", "effective-number")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedLoss(Settings):
+    """Of a loss that weighs the classes."""
+
+    class_weights: str = "none"
+    """Weights of the classes in the loss, from their share of the training pixels."""
+
+    def __post_init__(self) -> None:
+        check("class_weights", self.class_weights, CLASS_WEIGHTS)
+
+
 LOSSES = {
-    "bce": "trainer.network.losses:BinaryCrossEntropy",
-    "cross-entropy": "trainer.network.losses:CrossEntropy",
+    "auto": Component(WeightedLoss, "trainer.network.losses:auto"),
+    "bce": Component(WeightedLoss, "trainer.network.losses:bce"),
+    "cross-entropy": Component(WeightedLoss, "trainer.network.losses:cross_entropy"),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Descent(Settings):
+    """Of every optimiser."""
+
+    lr: float = 1e-3
+    """Learning rate."""
+    weight_decay: float = 0.0
+    """L2 penalty on the weights; decoupled with adamw."""
+
+    def __post_init__(self) -> None:
+        require("lr", self.lr, 0 < self.lr < math.inf, "must be a positive number, such as 1e-3")
+        decay = self.weight_decay
+        require("weight_decay", decay, 0 <= decay < math.inf, "must be at least 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescentWithMomentum(Descent):
+    """Of an optimiser with momentum."""
+
+    momentum: float = 0.9
+    """Momentum of the optimiser."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        momentum = self.momentum
+        require("momentum", momentum, 0 <= momentum < 1, "must be at least 0 and below 1")
+
 
 OPTIMIZERS = {
-    "adam": "trainer.training.optimizers:adam",
-    "adamw": "trainer.training.optimizers:adamw",
-    "sgd": "trainer.training.optimizers:sgd",
-    "rmsprop": "trainer.training.optimizers:rmsprop",
+    "adam": Component(Descent, "trainer.training.optimizers:adam"),
+    "adamw": Component(Descent, "trainer.training.optimizers:adamw"),
+    "sgd": Component(DescentWithMomentum, "trainer.training.optimizers:sgd"),
+    "rmsprop": Component(DescentWithMomentum, "trainer.training.optimizers:rmsprop"),
 }
 
+
+@dataclass(frozen=True, kw_only=True)
+class Plateau(Settings):
+    """Of the schedule that waits for the score."""
+
+    schedule_factor: float = 0.5
+    """What the learning rate is multiplied by when the score no longer rises."""
+    schedule_patience: int = 3
+    """Epochs without a better score that the learning rate waits for before it is lowered."""
+
+    def __post_init__(self) -> None:
+        factor, patience = self.schedule_factor, self.schedule_patience
+        require("schedule_factor", factor, 0 < factor < 1, "must lie between 0 and 1")
+        require("schedule_patience", patience, patience >= 0, "must be at least 0")
+
+
 SCHEDULES = {
-    "constant": "trainer.training.schedules:constant",
-    "cosine": "trainer.training.schedules:cosine",
-    "plateau": "trainer.training.schedules:plateau",
+    "constant": Component(place="trainer.training.schedules:constant"),
+    "cosine": Component(place="trainer.training.schedules:cosine"),
+    "plateau": Component(Plateau, "trainer.training.schedules:plateau"),
 }
 
 # Tried in this order, from the most particular to the general.
@@ -37,16 +104,87 @@ LAYOUTS = {
     "folders": "trainer.data.layouts.folders:LAYOUT",
 }
 
+
+@dataclass(frozen=True, kw_only=True)
+class Sized(Settings):
+    """Of a geometry that brings images to a size."""
+
+    image_size: tuple[int, int] = (160, 240)
+    """Height, then width, that the network sees, in pixels."""
+
+    def __post_init__(self) -> None:
+        size = self.image_size
+        require("image_size", size, min(size) >= 8, "is too small; give at least 8 8")
+
+
 GEOMETRIES = {
-    "resize": "the whole image, scaled to image_size",
-    "pad": "the image at its own scale, padded",
-    "random-crop": "crops of image_size at the image's own scale; whole images when validating",
-    "five-crop": "the four corners and the centre, each image_size; whole images when validating",
+    "resize": Component(Sized),  # the whole image, scaled
+    "pad": Component(),  # the image at its own scale, padded
+    "random-crop": Component(Sized),  # crops at the image's own scale; whole when validating
+    "five-crop": Component(Sized),  # the four corners and the centre; whole when validating
 }
 
+
+@dataclass(frozen=True, kw_only=True)
+class Preset(Settings):
+    """Of a preset of augmentations."""
+
+    augment_probability: float = 0.5
+    """Probability of each augmentation of the preset, from 0 to 1."""
+
+    def __post_init__(self) -> None:
+        probability = self.augment_probability
+        require("augment_probability", probability, 0 <= probability <= 1, "must lie in 0 to 1")
+
+
+AUGMENTATIONS = {
+    "none": Component(place="trainer.data.augment:none"),
+    "flips": Component(Preset, "trainer.data.augment:flips"),
+    "light": Component(Preset, "trainer.data.augment:light"),
+    "report-4": Component(Preset, "trainer.data.augment:report_4"),
+    "report-2": Component(Preset, "trainer.data.augment:report_2"),
+    "strong": Component(Preset, "trainer.data.augment:strong"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheOnDisk(Settings):
+    """Of the cache on disk."""
+
+    cache_limit_gib: float = 10.0
+    """Size that the cache on disk may reach before the oldest entries go, in GiB."""
+
+    def __post_init__(self) -> None:
+        limit = self.cache_limit_gib
+        require("cache_limit_gib", limit, limit > 0, "must be above 0")
+
+
+CACHES = {"disk": Component(CacheOnDisk), "ram": Component(), "off": Component()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold(Settings):
+    """Of a split into folds."""
+
+    fold: int = 0
+    """Which fold validates, counted from 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyStop(Settings):
+    """Of a run that stops early."""
+
+    min_delta: float = 0.0
+    """How much better a score must be to count for patience."""
+
+    def __post_init__(self) -> None:
+        delta = self.min_delta
+        require("min_delta", delta, 0 <= delta < 1, "must be at least 0 and below 1")
+
+
+FOLDS, PATIENCE = switch(Fold), switch(EarlyStop)
+
 NORMALISATIONS = ("dataset", "imagenet", "none")
-AUGMENTATIONS = ("none", "flips", "light", "report-4", "report-2", "strong")
-CLASS_WEIGHTS = ("none", "inverse", "median-frequency", "effective-number")
 PRECISIONS = ("auto", "float32", "bfloat16")
 # No auto: what a score means must not hang on the machine that computed it.
 EVAL_PRECISIONS = ("float32", "bfloat16")

@@ -36,27 +36,27 @@ class NoOptions:
     """No options."""
 
 
-def parse(kind: type[T], *, prog: str, args: Sequence[str], default: T | None = None) -> T:
+def parse(kind: type[T], *, prog: str, args: Sequence[str], closing: str = "") -> T:
     """Return ``kind``, a dataclass, filled from the flags.
 
-    Prints the help and exits when asked to. Raises ``ValueError`` with one line for a flag that
-    is unknown (listing the known ones), lacks its value, or has a bad one.
+    Prints the help, ``closing`` at its end, and exits when asked to. Raises ``ValueError`` with
+    one line for a flag that is unknown (listing the known ones), lacks its value, or has a bad
+    one.
     """
     printed = io.StringIO()
-    given: dict[str, Any] = {} if default is None else {"default": default}
-    parsed: T
     try:
         with contextlib.redirect_stderr(printed):
-            parsed, rest = tyro.cli(kind, prog=prog, args=args, return_unknown_args=True, **given)
+            parsed, rest = tyro.cli(kind, prog=prog, args=args, return_unknown_args=True)
     except SystemExit as stop:
         if not stop.code:
+            print(closing, end="\n" if closing else "")
             raise
         raise ValueError(_one_line(printed.getvalue())) from None
     if rest:
         flags = [word.split("=")[0] for word in rest if word.startswith("-")]
         if not flags:
             raise ValueError(f"unexpected argument {rest[0]!r}; see {prog} --help")
-        raise unknown("option", flags[0], _known_flags(kind, given))
+        raise unknown("option", flags[0], _known_flags(kind))
     return parsed
 
 
@@ -161,10 +161,10 @@ def _overview(prog: str, description: str, commands: Mapping[str, Command]) -> s
     return "\n".join([f"usage: {prog} COMMAND …", "", description, "", *lines, "", closing])
 
 
-def _known_flags(kind: type, given: dict[str, Any]) -> list[str]:
+def _known_flags(kind: type) -> list[str]:
     shown = io.StringIO()
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(shown):
-        tyro.cli(kind, args=["--help"], **given)
+        tyro.cli(kind, args=["--help"])
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", shown.getvalue()))
     return sorted(flag for flag in flags if not flag.startswith("--no-"))
 
@@ -178,6 +178,6 @@ def _one_line(box: str) -> str:
             break
         said.append(text)
     message = " ".join(said)
-    # Our own validation already names the field: drop "Error parsing TrainConfig: ".
+    # Our own validation already names the field: drop "Error parsing Options: ".
     before, _, after = message.partition(": ")
     return after if before.startswith("Error parsing ") and "--" not in before else message

@@ -1,8 +1,8 @@
 """Look up what a name stands for in an explicit table.
 
-Models, losses, optimisers, layouts and presets are listed in plain dicts of
-``name -> "module:attribute"``. Checking a name needs the dict alone, so a config, ``--help``
-and a sweep's space are validated without importing torch.
+Models, losses, optimisers, layouts and presets are listed in plain dicts that say where each is.
+Checking a name needs the dict alone, so a config, ``--help`` and a sweep's space are validated
+without importing torch.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,12 +26,10 @@ def check(kind: str, name: str, table: Mapping[str, object] | Iterable[str]) -> 
         raise unknown(kind, name, known)
 
 
-def load(kind: str, name: str, table: Mapping[str, str], package: str | None = None) -> Any:
-    """Import and return what ``table`` says ``name`` stands for.
+def imported(place: str, package: str | None = None) -> Any:
+    """Import and return ``"module:attribute"``, what a table says that a name stands for.
 
-    An entry reads ``"module:attribute"``; a module that starts with a dot is relative to
-    ``package``. Raises ``ValueError`` listing the known names when there is no such entry.
+    A module that starts with a dot is relative to ``package``.
     """
-    check(kind, name, table)
-    module, attribute = table[name].split(":")
+    module, attribute = place.split(":")
     return getattr(import_module(module, package), attribute)

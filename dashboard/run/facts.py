@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from trainer.config import MACHINE_PARAMS, TrainConfig, scored_in
+from trainer.config import MACHINE_PARAMS, default_params, field_names, scored_in
 
 
 def parameters(row: pd.Series) -> dict[str, str]:
@@ -19,12 +19,15 @@ def parameters(row: pd.Series) -> dict[str, str]:
 def differences_from_default(params: Mapping[str, str]) -> pd.DataFrame:
     """Return the parameters that differ from the trainer's defaults: ``value`` and ``default``.
 
-    Indexed by ``parameter`` in the config's order; a parameter that the trainer does not know
+    Indexed by ``parameter`` in the config's order. A setting that the run's components do not
+    have, as earlier versions stored them, is left out; a parameter that the trainer does not know
     (another program's run) comes last, without a default.
     """
-    defaults = TrainConfig().to_params()
+    defaults = default_params(params)
     changed = [n for n in defaults if n in params and params[n] != defaults[n]]
-    foreign = sorted(params.keys() - defaults.keys() - set(MACHINE_PARAMS))
+    # A name that only runs of ours have tells them from another program's.
+    unread = set(field_names()) if "trimap_border" in params else set()
+    foreign = sorted(params.keys() - defaults.keys() - set(MACHINE_PARAMS) - unread)
     rows = [(n, params[n], defaults[n]) for n in changed] + [(n, params[n], "") for n in foreign]
     return pd.DataFrame(rows, columns=["parameter", "value", "default"]).set_index("parameter")
 

@@ -64,7 +64,10 @@ def test_every_preset_file_is_listed() -> None:
 
 def test_combinations_of_choices_and_steps() -> None:
     space = from_plain(
-        {"space": {"kernel_size": [3, 5], "min_delta": {"low": 0.1, "high": 0.3, "step": 0.1}}}
+        {
+            "fixed": {"patience": 2},
+            "space": {"kernel_size": [3, 5], "min_delta": {"low": 0.1, "high": 0.3, "step": 0.1}},
+        }
     ).space
     found = combinations(space)
     assert found is not None
@@ -93,7 +96,7 @@ def test_a_finite_space_ends_after_its_combinations() -> None:
         ({"space": {"lr": {"low": 1e-3}}}, "space.lr: high is missing"),
         ({"space": {"lr": {"low": 1e-3, "hi": 1}}}, "space.lr: unknown key 'hi'"),
         ({"space": {"lr": {"low": "x", "high": 1}}}, "space.lr.low: lr: 'x' is not"),
-        ({"space": {"momentum": {"low": 0, "high": 0.9, "log": True}}}, "needs a low above 0"),
+        ({"space": {"weight_decay": {"low": 0, "high": 0.9, "log": True}}}, "needs a low above 0"),
         ({"space": {"lr": {"low": 1, "high": 2, "log": True, "step": 1}}}, "does not go with step"),
         ({"space": {"lr": {"low": 1, "high": 2, "step": 0.3}}}, "miss high 2"),
         ({"space": {"lr": {"low": 1, "high": 2, "step": 0}}}, "space.lr.step: 0 must be above 0"),
@@ -157,7 +160,8 @@ def test_flags_fix_fields_that_the_space_does_not_search() -> None:
 
 def test_the_documentation_shows_a_valid_spec_and_names_every_key() -> None:
     text = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text()
-    (block,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    block, of_components = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    assert "momentum" in from_plain(yaml.safe_load(of_components)).space
     spec = from_plain(yaml.safe_load(block))
     assert spec.first == ({"lr": 1e-3, "depth": 4},)
     assert set(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)) == set(KEYS)

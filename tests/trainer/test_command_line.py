@@ -16,7 +16,6 @@ import pytest
 
 from trainer import command_line
 from trainer.command_line import dispatch, finite, guarded, log_to_stderr, parse, print_json
-from trainer.config import TrainConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,13 +48,6 @@ def test_flags_fill_the_dataclass() -> None:
     )
     assert options("--out=x", "--number=3").number == 3
     assert not options("--out", "x", "--no-loud").loud
-
-
-def test_a_default_stands_behind_the_flags() -> None:
-    base = TrainConfig(lr=0.5, epochs=3)
-    assert parse(TrainConfig, prog="t", args=["--epochs", "4"], default=base) == base.replace(
-        epochs=4
-    )
 
 
 MISTAKES = [

@@ -4,11 +4,12 @@ import math
 
 import pytest
 
-from trainer import catalogue
-from trainer.models import MODELS
-from trainer.names import check, load, unknown
+from trainer.catalogue import LAYOUTS
+from trainer.config import ROLES
+from trainer.names import check, imported, unknown
+from trainer.settings import Component, Role, load
 
-TABLE = {"sqrt": "math:sqrt", "floor": "math:floor"}
+TABLE = {"sqrt": Component(place="math:sqrt"), "floor": Component(place="math:floor")}
 
 
 def test_an_entry_is_imported() -> None:
@@ -16,7 +17,7 @@ def test_an_entry_is_imported() -> None:
 
 
 def test_a_relative_entry_is_imported_from_its_package() -> None:
-    assert load("thing", "check", {"check": ".names:check"}, "trainer") is check
+    assert load("thing", "check", {"check": Component(place=".names:check")}, "trainer") is check
 
 
 def test_an_unknown_name_lists_the_known_ones_and_the_nearest() -> None:
@@ -38,12 +39,13 @@ def test_check_takes_any_collection_of_names() -> None:
         check("cache", "tape", ("disk", "ram"))
 
 
-@pytest.mark.parametrize("table", ["LOSSES", "OPTIMIZERS", "SCHEDULES", "LAYOUTS"])
-def test_every_entry_of_the_catalogue_can_be_imported(table: str) -> None:
-    for name in getattr(catalogue, table):
-        assert load(table, name, getattr(catalogue, table)) is not None
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_can_be_imported(name: str) -> None:
+    assert imported(LAYOUTS[name]) is not None
 
 
-def test_every_architecture_can_be_imported() -> None:
-    for name in MODELS:
-        assert callable(load("model", name, MODELS, "trainer.models"))
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.field)
+def test_every_component_that_is_built_can_be_imported(role: Role) -> None:
+    for name, component in role.table.items():
+        if component.place:
+            assert callable(load(role.field, name, role.table, "trainer.models"))

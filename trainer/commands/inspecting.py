@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from tyro.conf import Positional
 
+from trainer.catalogue import Preset
 from trainer.command_line import DONE, parse, print_json
 from trainer.progress import Progress
 
@@ -67,5 +68,5 @@ def _augmentation(name: str) -> Callable[..., Any] | None:
         return None
     from trainer.data.augment import build_augmentation
 
-    augment = build_augmentation(name, 1.0)
+    augment = build_augmentation(name, Preset(augment_probability=1.0))
     return lambda image, target, seed: augment(image, target, (seed,))

@@ -1,30 +1,35 @@
 """``trainer fit``, ``resume``, ``recipes`` and ``models``: train one run."""
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import Positional
 
 from trainer.command_line import DONE, FAILURE, NoOptions, parse, print_json
 from trainer.config import TrainConfig, from_yaml
+from trainer.flags import config_of, first_flags, parse_run
 from trainer.recipes import RECIPES, recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit:
-    """Train one run; with no option at all, the demo recipe on the built-in data."""
+class Start:
+    """What a run's own flags change."""
 
     recipe: str | None = None
     """Start from a named configuration; see trainer recipes."""
     config: Path | None = None
     """Start from a YAML file of field: value lines."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit(Start):
+    """Train one run; with no option at all, the demo recipe on the built-in data."""
+
     seeds: int = 1
     """Repeat the run with this many seeds, counted up from seed."""
     json: bool = False
     """Print the result as one JSON value."""
-    settings: OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +47,15 @@ class Resume:
 def fit(args: list[str]) -> int:
     """Train one run; with no option at all, the demo on the built-in data."""
     base = _base_config(args)
-    command = parse(Fit, prog="trainer fit", args=args, default=Fit(settings=base))
+    command = parse_run(Fit, prog="trainer fit", args=args, base=base)
+    config = config_of(command)
     if command.seeds < 1:
         raise ValueError(f"seeds: {command.seeds} must be at least 1")
     from trainer.training.fitting import fit as train_one
 
     results = []
-    for seed in range(command.settings.seed, command.settings.seed + command.seeds):
-        result = train_one(command.settings.replace(seed=seed), progress=sys.stderr.isatty())
+    for seed in range(config.seed, config.seed + command.seeds):
+        result = train_one(config.replace(seed=seed), progress=sys.stderr.isatty())
         results.append(result)
         if not command.json:
             print(result.run_id)
@@ -89,25 +95,11 @@ def models(args: list[str]) -> int:
     return DONE
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Start:
-    recipe: str | None = None
-    config: Path | None = None
-
-
 def _base_config(args: list[str]) -> TrainConfig:
     """Return the configuration that the flags change: a recipe's, a file's, or the defaults."""
     if not args:
         return recipe("demo")
-    try:
-        start, _ = tyro.cli(
-            _Start,
-            args=[a for a in args if a not in ("-h", "--help")],
-            return_unknown_args=True,
-            console_outputs=False,
-        )
-    except SystemExit:
-        return TrainConfig()  # The whole command's parser meets the same mistake, and names it.
+    start = first_flags(Start, args) or Start()
     if start.recipe and start.config:
         raise ValueError("recipe: give either --recipe or --config, not both")
     if start.recipe:

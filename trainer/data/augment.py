@@ -14,10 +14,11 @@ from typing import Any, cast
 import numpy as np
 import yaml
 
-from trainer.catalogue import AUGMENTATIONS
+from trainer.catalogue import AUGMENTATIONS, Preset
 from trainer.data.collection import VOID
 from trainer.data.geometry import UINT8
-from trainer.names import check, unknown
+from trainer.names import unknown
+from trainer.settings import Settings, load
 
 Seed = int | Sequence[int]
 Augment = Callable[[UINT8, UINT8, Seed], tuple[UINT8, UINT8]]
@@ -43,24 +44,24 @@ REFUSED = {
 }
 
 
-def build_augmentation(name: str, probability: float) -> Augment:
+def build_augmentation(name: str, settings: Settings) -> Augment:
     """Return the function ``(image, target, seed) -> (image, target)`` of a preset or YAML file.
 
     ``seed`` is a whole number, at least 0, or several; the result depends on it alone. Masks
     go through nearest neighbour, and pixels that a transform moves in from outside are
-    `VOID`. ``probability`` is that of each transform of a preset; a file has its own. Raises
-    ``ValueError`` for an unknown preset and for a file that is no pipeline of albumentations
-    or names a transform of `REFUSED`.
+    `VOID`. ``settings`` are those of the preset; a file has its own. Raises ``ValueError`` for an
+    unknown preset and for a file that is no pipeline of albumentations or names a transform of
+    `REFUSED`.
     """
-    return _unchanged if name == "none" else Augmentation(_pipeline(name, probability))
+    return _unchanged if name == "none" else Augmentation(_pipeline(name, settings))
 
 
-def check_augmentation(name: str, probability: float, size: tuple[int, int]) -> None:
+def check_augmentation(name: str, settings: Settings, size: tuple[int, int]) -> None:
     """Try a pipeline on an image of ``size``, height and width; ``ValueError`` when it fails.
 
     A file may ask for crops larger than the images, which shows only when it is used.
     """
-    augment = build_augmentation(name, probability)
+    augment = build_augmentation(name, settings)
     image, target = np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)
     for seed in range(TRIES):
         try:
@@ -109,13 +110,12 @@ def _checked(image: Any, target: Any) -> tuple[UINT8, UINT8]:
     return np.ascontiguousarray(image), np.ascontiguousarray(target)
 
 
-def _pipeline(name: str, probability: float) -> Any:
-    library = _albumentations()
+def _pipeline(name: str, settings: Settings) -> Any:
     if name.endswith((".yaml", ".yml")):
         pipeline = _from_file(Path(name))
     else:
-        check("augment", name, AUGMENTATIONS)
-        pipeline = library.Compose(_preset(name, probability))
+        transforms = load("augment", name, AUGMENTATIONS)(settings)
+        pipeline = _albumentations().Compose(transforms)
     for transform in _flat(pipeline):
         if hasattr(transform, "mask_interpolation"):
             transform.mask_interpolation = 0  # nearest: no label in between is invented
@@ -124,27 +124,45 @@ def _pipeline(name: str, probability: float) -> Any:
     return pipeline
 
 
-def _preset(name: str, p: float) -> list[Any]:
-    """Return the transforms of a preset, each applied with probability ``p``."""
-    a = _albumentations()
-    if name == "none":
-        return []
-    if name == "flips":
-        return [a.HorizontalFlip(p=p), a.VerticalFlip(p=p)]
-    if name == "light":
-        shift = a.Affine(translate_percent=(-0.06, 0.06), scale=(0.9, 1.1), rotate=(-10, 10), p=p)
-        return [a.HorizontalFlip(p=p), shift, a.RandomBrightnessContrast(p=p)]
-    if name == "report-4":
-        shift = a.Affine(translate_percent=(-0.06, 0.06), scale=(0.9, 1.1), rotate=(-45, 45), p=p)
-        jitter = a.HueSaturationValue(p=p)
-        return [
-            *(a.HorizontalFlip(p=p), a.VerticalFlip(p=p), shift),
-            *(a.RandomBrightnessContrast(p=p), jitter, a.GaussianBlur(sigma_limit=(0.5, 1.5), p=p)),
-        ]
-    if name == "report-2":
-        jitter = a.ColorJitter(hue=(-0.1, 0.1), p=p)
-        return [a.HorizontalFlip(p=p), jitter, a.Rotate(limit=(-15, 15), p=p)]
-    assert name == "strong"
+def none(_settings: Settings) -> list[Any]:
+    """Change nothing."""
+    return []
+
+
+def flips(settings: Preset) -> list[Any]:
+    """Mirror left and right, up and down."""
+    a, p = _albumentations(), settings.augment_probability
+    return [a.HorizontalFlip(p=p), a.VerticalFlip(p=p)]
+
+
+def light(settings: Preset) -> list[Any]:
+    """Mirror, shift a little, and change the light."""
+    a, p = _albumentations(), settings.augment_probability
+    shift = a.Affine(translate_percent=(-0.06, 0.06), scale=(0.9, 1.1), rotate=(-10, 10), p=p)
+    return [a.HorizontalFlip(p=p), shift, a.RandomBrightnessContrast(p=p)]
+
+
+def report_4(settings: Preset) -> list[Any]:
+    """Return what the report on pets used."""
+    a, p = _albumentations(), settings.augment_probability
+    shift = a.Affine(translate_percent=(-0.06, 0.06), scale=(0.9, 1.1), rotate=(-45, 45), p=p)
+    jitter = a.HueSaturationValue(p=p)
+    return [
+        *(a.HorizontalFlip(p=p), a.VerticalFlip(p=p), shift),
+        *(a.RandomBrightnessContrast(p=p), jitter, a.GaussianBlur(sigma_limit=(0.5, 1.5), p=p)),
+    ]
+
+
+def report_2(settings: Preset) -> list[Any]:
+    """Return what the report on scenes used."""
+    a, p = _albumentations(), settings.augment_probability
+    jitter = a.ColorJitter(hue=(-0.1, 0.1), p=p)
+    return [a.HorizontalFlip(p=p), jitter, a.Rotate(limit=(-15, 15), p=p)]
+
+
+def strong(settings: Preset) -> list[Any]:
+    """Mirror, distort, jitter, blur and cut out."""
+    a, p = _albumentations(), settings.augment_probability
     return [
         a.HorizontalFlip(p=p),
         a.Affine(

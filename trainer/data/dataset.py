@@ -4,6 +4,7 @@ Everything that can be known without torch; `loading` makes batches of it.
 """
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ from trainer.data.cache.decoding import Counts, Source
 from trainer.data.checking.faults import examine_pair
 from trainer.data.checking.screening import screen
 from trainer.data.collection import ClassInfo, Collection, Fault
-from trainer.data.geometry import UINT8
+from trainer.data.geometry import UINT8, Size
 from trainer.data.items import Items
 from trainer.data.layouts import open_collection
 from trainer.data.normalisation import Triple, normalisation
@@ -131,6 +132,12 @@ class DataSet:
         """Return a target ``(height, width)`` as an evaluation batch holds it."""
         return self.items(split).item(0, index)[1]
 
+    @property
+    def augmented_size(self) -> Size:
+        """The size that images have when they are augmented; the smallest where it is their own."""
+        rows = self.items("train").rows
+        return _size(self.config) or min((self.images.size(row) for row in rows), key=math.prod)
+
     def class_weights(self, name: str) -> Weights | None:
         """Return one weight per class for the loss, from the training targets; None for none."""
         pixels = self.images.table.class_pixels[_counted_rows(self.images, self.splits)]
@@ -182,13 +189,19 @@ class DataSet:
             images=self.images,
             rows=tuple(self._row_of[name] for name in self.splits.names(split)),
             geometry=self.config.geometry,
-            size=self.config.image_size,
-            multiple=2**self.config.depth,
+            size=_size(self.config),
+            multiple=self.config.settings("model").stride,
             crops=crops,
             augment=self.config.augment if augment else "none",
-            probability=self.config.augment_probability,
+            augment_settings=self.config.settings("augment"),
             seed=seed,
         )
+
+
+def _size(config: TrainConfig) -> Size | None:
+    """Return the size that the geometry brings images to; None where it has none."""
+    size: Size | None = config.values().get("image_size")
+    return size
 
 
 def data_folder(config: TrainConfig, *, progress: bool = True) -> Path:
@@ -206,13 +219,14 @@ def _decoded(collection: Collection, config: TrainConfig, progress: bool) -> Dec
         pairs=collection.pairs,
         coding=collection.coding,
         num_classes=collection.num_classes,
-        size=config.image_size if config.geometry == "resize" else None,
+        size=_size(config) if config.geometry == "resize" else None,
     )
     return open_cache(
         source,
         mode=config.cache,
         folder=cache_folder() / "decoded",
-        limit_gib=config.cache_limit_gib,
+        # Who keeps nothing on the disk makes no room there either.
+        limit_gib=config.cache_limit_gib if config.cache == "disk" else math.inf,
         progress=progress,
     )
 

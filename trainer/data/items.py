@@ -5,7 +5,7 @@ about it is drawn from the seed and its key.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +24,7 @@ from trainer.data.geometry import (
     pad_target,
     round_up,
 )
+from trainer.settings import Settings
 
 Key = tuple[int, int]
 
@@ -35,19 +36,20 @@ ORDER, CROP, AUGMENTATION = 1, 2, 3
 class Items:
     """The items of one split, seen for training (crops, augmentation) or for evaluation (whole).
 
-    ``rows`` are the split's images as indices into ``images``. ``size`` is the configuration's
-    image size. Images at their own scale are padded to multiples of ``multiple``, the factor by
-    which the network divides its input. Without ``crops`` every item is a whole image.
+    ``rows`` are the split's images as indices into ``images``. ``size`` is that of the geometry,
+    None where it has none. Images at their own scale are padded to multiples of ``multiple``,
+    the factor by which the network divides its input. Without ``crops`` every item is a whole
+    image.
     """
 
     images: DecodedImages
     rows: tuple[int, ...]
     geometry: str
-    size: Size
+    size: Size | None
     multiple: int
     crops: bool = False
     augment: str = "none"
-    probability: float = 0.0
+    augment_settings: Settings = field(default_factory=Settings)
     seed: int = 0
 
     def __len__(self) -> int:
@@ -91,8 +93,8 @@ class Items:
         """Return image and target of an item, a function of the seed and the two arguments."""
         image, target = self.images.read(self.rows[number // self._crops_each])
         cropped = self.crops and self.geometry in ("random-crop", "five-crop")
-        if cropped:
-            top, left = self._corner((target.shape[0], target.shape[1]), epoch, number)
+        if cropped and self.size is not None:
+            top, left = self._corner((target.shape[0], target.shape[1]), self.size, epoch, number)
             image = cut(image, top, left, self.size)
             target = cut_target(target, top, left, self.size, VOID)
         if self.augment != "none":
@@ -111,15 +113,15 @@ class Items:
     @cached_property
     def _augmentation(self) -> Augment:
         # Built where it is first used: in the worker, not in the process that starts it.
-        return build_augmentation(self.augment, self.probability)
+        return build_augmentation(self.augment, self.augment_settings)
 
-    def _corner(self, shape: Size, epoch: int, number: int) -> tuple[int, int]:
+    def _corner(self, shape: Size, size: Size, epoch: int, number: int) -> tuple[int, int]:
         if self.geometry == "five-crop":
-            return five_crops(shape, self.size)[number % 5]
+            return five_crops(shape, size)[number % 5]
         random = np.random.default_rng([CROP, self.seed, epoch, number])
         top, left = (
             int(random.integers(max(0, side - wanted) + 1))
-            for side, wanted in zip(shape, self.size, strict=True)
+            for side, wanted in zip(shape, size, strict=True)
         )
         return top, left
 
@@ -131,7 +133,7 @@ class Items:
         batches = []
         for (height, width), keys in sorted(alike.items()):
             count = batch_size
-            if self.geometry != "pad":
+            if self.size is not None:
                 budget = batch_size * self.size[0] * self.size[1]
                 count = max(1, min(batch_size, budget // (height * width)))
             batches += [keys[i : i + count] for i in range(0, len(keys), count)]

@@ -5,15 +5,19 @@ A loss is a module called with logits ``(batch, channels, height, width)`` and t
 `out_channels` how many channels it wants the network to have.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.catalogue import LOSSES
+from trainer.catalogue import LOSSES, WeightedLoss
 from trainer.data.collection import VOID
-from trainer.names import load
+from trainer.settings import Settings, load
+
+# Returns the weights ``(num_classes,)`` of the named kind, None for none.
+Weigh = Callable[[str], Tensor | None]
 
 # Where every pixel is void the sum of losses is 0, and so is their mean.
 SMALLEST_WEIGHT = 1e-12
@@ -97,13 +101,22 @@ def _over_pixels(losses: Tensor, weight: Tensor) -> LossPerImage:
     )
 
 
-def build_loss(name: str, num_classes: int, class_weights: Tensor | None = None) -> nn.Module:
-    """Return the named loss; ``auto`` is bce for two classes and cross-entropy for more.
+def bce(settings: WeightedLoss, num_classes: int, weigh: Weigh) -> nn.Module:
+    """Return the loss of two classes from one channel."""
+    return BinaryCrossEntropy(num_classes, weigh(settings.class_weights))
 
-    ``class_weights`` is ``(num_classes,)`` or None. Raises ``ValueError`` when the loss does not
-    fit the number of classes.
-    """
-    if name == "auto":
-        name = "bce" if num_classes == 2 else "cross-entropy"
-    loss: nn.Module = load("loss", name, LOSSES)(num_classes, class_weights)
+
+def cross_entropy(settings: WeightedLoss, num_classes: int, weigh: Weigh) -> nn.Module:
+    """Return the loss of any number of classes."""
+    return CrossEntropy(num_classes, weigh(settings.class_weights))
+
+
+def auto(settings: WeightedLoss, num_classes: int, weigh: Weigh) -> nn.Module:
+    """Return `bce` for two classes and `cross_entropy` for more."""
+    return (bce if num_classes == 2 else cross_entropy)(settings, num_classes, weigh)
+
+
+def build_loss(name: str, settings: Settings, num_classes: int, weigh: Weigh) -> nn.Module:
+    """Return the named loss; ``ValueError`` when it does not fit the number of classes."""
+    loss: nn.Module = load("loss", name, LOSSES)(settings, num_classes, weigh)
     return loss

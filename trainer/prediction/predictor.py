@@ -1,9 +1,9 @@
 """Image in, mask out, any size.
 
-This file travels inside every registered model together with `arithmetic`, `models`, `names` and
-`data.geometry` (see `trainer.prediction.registry.SHIPPED`), so it needs torch, numpy, Pillow and
-safetensors alone and imports its neighbours relatively. A model folder is read as JSON and
-safetensors: nothing in it is executed.
+This file travels inside every registered model together with `arithmetic`, `models`, `names`,
+`settings` and `data.geometry` (see `trainer.prediction.registry.SHIPPED`), so it needs torch,
+numpy, Pillow and safetensors alone and imports its neighbours relatively. A model folder is read
+as JSON and safetensors: nothing in it is executed.
 """
 
 import json
@@ -46,8 +46,8 @@ class Predictor:
         config = read_model_config(folder)
         self.classes: list[str] = [entry["name"] for entry in config["classes"]]
         self.colours: list[tuple[int, ...]] = [tuple(e["colour"]) for e in config["classes"]]
-        self._size: tuple[int, int] = (config["image_size"][0], config["image_size"][1])
-        self._scales_images = config["geometry"] == "resize"
+        scales = config["geometry"] == "resize"
+        self._size: tuple[int, int] | None = tuple(config["image_size"]) if scales else None
         self.precision = model_precision(config)
         self._arithmetic = Arithmetic(
             mean=config["mean"], std=config["std"], device=torch.device(device)
@@ -84,7 +84,7 @@ class Predictor:
                 f"image: want uint8 (height, width, 3), got {image.dtype} {image.shape}"
             )
         height, width = image.shape[:2]
-        if self._scales_images:
+        if self._size is not None:
             logits = self._run(resize_image(image, self._size))
             # The logits, not the mask, are scaled back: edges stay smooth.
             return F.interpolate(

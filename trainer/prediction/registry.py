@@ -12,6 +12,7 @@ from typing import Any
 
 from trainer.config import TrainConfig, from_yaml, scored_in
 from trainer.files import replacing_folder, write_json
+from trainer.models import MODELS
 from trainer.tracking import download, get_run, promotions
 from trainer.tracking.models import (
     create_version,
@@ -29,12 +30,13 @@ FORMAT = 2  # of a model folder, as `predictor.FORMATS` are
 SHIPPED = (
     "__init__.py",
     "names.py",
+    "settings.py",
     "network/__init__.py",
     "network/arithmetic.py",
     "prediction/__init__.py",
     "prediction/predictor.py",
     "models/__init__.py",
-    "models/unet.py",
+    *(f"models/{model.place.split(':')[0].lstrip('.')}.py" for model in MODELS.values()),
     "data/__init__.py",
     "data/geometry.py",
 )
@@ -78,7 +80,7 @@ def export_run(run_id: str, folder: Path) -> Path:
         tempfile.TemporaryDirectory(prefix="segscope-") as scratch,
         replacing_folder(folder) as new,
     ):
-        config = from_yaml(download(run_id, "config.yaml", Path(scratch)))
+        config = from_yaml(download(run_id, "config.yaml", Path(scratch)), stored=True)
         dataset = json.loads(download(run_id, "dataset.json", Path(scratch)).read_text("utf-8"))
         split = json.loads(download(run_id, "split.json", Path(scratch)).read_text("utf-8"))
         checkpoint = download(run_id, "checkpoints/best", Path(scratch))
@@ -230,7 +232,7 @@ def _model_config(
         "format": FORMAT,
         "model": architecture,
         "classes": dataset["classes"],
-        "image_size": list(config.image_size),
+        "image_size": config.plain().get("image_size"),  # None where images keep their own.
         "geometry": config.geometry,
         "mean": dataset["mean"],
         "std": dataset["std"],

@@ -192,7 +192,7 @@ def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
         if run.is_remote:
             shutil.rmtree(run.folder)
         raise ValueError(f"run: {run_id} has no config.yaml; it was not written by Segscope")
-    return run, from_yaml(path)
+    return run, from_yaml(path, stored=True)
 
 
 @dataclass
@@ -238,10 +238,9 @@ def log_file(run: Run) -> Iterator[None]:
 
 
 def _default_name(config: TrainConfig) -> str:
-    return (
-        f"{config.model} lr {config.lr:.3g} batch {config.batch_size} "
-        f"kernel {config.kernel_size} seed {config.seed}"
-    )
+    told = config.values()
+    shown = {"lr": "lr", "batch_size": "batch", "kernel_size": "kernel", "seed": "seed"}
+    return " ".join([config.model, *(f"{s} {told[n]:.9g}" for n, s in shown.items() if n in told)])
 
 
 def _state(path: Path) -> tuple[int, int]:

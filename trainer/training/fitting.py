@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from trainer.config import TrainConfig, scored_in
 from trainer.data.augment import check_augmentation
@@ -16,7 +17,7 @@ from trainer.models import build_model
 from trainer.network.arithmetic import DTYPES
 from trainer.network.device import choose_device, choose_dtype, processor_name
 from trainer.network.forward import Forward
-from trainer.network.losses import build_loss
+from trainer.network.losses import Weigh, build_loss
 from trainer.progress import Progress
 from trainer.tracking import Run, closing, get_run, log_file, reopen_run, start_run
 from trainer.training.checkpoints import find_checkpoint, load_optimizer, load_state, load_weights
@@ -71,7 +72,7 @@ def fit(
     shown = Progress(enabled=progress)
     data = open_data(config, progress=progress)
     training = _new_training(config, data)
-    check_augmentation(config.augment, config.augment_probability, config.image_size)
+    check_augmentation(config.augment, config.settings("augment"), data.augmented_size)
     machine = _machine(training)
     run = start_run(config, parent_run_id=parent_run_id, tags=tags, machine=machine)
     with run.held():
@@ -131,15 +132,8 @@ def _new_training(
 ) -> Training:
     """Return the parts of a run; one that goes on is trained in the type that it was begun in."""
     torch.manual_seed(config.seed)
-    weights = data.class_weights(config.class_weights)
-    as_tensor = None if weights is None else torch.tensor(weights, dtype=torch.float32)
-    loss = build_loss(config.loss, data.num_classes, as_tensor)
-    settings = {
-        "out_channels": loss.out_channels,
-        "base_channels": config.base_channels,
-        "depth": config.depth,
-        "kernel_size": config.kernel_size,
-    }
+    loss = build_loss(config.loss, config.settings("loss"), data.num_classes, _weigh(data))
+    settings = {"out_channels": loss.out_channels, **vars(config.settings("model"))}
     model = build_model(config.model, **settings)
     device = choose_device(config.device)
     forward = Forward(
@@ -151,14 +145,24 @@ def _new_training(
         dtype=choose_dtype(train_dtype or config.precision, device),
         eval_dtype=DTYPES[config.eval_precision],
     )
-    optimizer = build_optimizer(model, config)
+    optimizer = build_optimizer(model, config.optimizer, config.settings("optimizer"))
     return Training(
         architecture={"name": config.model, "settings": settings},
         forward=forward,
         optimizer=optimizer,
-        schedule=build_schedule(optimizer, config),
+        schedule=build_schedule(
+            optimizer, config.schedule, config.settings("schedule"), epochs=config.epochs
+        ),
         progression=Progression(),
     )
+
+
+def _weigh(data: SegmentationData) -> Weigh:
+    def weigh(kind: str) -> Tensor | None:
+        weights = data.class_weights(kind)
+        return None if weights is None else torch.tensor(weights, dtype=torch.float32)
+
+    return weigh
 
 
 def _machine(training: Training) -> dict[str, str]:

@@ -79,7 +79,7 @@ class Progression:
         score = metrics[config.monitor]
         # Patience asks for a gain of min_delta, which small steps may add up to; the best
         # checkpoint for any gain at all.
-        if score > self.score_to_beat + config.min_delta:
+        if score > self.score_to_beat + (config.min_delta if config.patience else 0.0):
             self.score_to_beat, self.epochs_without_gain = score, 0
         else:
             self.epochs_without_gain += 1

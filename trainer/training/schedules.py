@@ -11,12 +11,8 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, ReduceLROnPlateau
 
-from trainer.catalogue import SCHEDULES
-from trainer.config import TrainConfig
-from trainer.names import load
-
-PLATEAU_FACTOR = 0.5
-PLATEAU_PATIENCE = 3
+from trainer.catalogue import SCHEDULES, Plateau
+from trainer.settings import Settings, load
 
 
 class Schedule:
@@ -73,29 +69,32 @@ class OnPlateau(Schedule):
         self._scheduler.step(score)
 
 
-def constant(optimizer: Optimizer, _config: TrainConfig) -> Schedule:
+def constant(optimizer: Optimizer, _settings: Settings, _epochs: int) -> Schedule:
     """Leave the learning rate as it is."""
     return Schedule(ConstantLR(optimizer, factor=1.0, total_iters=0))
 
 
-def cosine(optimizer: Optimizer, config: TrainConfig) -> Schedule:
+def cosine(optimizer: Optimizer, _settings: Settings, epochs: int) -> Schedule:
     """Lower the learning rate to 0 along half a cosine over the run's epochs."""
     # Of the epoch, not of the last rate: a run that is given more epochs follows the longer curve.
     return ByEpoch(
-        LambdaLR(
-            optimizer, lambda epoch: (1 + math.cos(math.pi * min(epoch / config.epochs, 1))) / 2
+        LambdaLR(optimizer, lambda epoch: (1 + math.cos(math.pi * min(epoch / epochs, 1))) / 2)
+    )
+
+
+def plateau(optimizer: Optimizer, settings: Plateau, _epochs: int) -> Schedule:
+    """Lower the learning rate when the monitored score has not risen for some epochs."""
+    return OnPlateau(
+        ReduceLROnPlateau(
+            optimizer,
+            mode="max",
+            factor=settings.schedule_factor,
+            patience=settings.schedule_patience,
         )
     )
 
 
-def plateau(optimizer: Optimizer, _config: TrainConfig) -> Schedule:
-    """Halve the learning rate when the monitored score has not risen for more than three epochs."""
-    return OnPlateau(
-        ReduceLROnPlateau(optimizer, mode="max", factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE)
-    )
-
-
-def build_schedule(optimizer: Optimizer, config: TrainConfig) -> Schedule:
-    """Return the learning-rate schedule that ``config`` names."""
-    schedule: Schedule = load("schedule", config.schedule, SCHEDULES)(optimizer, config)
+def build_schedule(optimizer: Optimizer, name: str, settings: Settings, *, epochs: int) -> Schedule:
+    """Return the named learning-rate schedule of a run of so many epochs."""
+    schedule: Schedule = load("schedule", name, SCHEDULES)(optimizer, settings, epochs)
     return schedule

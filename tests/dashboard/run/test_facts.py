@@ -23,6 +23,17 @@ def row_of(params: dict[str, str], kind: str | None = "run") -> pd.Series:
     return pd.Series({"kind": kind, **{f"params.{name}": value for name, value in params.items()}})
 
 
+def test_the_settings_of_the_runs_components_are_compared_and_no_others() -> None:
+    sgd = TrainConfig(optimizer="sgd", momentum=0.5, patience=3).to_params()
+    table = facts.differences_from_default(sgd)
+    assert table.index.tolist() == ["optimizer", "momentum", "patience"]
+    assert table.loc["momentum"].tolist() == ["0.5", "0.9"]
+    before = TrainConfig().to_params() | {"momentum": "0.99", "fold": "0"}
+    assert facts.differences_from_default(before).empty
+    foreign = facts.differences_from_default({"optimizer": "Adam", "momentum": "0.5"})
+    assert foreign.index.tolist() == ["optimizer", "momentum"]
+
+
 def test_the_machine_is_no_difference_in_configuration() -> None:
     machine = {"train_dtype": "bfloat16", "processor": "X", "threads": "1"}
     params = TrainConfig().to_params() | machine

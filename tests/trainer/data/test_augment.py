@@ -9,10 +9,16 @@ import numpy as np
 import pytest
 import yaml
 
-from trainer.catalogue import AUGMENTATIONS
-from trainer.data.augment import REFUSED, build_augmentation
+from trainer.catalogue import AUGMENTATIONS, Preset
+from trainer.data import augment as augmentations
+from trainer.data.augment import REFUSED, Augment
 
 PRESETS = [name for name in AUGMENTATIONS if name != "none"]
+
+
+def build_augmentation(name: str, probability: float) -> Augment:
+    """Return the named augmentation with this probability, where it has one."""
+    return augmentations.build_augmentation(name, Preset(augment_probability=probability))
 
 
 @pytest.fixture(scope="module")

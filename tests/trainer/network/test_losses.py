@@ -7,16 +7,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainer.catalogue import WeightedLoss
 from trainer.data.collection import VOID
+from trainer.network import losses
 from trainer.network.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     LossPerImage,
-    build_loss,
     mean_loss,
 )
 
 WEIGHTS = [None, (0.25, 0.75), (0.001, 0.002)]
+
+
+def build_loss(name: str, classes: int, weights: Tensor | None = None) -> nn.Module:
+    """Return the named loss with these weights."""
+    return losses.build_loss(name, WeightedLoss(), classes, lambda _: weights)
 
 
 def batch(channels: int, *, void: float = 0.2, seed: int = 0) -> tuple[Tensor, Tensor]:

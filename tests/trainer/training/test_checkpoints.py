@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainer.catalogue import OPTIMIZERS, SCHEDULES
+from trainer.catalogue import OPTIMIZERS, SCHEDULES, Descent
 from trainer.config import TrainConfig
 from trainer.models import build_model
 from trainer.training import checkpoints
@@ -55,23 +55,33 @@ def learn(model: nn.Module, optimizer: Optimizer, images: list[Tensor]) -> list[
 
 def trained(config: TrainConfig | None = None, steps: int = 2) -> tuple[nn.Module, Optimizer]:
     model = network()
-    optimizer = build_optimizer(model, config or TrainConfig())
+    config = config or TrainConfig()
+    optimizer = build_optimizer(model, config.optimizer, config.settings("optimizer"))
     learn(model, optimizer, batches(steps))
     return model, optimizer
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_training_goes_on_bit_for_bit(name: str, momentum: float, tmp_path: Path) -> None:
-    config = TrainConfig(optimizer=name, lr=1e-2, momentum=momentum, weight_decay=1e-3)
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        *((name, {}) for name in OPTIMIZERS),
+        *((name, {"momentum": 0.0}) for name in ("sgd", "rmsprop")),
+    ],
+)
+def test_training_goes_on_bit_for_bit(
+    name: str, settings: dict[str, float], tmp_path: Path
+) -> None:
+    config = TrainConfig(optimizer=name, lr=1e-2, weight_decay=1e-3, **settings)
     images = batches(6)
     model = network()
-    optimizer = build_optimizer(model, config)
+    optimizer = build_optimizer(model, config.optimizer, config.settings("optimizer"))
     learn(model, optimizer, images[:3])
     save_checkpoint(tmp_path / "last", model, optimizer, {"epoch": 3})
 
     restored = network(seed=1)
-    its_optimizer = build_optimizer(restored, config.replace(lr=0.5))
+    its_optimizer = build_optimizer(
+        restored, config.optimizer, config.replace(lr=0.5).settings("optimizer")
+    )
     load_weights(tmp_path / "last", restored)
     load_optimizer(tmp_path / "last", its_optimizer)
     expected = learn(model, optimizer, images[3:])
@@ -86,7 +96,7 @@ def test_the_optimizer_comes_back_whole(name: str, tmp_path: Path) -> None:
     config = TrainConfig(optimizer=name)
     model, optimizer = trained(config)
     save_checkpoint(tmp_path / "last", model, optimizer, {})
-    restored = build_optimizer(network(), config)
+    restored = build_optimizer(network(), config.optimizer, config.settings("optimizer"))
     load_optimizer(tmp_path / "last", restored)
     before, after = optimizer.state_dict(), restored.state_dict()
     assert before["state"].keys() == after["state"].keys()
@@ -111,11 +121,15 @@ def test_a_schedule_survives_json(name: str, tmp_path: Path) -> None:
         return seen
 
     model, optimizer = trained(config)
-    schedule = build_schedule(optimizer, config)
+    schedule = build_schedule(
+        optimizer, config.schedule, config.settings("schedule"), epochs=config.epochs
+    )
     lrs(optimizer, schedule, 5)
     save_checkpoint(tmp_path / "last", model, optimizer, {"schedule": schedule.state()})
-    restored = build_optimizer(network(), config)
-    its_schedule = build_schedule(restored, config)
+    restored = build_optimizer(network(), config.optimizer, config.settings("optimizer"))
+    its_schedule = build_schedule(
+        restored, config.schedule, config.settings("schedule"), epochs=config.epochs
+    )
     load_optimizer(tmp_path / "last", restored)
     its_schedule.restore(load_state(tmp_path / "last")["schedule"])
     assert lrs(restored, its_schedule, 7) == lrs(optimizer, schedule, 7)
@@ -236,7 +250,7 @@ def _killed_in_save(
     expected = {1: old, 2: model.state_dict()}[load_state(found)["epoch"]]
     restored = network(seed=3)
     load_weights(found, restored)
-    load_optimizer(found, build_optimizer(restored, TrainConfig()))
+    load_optimizer(found, build_optimizer(restored, "adam", Descent()))
     for name, tensor in restored.state_dict().items():
         assert torch.equal(tensor, expected[name])
 

@@ -1,6 +1,5 @@
 """A run from its configuration to its end, on a real store."""
 
-import dataclasses
 import json
 import os
 import shutil
@@ -289,7 +288,7 @@ def test_boundary_iou_is_logged_when_asked_for(tiny: TrainConfig, store: Path) -
 
 def test_a_killed_process_leaves_a_run_that_resumes(tiny: TrainConfig, store: Path) -> None:
     config = store.parent / "config.yaml"
-    config.write_text(dataclasses.replace(tiny, epochs=400).to_yaml())
+    config.write_text(tiny.replace(epochs=400).to_yaml())
     command = [sys.executable, "-m", "trainer", "fit", "--config", str(config)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

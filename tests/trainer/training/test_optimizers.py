@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
-from trainer.catalogue import OPTIMIZERS
+from trainer.catalogue import OPTIMIZERS, Descent
 from trainer.config import TrainConfig
 from trainer.training.optimizers import build_optimizer
 
@@ -37,13 +37,13 @@ def test_the_table_is_tested_in_full() -> None:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_it_learns_as_torchs_own_plain_one_does(name: str) -> None:
-    config = TrainConfig(optimizer=name, lr=1e-2, momentum=0.8, weight_decay=1e-2)
-    model = layer()
-    optimizer = build_optimizer(model, config)
-    assert type(optimizer) is CLASSES[name]
     settings: dict[str, float] = {"lr": 1e-2, "weight_decay": 1e-2}
     if name in ("sgd", "rmsprop"):
         settings["momentum"] = 0.8
+    config = TrainConfig(optimizer=name, **settings)
+    model = layer()
+    optimizer = build_optimizer(model, config.optimizer, config.settings("optimizer"))
+    assert type(optimizer) is CLASSES[name]
     plain = layer()
     reference = CLASSES[name](plain.parameters(), **settings)  # type: ignore[call-arg]
     torch.testing.assert_close(steps(model, optimizer), steps(plain, reference))
@@ -51,7 +51,7 @@ def test_it_learns_as_torchs_own_plain_one_does(name: str) -> None:
 
 def test_every_weight_is_trained() -> None:
     model = layer()
-    groups = build_optimizer(model, TrainConfig()).param_groups
+    groups = build_optimizer(model, "adam", Descent()).param_groups
     assert [id(p) for group in groups for p in group["params"]] == [
         id(p) for p in model.parameters()
     ]

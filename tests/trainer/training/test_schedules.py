@@ -18,8 +18,10 @@ def layer() -> nn.Linear:
 
 def lrs(config: TrainConfig, scores: list[float]) -> list[float]:
     """Return the learning rate of each epoch, the one before the first score included."""
-    optimizer = build_optimizer(layer(), config)
-    schedule = build_schedule(optimizer, config)
+    optimizer = build_optimizer(layer(), config.optimizer, config.settings("optimizer"))
+    schedule = build_schedule(
+        optimizer, config.schedule, config.settings("schedule"), epochs=config.epochs
+    )
     seen = [optimizer.param_groups[0]["lr"]]
     for score in scores:
         optimizer.step()
@@ -59,17 +61,21 @@ def test_plateau_looks_for_higher_scores() -> None:
 def test_a_restored_schedule_goes_on_and_may_go_further(name: str, epochs: int) -> None:
     """Stopped after 8 epochs and given as many more: as if it had been 16 from the ninth on."""
     config = TrainConfig(lr=0.1, schedule=name, epochs=8)
-    first = build_optimizer(layer(), config)
-    schedule = build_schedule(first, config)
+    first = build_optimizer(layer(), config.optimizer, config.settings("optimizer"))
+    schedule = build_schedule(
+        first, config.schedule, config.settings("schedule"), epochs=config.epochs
+    )
     for _ in range(8):
         first.step()
         schedule.after_epoch(0.5)
     state = json.loads(json.dumps(schedule.state()))
 
     longer = config.replace(epochs=epochs)
-    second = build_optimizer(layer(), longer)
+    second = build_optimizer(layer(), longer.optimizer, longer.settings("optimizer"))
     second.load_state_dict(first.state_dict())
-    restored = build_schedule(second, longer)
+    restored = build_schedule(
+        second, longer.schedule, longer.settings("schedule"), epochs=longer.epochs
+    )
     restored.restore(state)
     found = [second.param_groups[0]["lr"]]
     for _ in range(3):

@@ -142,7 +142,7 @@ def open_cache(
     the table. Raises ``ValueError`` when a file is gone or the folder cannot be written.
     """
     entry = folder / source.key()
-    limit = int(limit_gib * 2**30)
+    limit = limit_gib * 2**30
     if not entry.is_dir():
         if mode == "ram":
             return _decoded_to_memory(source, progress)
@@ -169,7 +169,7 @@ def open_cache(
         ) from error
 
 
-def _too_large(source: Source, limit: int) -> bool:
+def _too_large(source: Source, limit: float) -> bool:
     needed = source.num_bytes()
     if needed > limit:
         log.warning(

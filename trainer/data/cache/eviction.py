@@ -27,7 +27,7 @@ def hold(entry: Path) -> IO[bytes]:
     return file
 
 
-def make_room(folder: Path, needed: int, limit: int) -> None:
+def make_room(folder: Path, needed: int, limit: float) -> None:
     """Remove entries, the oldest first, until ``needed`` bytes more stay within ``limit``.
 
     An entry that some process uses or builds stays, so the limit may be passed for a while.

@@ -62,7 +62,8 @@ def open_collection(
 
 
 def _load(name: str) -> Layout:
-    layout: Layout = names.load("layout", name, LAYOUTS)
+    names.check("layout", name, LAYOUTS)
+    layout: Layout = names.imported(LAYOUTS[name])
     return layout
 
 

@@ -1,0 +1,91 @@
+"""The flags of a run: those of every run, and of the components that the other flags choose."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, make_dataclass
+from typing import Any, TypeVar, get_type_hints
+
+import tyro
+
+from trainer.command_line import parse
+from trainer.config import ROLES, General, TrainConfig, field_names, role_of
+from trainer.settings import Settings
+
+T = TypeVar("T")
+
+
+def first_flags(kind: type[T], args: Sequence[str]) -> T | None:
+    """Return ``kind``, a dataclass, filled from those of the flags that are its own.
+
+    None where one is malformed: the whole command's parser meets the same mistake, and names it.
+    """
+    shown = [word for word in args if word not in ("-h", "--help")]
+    try:
+        first, _ = tyro.cli(kind, args=shown, return_unknown_args=True, console_outputs=False)
+    except SystemExit:
+        return None
+    return first
+
+
+def parse_run(
+    own: type[T],
+    *,
+    prog: str,
+    args: Sequence[str],
+    base: TrainConfig,
+    searched: Mapping[str, Sequence[Any]] | None = None,
+) -> T:
+    """Return the options ``own``, a dataclass, with the fields and settings of a run beside them.
+
+    What no flag says is as in ``base``. ``searched`` holds the components, by role, that some
+    runs of a search have: their settings are flags too. Raises ``ValueError`` as `parse` does,
+    and for a setting that no component has which is chosen or searched, saying who has it.
+    """
+    values = base.values() | _chosen(base, args)
+    named = {role: [values[role.field], *(searched or {}).get(role.field, ())] for role in ROLES}
+    kinds = [role.settings(value) for role in ROLES for value in named[role]]
+    known = {name for kind in kinds for name in kind.names()}
+    for name in map(named_field, args):
+        if (role := role_of(name)) is not None and name not in known:
+            raise role.refusal(name, values[role.field])
+    defaults = {name: value for kind in kinds for name, value in vars(kind()).items()}
+    parts = (*_most_particular(kinds), General)
+    hints = {name: hint for part in parts for name, hint in get_type_hints(part).items()}
+    shown = hints.keys() - {field.name for field in fields(own)}  # type: ignore[arg-type]
+    together = make_dataclass(
+        own.__name__,
+        [(name, hints[name], {**defaults, **values}[name]) for name in sorted(shown)],
+        bases=(own, *parts),
+        # Checked as a whole, by the configuration that is made of it.
+        namespace={"__post_init__": lambda _: None, "__doc__": own.__doc__},
+        frozen=True,
+        kw_only=True,
+    )
+    others = {n: role.hint(n) for role in ROLES for n in role.names() if n not in known}
+    closing = [f"--{name.replace('_', '-')}: with {hint}" for name, hint in others.items()]
+    parsed: T = parse(together, prog=prog, args=args, closing="\n".join(closing))
+    return parsed
+
+
+def config_of(command: object) -> TrainConfig:
+    """Return the configuration that parsed options hold beside their own."""
+    known = field_names()
+    return TrainConfig(**{name: value for name, value in vars(command).items() if name in known})
+
+
+def named_field(word: str) -> str:
+    """Return the field that a flag sets; of another word, something that is no field's name."""
+    name = word.split("=")[0].removeprefix("--").removeprefix("no-")
+    return name.replace("-", "_") if word.startswith("--") else ""
+
+
+def _chosen(base: TrainConfig, args: Sequence[str]) -> dict[str, Any]:
+    hints = get_type_hints(General)
+    asked = [(r.field, hints[r.field], getattr(base, r.field)) for r in ROLES]
+    chosen = first_flags(make_dataclass("Chosen", asked), args)
+    return {} if chosen is None else vars(chosen)
+
+
+def _most_particular(kinds: Iterable[type[Settings]]) -> list[type[Settings]]:
+    """Return each class once, without those that another one extends."""
+    once = list(dict.fromkeys(kinds))
+    return [a for a in once if not any(a is not b and issubclass(b, a) for b in once)]

@@ -1,0 +1,133 @@
+"""Settings belong to what reads them: components, their settings, and the roles they play.
+
+A component is one of a table of names (an optimiser, a model, …). Its settings are a frozen
+dataclass beside its line in that table; the text beneath a field is its help. A role is a field
+of the configuration that names a component. Nothing here imports torch; this file travels inside
+every registered model, whose table of architectures needs it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, get_args
+
+from .names import check, imported
+
+GIVEN, LEFT_OUT = "given", "left out"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """No settings: those of a component that reads none, and the base of all others.
+
+    A subclass checks itself in ``__post_init__``, by `require`.
+    """
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the names of the settings, in their order."""
+        return tuple(field.name for field in fields(cls))
+
+
+@dataclass(frozen=True)
+class Component:
+    """A line of a table: the component's settings, and what builds it, ``"module:attribute"``."""
+
+    settings: type[Settings] = Settings
+    place: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Role:
+    """A field of the configuration that names a component of ``table``.
+
+    ``key`` tells which name in the table a value of the field stands for, where it is not one.
+    """
+
+    field: str
+    table: Mapping[str, Component]
+    key: Callable[[Any], str] = str
+
+    def settings(self, value: Any) -> type[Settings]:
+        """Return the settings of what ``value`` names; ``ValueError`` when it names nothing."""
+        check(self.field, self.key(value), self.table)
+        return self.table[self.key(value)].settings
+
+    def having(self, name: str) -> list[str]:
+        """Return the components that have the setting ``name``."""
+        return [key for key, one in self.table.items() if name in one.settings.names()]
+
+    def names(self) -> list[str]:
+        """Return the settings that any of the components has, each once."""
+        return list(dict.fromkeys(n for one in self.table.values() for n in one.settings.names()))
+
+    def refusal(self, name: str, value: Any) -> ValueError:
+        """Return the error for a setting that what ``value`` names has not: it says who has it."""
+        *others, last = self.having(name)
+        if last == GIVEN:
+            return ValueError(f"{name}: it goes with {self.field}; give {self.field} too")
+        who = f"{', '.join(others)} and {last} have" if others else f"{last} has"
+        chosen = f"{self.field} none" if value == "none" else value
+        return ValueError(f"{name}: {chosen} has none; {who}")
+
+    def hint(self, name: str) -> str:
+        """Return the flag beside which the setting ``name`` can be given."""
+        flag, (*others, last) = f"--{self.field.replace('_', '-')}", self.having(name)
+        if last == GIVEN:
+            return flag
+        return f"{flag} {', '.join(others)} or {last}" if others else f"{flag} {last}"
+
+
+def load(kind: str, name: str, table: Mapping[str, Component], package: str | None = None) -> Any:
+    """Import and return what builds the component ``name`` of ``table``.
+
+    A place that starts with a dot is relative to ``package``. Raises ``ValueError`` listing the
+    known names when there is no such component.
+    """
+    check(kind, name, table)
+    return imported(table[name].place, package)
+
+
+def switch(settings: type[Settings]) -> dict[str, Component]:
+    """Return the table of a field that, once given, has settings of its own."""
+    return {LEFT_OUT: Component(), GIVEN: Component(settings)}
+
+
+def is_given(value: Any) -> str:
+    """Return the `Role.key` of a field with a `switch`."""
+    return LEFT_OUT if value is None else GIVEN
+
+
+def require(name: str, value: object, condition: bool, cure: str) -> None:
+    """Raise ``ValueError`` naming the setting, its value and the cure unless ``condition``."""
+    if not condition:
+        raise ValueError(f"{name}: {value} {cure}")
+
+
+def typed(name: str, value: Any, hint: Any) -> Any:
+    """Return a plain value, such as parsed YAML has, as the type ``hint``.
+
+    Numbers may be given as text. Raises ``ValueError`` naming the field and the value.
+    """
+    kinds = get_args(hint) if type(None) in get_args(hint) else (hint,)
+    if value is None and type(None) in kinds:
+        return None
+    kind = next(k for k in kinds if k is not type(None))
+    try:
+        if kind is bool:
+            if isinstance(value, bool):
+                return value
+        elif kind is str:
+            if isinstance(value, str | int | float) and not isinstance(value, bool):
+                return str(value)
+        elif kind is int:
+            if not isinstance(value, bool) and float(value) == int(float(value)):
+                return int(float(value))
+        elif kind is float:
+            if not isinstance(value, bool):
+                return float(value)
+        elif isinstance(value, list | tuple) and len(value) == 2:
+            return tuple(typed(name, side, int) for side in value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    wanted = {bool: "true or false", str: "text", int: "a whole number", float: "a number"}
+    raise ValueError(f"{name}: {value!r} is not {wanted.get(kind, 'two whole numbers')}")
