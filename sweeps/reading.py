@@ -136,12 +136,14 @@ def importances(
     """Return how much each parameter matters for ``column`` of the complete trials, summing to 1.
 
     Optuna's own computation, on a study in memory; the most important first. None when fewer than
-    `ENOUGH` complete trials have a finite value, or nothing varies.
+    `ENOUGH` complete trials have a finite value, or nothing that all of them have varies.
     """
     import optuna
 
     complete = trials[(trials["state"] == COMPLETE) & trials[column].notna()]
-    varying = [p for p in parameters if complete[p.column].nunique() > 1]
+    # As Optuna does: what only some trials have, those of a component, is not compared.
+    shared = [p for p in parameters if complete[p.column].notna().all()]
+    varying = [p for p in shared if complete[p.column].nunique() > 1]
     if len(complete) < ENOUGH[evaluator] or complete[column].nunique() < 2 or not varying:
         return None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -153,7 +155,7 @@ def importances(
             distributions=drawn_from,
             value=float(row[column]),
         )
-        for _, row in complete.dropna(subset=[p.column for p in varying]).iterrows()
+        for _, row in complete.iterrows()
     )
     found = optuna.importance.get_param_importances(study, evaluator=_evaluator(evaluator))
     return {name: float(share) for name, share in found.items()}

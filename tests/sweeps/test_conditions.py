@@ -1,16 +1,20 @@
 """A setting that some of the searched components have is searched where it is read."""
 
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from sweeps import reading
+from sweeps.reading import ENOUGH
 from sweeps.search import carry_out
 from sweeps.space import combinations, read_by
 from sweeps.spec import SweepSpec, from_plain
 from sweeps.study import create, load
 from sweeps.summary import rows
+from sweeps.trials import COMPLETE, Parameter, trials_table
 from trainer.config import FORMAT, FORMAT_1, TrainConfig
 
 MakeSpec = Callable[..., SweepSpec]
@@ -124,3 +128,17 @@ def test_a_study_keeps_conditions(pretend: ModuleType, spec: MakeSpec) -> None:
     found = [trial.params for trial in again.trials()]
     assert (found[0]["momentum"], "momentum" in found[1]) == (0.8, False)
     assert read_by(again.spec.space, found[1]) == ["optimizer", "lr"]
+
+
+def test_what_some_trials_lack_has_no_importance(store: Path) -> None:
+    space = [Parameter(name="lr"), Parameter(name="momentum"), Parameter(name="depth")]
+    lacking: list[dict[str, Any]] = [{"momentum": 0.1}, {"depth": 2}]
+    drawn = [{"lr": 0.01 * n, **lacking[n % 2]} for n in range(40)]
+    said = [{"number": n, "state": COMPLETE, "value": n / 40} for n in range(40)]
+    begun = [{**each, "params": params} for each, params in zip(said, drawn, strict=True)]
+    table = trials_table(begun, [each.name for each in space])
+    for evaluator in ENOUGH:
+        found = reading.importances(
+            table, space, "value", higher_is_better=True, evaluator=evaluator
+        )
+        assert found == {"lr": 1.0}
