@@ -89,7 +89,7 @@ def test_the_search_finds_what_it_must() -> None:
     """Guard the guard: one that took everything for called would pass everything."""
     assert "trainer.catalogue.LOSSES" in called_from("trainer.config", trees()["trainer.config"])
     of_catalogue = called_from("trainer.catalogue", trees()["trainer.catalogue"])
-    assert "trainer.network.losses.CrossEntropy" in of_catalogue
+    assert "trainer.network.losses.cross_entropy" in of_catalogue
     of_models = called_from("trainer.models", trees()["trainer.models"])
     assert "trainer.models.unet.UNet" in of_models
     alone = ast.parse("LIMIT = 3\ndef again(n): return again(n - 1)\ndef _kept(): return LIMIT")
