@@ -139,8 +139,20 @@ def mlflow_ui(uri: str) -> dict[str, str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri,
-               "--workers", "1", "--host", "127.0.0.1", "--port", str(port)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        uri,
+        "--workers",
+        "1",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, **quiet)
     base = f"http://127.0.0.1:{port}"
@@ -149,8 +161,11 @@ def mlflow_ui(uri: str) -> dict[str, str]:
         time.sleep(SETTLING)
         found = _post(f"{base}/api/2.0/mlflow/experiments/search", {"max_results": 1000})
         ids = [e["experiment_id"] for e in found["experiments"]]
-        body: dict[str, Any] = {"experiment_ids": ids, "max_results": 100,
-                                "order_by": ["attributes.start_time DESC"]}  # fmt: skip
+        body: dict[str, Any] = {
+            "experiment_ids": ids,
+            "max_results": 100,
+            "order_by": ["attributes.start_time DESC"],
+        }
         search = f"{base}/ajax-api/2.0/mlflow/runs/search"
         page = _median(lambda: _post(search, body), REQUESTS)
         answer = _post(search, body)

@@ -59,9 +59,15 @@ def _street(clock: Iterator[int], rng: np.random.Generator) -> Iterator[DrawnRun
     for augment, loss in itertools.product(("none", "flips"), ("cross-entropy",)):
         for seed in range(2):
             config = TrainConfig(
-                augment=augment, loss=loss, seed=seed, epochs=EPOCHS, patience=4,
-                experiment="street", data="street", run_name=f"street {augment}",
-            )  # fmt: skip
+                augment=augment,
+                loss=loss,
+                seed=seed,
+                epochs=EPOCHS,
+                patience=4,
+                experiment="street",
+                data="street",
+                run_name=f"street {augment}",
+            )
             outcome = "early-stopped" if augment == "none" else "completed"
             run = scene_run(config, outcome, start=next(clock), rng=rng, classes=STREET)
             if augment == "none":
@@ -73,19 +79,29 @@ def _street(clock: Iterator[int], rng: np.random.Generator) -> Iterator[DrawnRun
 def _sweep(clock: Iterator[int], rng: np.random.Generator) -> Iterator[DrawnRun]:
     start = next(clock)
     parent = DrawnRun(
-        name="lr-batch-kernel", experiment="sweep", status="FINISHED", start=start,
-        end=start + 9 * HOUR, params={"trials": "8"}, run_id=new_id(),
-        tags={"segscope.kind": "sweep", "segscope.sweep": "lr-batch-kernel",
-              "segscope.outcome": "completed"},
-    )  # fmt: skip
+        name="lr-batch-kernel",
+        experiment="sweep",
+        status="FINISHED",
+        start=start,
+        end=start + 9 * HOUR,
+        params={"trials": "8"},
+        run_id=new_id(),
+        tags={
+            "segscope.kind": "sweep",
+            "segscope.sweep": "lr-batch-kernel",
+            "segscope.outcome": "completed",
+        },
+    )
     yield parent
     for trial in range(8):
         config = TrainConfig(
             lr=float(f"{10 ** rng.uniform(-5, -2.5):.3g}"),
             batch_size=int(rng.choice([8, 16, 32])),
             kernel_size=int(rng.choice([3, 5])),
-            epochs=EPOCHS, experiment="sweep", run_name=f"trial {trial}",
-        )  # fmt: skip
+            epochs=EPOCHS,
+            experiment="sweep",
+            run_name=f"trial {trial}",
+        )
         outcome = {2: "pruned", 5: "pruned", 6: "failed"}.get(trial, "completed")
         run = scene_run(config, outcome, start=next(clock), rng=rng)
         run.tags |= {
@@ -98,10 +114,16 @@ def _sweep(clock: Iterator[int], rng: np.random.Generator) -> Iterator[DrawnRun]
 
 def _odd_runs(clock: Iterator[int], rng: np.random.Generator) -> Iterator[DrawnRun]:
     base = TrainConfig(experiment="odd", epochs=EPOCHS)
-    yield scene_run(base.replace(epochs=1, run_name="one epoch"), "completed",
-                    start=next(clock), rng=rng, length=1)  # fmt: skip
-    diverged = scene_run(base.replace(lr=0.05, run_name="diverged"), "failed",
-                         start=next(clock), rng=rng, length=4)  # fmt: skip
+    yield scene_run(
+        base.replace(epochs=1, run_name="one epoch"),
+        "completed",
+        start=next(clock),
+        rng=rng,
+        length=1,
+    )
+    diverged = scene_run(
+        base.replace(lr=0.05, run_name="diverged"), "failed", start=next(clock), rng=rng, length=4
+    )
     diverged.curves["train/loss"][-1] = (4, float("nan"))
     diverged.curves["val/dice"][-1] = (4, float("nan"))
     diverged.tags["segscope.reason"] = "train/loss is nan at epoch 4; lower lr or set gradient_clip"
@@ -113,12 +135,14 @@ def _odd_runs(clock: Iterator[int], rng: np.random.Generator) -> Iterator[DrawnR
     archived = drawn_run(base, "dips", EPOCHS, start=next(clock), rng=rng)
     archived.name, archived.archived = "archived", True
     yield archived
-    empty = drawn_run(base.replace(run_name="half-written"), "running", 1,
-                      start=next(clock), rng=rng)  # fmt: skip
+    empty = drawn_run(
+        base.replace(run_name="half-written"), "running", 1, start=next(clock), rng=rng
+    )
     empty.name, empty.curves = "half-written", {}
     yield empty
-    collapsed = scene_run(base.replace(lr=2e-3, run_name="collapsed"), "completed",
-                          start=next(clock), rng=rng)  # fmt: skip
+    collapsed = scene_run(
+        base.replace(lr=2e-3, run_name="collapsed"), "completed", start=next(clock), rng=rng
+    )
     collapsed.curves["val/foreground_share"] = [(e, 0.0005) for e in range(1, EPOCHS + 1)]
     yield collapsed
 
@@ -129,14 +153,18 @@ def _foreign(clock: Iterator[int], rng: np.random.Generator) -> Iterator[DrawnRu
         score = 0.8 - 0.5 * np.exp(-epoch / 6) + rng.normal(0, 0.01, 30)
         start = next(clock)
         yield DrawnRun(
-            name=f"keras_baseline_{number}", experiment="another program", status="FINISHED",
-            start=start, end=start + 20 * MINUTE, tags={"framework": "keras"},
+            name=f"keras_baseline_{number}",
+            experiment="another program",
+            status="FINISHED",
+            start=start,
+            end=start + 20 * MINUTE,
+            tags={"framework": "keras"},
             params={"learning_rate": "0.001", "units": str(64 << number)},
             curves={
                 "val_dice_coef": list(zip(epoch.tolist(), score.tolist(), strict=True)),
                 "loss": list(zip(epoch.tolist(), (1 - score).tolist(), strict=True)),
             },
-        )  # fmt: skip
+        )
 
 
 def scene_run(
@@ -177,15 +205,27 @@ def scene_run(
     ]
     run.summary = summary_of(run.curves) if outcome else {}
     levels = {key: np.array([v for _, v in curve]) for key, curve in run.curves.items()}
-    findings = diagnose(
-        levels, num_val_images=IMAGES, outcome=outcome or None, patience=config.patience,
-        target_foreground_share=0.2,
-    ) if outcome else []  # fmt: skip
+    findings = (
+        diagnose(
+            levels,
+            num_val_images=IMAGES,
+            outcome=outcome or None,
+            patience=config.patience,
+            target_foreground_share=0.2,
+        )
+        if outcome
+        else []
+    )
     run.write_artifacts = partial(
-        write_artifacts, config=config, scenes=scenes, masks=masks, matrices=matrices,
-        classes=classes, grad_norm=levels["train/grad_norm"].tolist(),
+        write_artifacts,
+        config=config,
+        scenes=scenes,
+        masks=masks,
+        matrices=matrices,
+        classes=classes,
+        grad_norm=levels["train/grad_norm"].tolist(),
         findings=[finding.to_json() for finding in findings],
-    )  # fmt: skip
+    )
     return run
 
 
@@ -240,11 +280,19 @@ def write_artifacts(
     (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     (folder / "log.txt").write_text("".join(f"epoch {e + 1}\n" for e in range(len(masks))))
     write_json(folder / "environment.json", {"python": "3.11", "torch": "2.13.0", "cpu": "drawn"})
-    write_json(folder / "dataset.json", {
-        "layout": "drawn", "root": "drawn", "digest": "3f9a1c0b77de", "classes": listed,
-        "mean": [0.5] * 3, "std": [0.2] * 3, "pairs": 100,
-        "class_pixels": np.sum(matrices[0], axis=(0, 2)).tolist(),
-    })  # fmt: skip
+    write_json(
+        folder / "dataset.json",
+        {
+            "layout": "drawn",
+            "root": "drawn",
+            "digest": "3f9a1c0b77de",
+            "classes": listed,
+            "mean": [0.5] * 3,
+            "std": [0.2] * 3,
+            "pairs": 100,
+            "class_pixels": np.sum(matrices[0], axis=(0, 2)).tolist(),
+        },
+    )
     write_json(folder / "split.json", {"train": [], "val": [s.name for s in scenes], "test": []})
     infos = [ClassInfo(name=n, colour=c) for n, c in classes]
     write_samples(folder / "samples", _strip(scenes[:SAMPLES]), infos)
@@ -253,17 +301,31 @@ def write_artifacts(
         dice = image_scores(confusion)
         worst = np.argsort(dice)[:WORST]
         write_worst(
-            folder / "samples", epoch, _strip([scenes[i] for i in worst]),
-            [of_epoch[i] for i in worst], dice[worst].tolist(), infos,
-        )  # fmt: skip
+            folder / "samples",
+            epoch,
+            _strip([scenes[i] for i in worst]),
+            [of_epoch[i] for i in worst],
+            dice[worst].tolist(),
+            infos,
+        )
         write_part(
-            folder / "evaluation/per_image", epoch=epoch, images=[s.name for s in scenes],
-            classes=names, confusion=confusion, lr=config.lr, grad_norm=grad_norm[epoch - 1],
-        )  # fmt: skip
-    write_json(folder / "evaluation/confusion.json", {
-        "split": "val", "epoch": len(masks), "classes": names,
-        "matrix": np.sum(matrices[-1], axis=0).tolist(),
-    })  # fmt: skip
+            folder / "evaluation/per_image",
+            epoch=epoch,
+            images=[s.name for s in scenes],
+            classes=names,
+            confusion=confusion,
+            lr=config.lr,
+            grad_norm=grad_norm[epoch - 1],
+        )
+    write_json(
+        folder / "evaluation/confusion.json",
+        {
+            "split": "val",
+            "epoch": len(masks),
+            "classes": names,
+            "matrix": np.sum(matrices[-1], axis=0).tolist(),
+        },
+    )
     write_json(folder / "diagnoses.json", findings)
     for kind in ("last", "best"):
         write_json(folder / f"checkpoints/{kind}/state.json", {"epoch": len(masks)})

@@ -17,13 +17,29 @@ NEUTRAL = "#8C8C8C"
 
 # Light to dark in even steps of lightness, readable in grey (viridis' blue-green half).
 SEQUENTIAL = (
-    "#f2f6fa", "#d6e4ef", "#b6d0e4", "#93bad7", "#6ea2c9",
-    "#4a8aba", "#2a72a8", "#175a8f", "#0c4472", "#062e52",
-)  # fmt: skip
+    "#f2f6fa",
+    "#d6e4ef",
+    "#b6d0e4",
+    "#93bad7",
+    "#6ea2c9",
+    "#4a8aba",
+    "#2a72a8",
+    "#175a8f",
+    "#0c4472",
+    "#062e52",
+)
 DIVERGING = (
-    "#8c4400", "#b5611a", "#d58a4a", "#eab88a", "#f5e2cf",
-    "#d6e4ef", "#93bad7", "#4a8aba", "#175a8f", "#0c4472",
-)  # fmt: skip
+    "#8c4400",
+    "#b5611a",
+    "#d58a4a",
+    "#eab88a",
+    "#f5e2cf",
+    "#d6e4ef",
+    "#93bad7",
+    "#4a8aba",
+    "#175a8f",
+    "#0c4472",
+)
 
 _SYSTEM = (
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', 'Liberation Sans', sans-serif"

@@ -57,8 +57,19 @@ MAY_IMPORT_STREAMLIT = (
     *(f"dashboard.{page}" for page in PAGES),
 )
 # By the file's name, in whatever folder: numbers, tables and figures know no Streamlit.
-PURE = ("facts", "figures", "parameter_figures", "figure", "table", "scores", "strips", "overlays",
-        "uploads", "exports", "saved_views")  # fmt: skip
+PURE = (
+    "facts",
+    "figures",
+    "parameter_figures",
+    "figure",
+    "table",
+    "scores",
+    "strips",
+    "overlays",
+    "uploads",
+    "exports",
+    "saved_views",
+)
 # What the pages read of sweeps; the rest of it imports Optuna.
 OF_SWEEPS = ("sweeps.reading", "sweeps.trials")
 TORCH = ("torch", "torchvision", "safetensors.torch")

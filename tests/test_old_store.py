@@ -156,12 +156,15 @@ def test_predict(old: Path, told: Told, tmp_path: Path, model: str) -> None:
 def test_compare(old: Path, told: Told) -> None:
     found = told("trainer", "compare", RUNS["seed 0"], RUNS["momentum"], "--all-seeds")
     kept = [
-        {**{key: pair[key] for key in ("a", "b", "score", "images", "seeds")}, "differences": {
-            score: {side: difference[side] for side in "ab"}
-            for score, difference in pair["differences"].items()
-        }}
+        {
+            **{key: pair[key] for key in ("a", "b", "score", "images", "seeds")},
+            "differences": {
+                score: {side: difference[side] for side in "ab"}
+                for score, difference in pair["differences"].items()
+            },
+        }
         for pair in SAID["compare"]
-    ]  # fmt: skip
+    ]
     assert holds(found, kept)
 
 

@@ -80,12 +80,14 @@ def floor_light(
     middle, scale = SHADOW_PIXELS / 2, SHADOW_PIXELS / SHADOW_METRES
     ImageDraw.Draw(image).polygon(
         [
-            (middle + scale * (z * cos(heading) - x * sin(heading)),
-             middle + scale * (x * cos(heading) + z * sin(heading)))
+            (
+                middle + scale * (z * cos(heading) - x * sin(heading)),
+                middle + scale * (x * cos(heading) + z * sin(heading)),
+            )
             for x, z in footprint
         ],
         fill=255,
-    )  # fmt: skip
+    )
     beneath = np.asarray(image).astype(np.float32) / np.float32(255)
     near = _blurred(beneath, 4)
     return FloorLight(key=1 - lamp, ambient=1 - 0.8 * near, heading=heading)

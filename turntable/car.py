@@ -22,9 +22,20 @@ Real = TypeVar("Real", np.float32, np.float64)
 # Half a cross-section of the lower body, from the middle of the underside to the middle of the
 # top: share of the half width, share of the height.
 SECTION = (
-    (0.0, 0.0), (0.8, 0.0), (0.93, 0.03), (0.965, 0.1), (0.985, 0.25), (1.0, 0.45), (0.995, 0.62),
-    (0.975, 0.78), (0.945, 0.9), (0.87, 0.97), (0.6, 1.0), (0.3, 1.012), (0.0, 1.016),
-)  # fmt: skip
+    (0.0, 0.0),
+    (0.8, 0.0),
+    (0.93, 0.03),
+    (0.965, 0.1),
+    (0.985, 0.25),
+    (1.0, 0.45),
+    (0.995, 0.62),
+    (0.975, 0.78),
+    (0.945, 0.9),
+    (0.87, 0.97),
+    (0.6, 1.0),
+    (0.3, 1.012),
+    (0.0, 1.016),
+)
 STATIONS = 40
 
 
@@ -167,13 +178,17 @@ def _cabin(car: Car) -> Mesh:
     base = 0.955 * half_width(car, place)
     rounding = np.minimum(height / 0.35, 1.0)
     # Up the side, round the edge of the roof, across to the middle.
-    side = [(base - style.lean * height * share, belt + height * share) for share in
-            (0.0, 0.25, 0.5, 0.72, 0.86)]  # fmt: skip
+    side = [
+        (base - style.lean * height * share, belt + height * share)
+        for share in (0.0, 0.25, 0.5, 0.72, 0.86)
+    ]
     edge = base - style.lean * height
     side += [(edge + 0.012 * rounding, belt + 0.94 * height)]
     side += [(edge - 0.05 * rounding, belt + 0.985 * height)]
-    side += [(edge * share - 0.05, belt + height * (1 + 0.02 * (1 - share))) for share in
-             (0.8, 0.5, 0.25)]  # fmt: skip
+    side += [
+        (edge * share - 0.05, belt + height * (1 + 0.02 * (1 - share)))
+        for share in (0.8, 0.5, 0.25)
+    ]
     half = np.stack([np.stack([y, z], 1) for z, y in side], 1)
     middle = np.stack([belt + height * 1.022, np.zeros(len(place))], 1)[:, None]
     outline = np.concatenate([half, middle, (half * [1, -1])[:, ::-1]], 1)
@@ -187,8 +202,18 @@ def _wheels(car: Car) -> list[Mesh]:
     style, radius = car.style, car.style.wheel_radius
     # The outer face bulges out a little; then the tread, then the hidden inner face.
     wide = 0.215
-    profile = ((0.0, 0.01), (0.55, 0.0), (0.66, 0.022), (0.8, 0.03), (0.93, 0.02), (0.985, -0.02),
-               (1.0, -0.05), (1.0, -wide + 0.03), (0.95, -wide), (0.0, -wide))  # fmt: skip
+    profile = (
+        (0.0, 0.01),
+        (0.55, 0.0),
+        (0.66, 0.022),
+        (0.8, 0.03),
+        (0.93, 0.02),
+        (0.985, -0.02),
+        (1.0, -0.05),
+        (1.0, -wide + 0.03),
+        (0.95, -wide),
+        (0.0, -wide),
+    )
     wheel = lathe([(share * radius, z) for share, z in profile], Material.WHEEL, segments=26)
     wheels = []
     for axle, place in enumerate(style.axles):

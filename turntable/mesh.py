@@ -16,13 +16,16 @@ Point = tuple[float, float, float]
 
 # The six sides of a box: (6, 3) directions, (24, 3) corners of the sides, (12, 3) triangles.
 BOX_SIDES = np.concatenate([np.eye(3), -np.eye(3)])
-BOX_CORNERS = np.concatenate([
-    side + u * np.roll(side, 1) + v * np.roll(side, 2) * side.sum()
-    for side in BOX_SIDES
-    for u, v in ((-1, -1), (1, -1), (1, 1), (-1, 1))
-]).reshape(24, 3)  # fmt: skip
-BOX_TRIANGLES = np.array([[first, first + j, first + j + 1] for first in range(0, 24, 4)
-                          for j in (1, 2)])  # fmt: skip
+BOX_CORNERS = np.concatenate(
+    [
+        side + u * np.roll(side, 1) + v * np.roll(side, 2) * side.sum()
+        for side in BOX_SIDES
+        for u, v in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    ]
+).reshape(24, 3)
+BOX_TRIANGLES = np.array(
+    [[first, first + j, first + j + 1] for first in range(0, 24, 4) for j in (1, 2)]
+)
 
 
 @dataclass(frozen=True, kw_only=True)

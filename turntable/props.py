@@ -8,18 +8,30 @@ import numpy as np
 from turntable.materials import Material
 from turntable.mesh import Mesh, box, lathe, merged, upright
 
-TYRE_PROFILE = ((0.17, 0.06), (0.19, 0.09), (0.28, 0.1), (0.315, 0.07), (0.325, 0.0),
-                (0.315, -0.07), (0.28, -0.1), (0.19, -0.09), (0.17, -0.06))  # fmt: skip
+TYRE_PROFILE = (
+    (0.17, 0.06),
+    (0.19, 0.09),
+    (0.28, 0.1),
+    (0.315, 0.07),
+    (0.325, 0.0),
+    (0.315, -0.07),
+    (0.28, -0.1),
+    (0.19, -0.09),
+    (0.17, -0.06),
+)
 
 
 def light_stand(rng: np.random.Generator) -> Mesh:
     """Return a lamp on a pole with three legs, its softbox turned towards the turntable."""
     high = 1.5 + 1.1 * rng.random()
     pole = upright(lathe([(0.02, 0.0), (0.02, high)], Material.STEEL, segments=6))
-    feet = [box((0.55, 0.025, 0.025), Material.STEEL).moved(
-        turn=2 * pi * leg / 3, by=(0.25 * cos(2 * pi * leg / 3), 0.03,
-                                   -0.25 * sin(2 * pi * leg / 3)))
-        for leg in range(3)]  # fmt: skip
+    feet = [
+        box((0.55, 0.025, 0.025), Material.STEEL).moved(
+            turn=2 * pi * leg / 3,
+            by=(0.25 * cos(2 * pi * leg / 3), 0.03, -0.25 * sin(2 * pi * leg / 3)),
+        )
+        for leg in range(3)
+    ]
     wide, tall = 0.5 + 0.7 * rng.random(), 0.4 + 0.6 * rng.random()
     lamp = box((0.1, tall, wide), Material.TRIM)
     front = box((0.02, tall * 0.9, wide * 0.9), Material.SOFTBOX).moved(by=(-0.06, 0, 0))
@@ -45,10 +57,12 @@ def leaning_tyre(rng: np.random.Generator) -> Mesh:
 def tyre_stack(rng: np.random.Generator) -> Mesh:
     """Return two to four tyres lying on each other."""
     tyre = upright(lathe(TYRE_PROFILE, Material.TYRE, segments=20))
-    return merged([
-        tyre.moved(by=(0.05 * rng.random(), 0.11 + 0.21 * level, 0.05 * rng.random()))
-        for level in range(int(rng.integers(2, 5)))
-    ])  # fmt: skip
+    return merged(
+        [
+            tyre.moved(by=(0.05 * rng.random(), 0.11 + 0.21 * level, 0.05 * rng.random()))
+            for level in range(int(rng.integers(2, 5)))
+        ]
+    )
 
 
 def cone(rng: np.random.Generator) -> Mesh:
@@ -56,8 +70,10 @@ def cone(rng: np.random.Generator) -> Mesh:
     high = 0.45 + 0.3 * rng.random()
     edges = [(0.16 - 0.13 * share, high * share) for share in (0.02, 0.4, 0.65, 1.0)]
     colours = (Material.CONE, Material.CONE_BAND, Material.CONE)
-    rings = [upright(lathe([low, top], colour, segments=14))
-             for low, top, colour in zip(edges, edges[1:], colours, strict=False)]  # fmt: skip
+    rings = [
+        upright(lathe([low, top], colour, segments=14))
+        for low, top, colour in zip(edges, edges[1:], colours, strict=False)
+    ]
     return merged([*rings, box((0.38, 0.03, 0.38), Material.CONE).moved(by=(0, 0.015, 0))])
 
 
@@ -91,8 +107,15 @@ def plant(rng: np.random.Generator) -> Mesh:
 
 
 PROPS: tuple[Callable[[np.random.Generator], Mesh], ...] = (
-    light_stand, light_stand, leaning_tyre, tyre_stack, cone, toolbox, board, plant,
-)  # fmt: skip
+    light_stand,
+    light_stand,
+    leaning_tyre,
+    tyre_stack,
+    cone,
+    toolbox,
+    board,
+    plant,
+)
 
 
 def scattered(rng: np.random.Generator, *, wall: float) -> list[Mesh]:

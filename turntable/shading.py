@@ -43,11 +43,13 @@ def _falling(position: Pixels, normal: Pixels, studio: Studio) -> Pixels:
     up = 0.5 + 0.5 * normal[1]
     openness = np.minimum(0.3 + 1.1 * position[1], 1) * (1 - up) + up
     direct = np.maximum(key, 0)
-    return np.stack([
-        np.float32(studio.ambient[channel]) * openness * (0.45 + 0.55 * up)
-        + np.float32(studio.key_colour[channel]) * direct
-        for channel in range(3)
-    ])  # fmt: skip
+    return np.stack(
+        [
+            np.float32(studio.ambient[channel]) * openness * (0.45 + 0.55 * up)
+            + np.float32(studio.key_colour[channel]) * direct
+            for channel in range(3)
+        ]
+    )
 
 
 def _surroundings(way: Pixels, position: Pixels, studio: Studio) -> Pixels:

@@ -19,17 +19,34 @@ WALL_METRES = (18.0, 6.0)
 WALL_PIXELS = (960, 320)
 
 NEUTRALS: tuple[Colour, ...] = (
-    (238, 238, 236), (224, 224, 222), (208, 209, 210), (190, 192, 194), (168, 170, 173),
-)  # fmt: skip
+    (238, 238, 236),
+    (224, 224, 222),
+    (208, 209, 210),
+    (190, 192, 194),
+    (168, 170, 173),
+)
 # Light and pale: a network with seconds to learn in meets no room as dark as the cars.
 STUDIO_COLOURS: tuple[Colour, ...] = (
-    (206, 190, 164), (214, 208, 176), (174, 194, 208), (184, 204, 186), (206, 184, 190),
-    (176, 178, 200), (146, 152, 158), (196, 168, 152), (160, 186, 190), (220, 214, 204),
-)  # fmt: skip
+    (206, 190, 164),
+    (214, 208, 176),
+    (174, 194, 208),
+    (184, 204, 186),
+    (206, 184, 190),
+    (176, 178, 200),
+    (146, 152, 158),
+    (196, 168, 152),
+    (160, 186, 190),
+    (220, 214, 204),
+)
 ACCENTS: tuple[Colour, ...] = (
-    (210, 40, 36), (240, 190, 30), (110, 112, 116), (245, 245, 245), (30, 90, 170), (40, 130, 70),
+    (210, 40, 36),
+    (240, 190, 30),
+    (110, 112, 116),
+    (245, 245, 245),
+    (30, 90, 170),
+    (40, 130, 70),
     (230, 110, 30),
-)  # fmt: skip
+)
 
 
 def pick(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
@@ -163,8 +180,10 @@ def _ray(
     draw: ImageDraw.ImageDraw, angle: float, reach: tuple[float, float], width: int, colour: Colour
 ) -> None:
     middle = DISC_PIXELS / 2
-    points = [(middle + share * middle * cos(angle), middle + share * middle * sin(angle))
-              for share in reach]  # fmt: skip
+    points = [
+        (middle + share * middle * cos(angle), middle + share * middle * sin(angle))
+        for share in reach
+    ]
     draw.line(points, fill=colour, width=width)
 
 
@@ -189,8 +208,10 @@ def _sticker(rng: np.random.Generator, draw: ImageDraw.ImageDraw) -> None:
     elif shape == 1:
         draw.rectangle(edges, outline=colour, width=5)
     elif shape == 2:
-        draw.polygon([(column, row - size), (column + size, row + size),
-                      (column - size, row + size)], fill=colour)  # fmt: skip
+        draw.polygon(
+            [(column, row - size), (column + size, row + size), (column - size, row + size)],
+            fill=colour,
+        )
     else:
         draw.line((column - size, row, column + size, row), fill=colour, width=7)
         draw.line((column, row - size, column, row + size), fill=colour, width=7)
@@ -207,8 +228,16 @@ def _poster(rng: np.random.Generator, draw: ImageDraw.ImageDraw, scale: float) -
     kind = int(rng.integers(3))
     if kind == 0:
         # The picture of a car on the wall is no car.
-        side = ((0.05, 0.75), (0.08, 0.55), (0.28, 0.5), (0.38, 0.3), (0.65, 0.3), (0.76, 0.5),
-                (0.93, 0.57), (0.95, 0.75))  # fmt: skip
+        side = (
+            (0.05, 0.75),
+            (0.08, 0.55),
+            (0.28, 0.5),
+            (0.38, 0.3),
+            (0.65, 0.3),
+            (0.76, 0.5),
+            (0.93, 0.57),
+            (0.95, 0.75),
+        )
         draw.polygon([(left + x * wide, low - tall + y * tall) for x, y in side], fill=ink)
         for x in (0.24, 0.76):
             middle, row, size = left + x * wide, low - 0.25 * tall, 0.09 * wide
@@ -219,8 +248,9 @@ def _poster(rng: np.random.Generator, draw: ImageDraw.ImageDraw, scale: float) -
             end = left + wide * (0.4 + 0.5 * rng.random())
             draw.line((left + 0.1 * wide, row, end, row), fill=ink, width=4)
     else:
-        draw.ellipse((left + 0.2 * wide, low - 0.85 * tall, left + 0.8 * wide, low - 0.15 * tall),
-                     fill=ink)  # fmt: skip
+        draw.ellipse(
+            (left + 0.2 * wide, low - 0.85 * tall, left + 0.8 * wide, low - 0.15 * tall), fill=ink
+        )
 
 
 def as_light(image: Image.Image, table: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,14 +15,26 @@ def draw_intervals(comparison: Comparison) -> go.Figure:
         interval = difference.interval
         decided = interval.low > 0 or interval.high < 0
         figure.add_scatter(
-            x=[interval.value], y=[difference.score], mode="markers", showlegend=False,
-            marker={"size": 10, "color": PALETTE[0] if decided else NEUTRAL,
-                    "symbol": "diamond" if row == len(shown) - 1 else "circle"},
-            error_x={"type": "data", "symmetric": False, "array": [interval.high - interval.value],
-                     "arrayminus": [interval.value - interval.low], "thickness": 2, "width": 6},
+            x=[interval.value],
+            y=[difference.score],
+            mode="markers",
+            showlegend=False,
+            marker={
+                "size": 10,
+                "color": PALETTE[0] if decided else NEUTRAL,
+                "symbol": "diamond" if row == len(shown) - 1 else "circle",
+            },
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [interval.high - interval.value],
+                "arrayminus": [interval.value - interval.low],
+                "thickness": 2,
+                "width": 6,
+            },
             hovertemplate=f"{difference.score}: %{{x:+.4f}} ({interval.low:+.4f} to "
             f"{interval.high:+.4f})<extra></extra>",
-        )  # fmt: skip
+        )
     figure.add_vline(x=0, line={"color": AXIS, "width": 1, "dash": "dot"})
     title = f"A − B, {comparison.level:.0%} interval"
     return styled(figure, x=title, y="", height=110 + 42 * len(shown), legend=False)

@@ -20,8 +20,14 @@ def show_most_different(verdict: Verdict, sides: dict[str, list[str]]) -> None:
         rows = [(d.image, d.a, d.b, d.difference) for d in comparison.most_different]
         table = pd.DataFrame(rows, columns=["image", "Dice A", "Dice B", "A − B"])
         config = {c: st.column_config.NumberColumn(format="%.4f") for c in table.columns[1:]}
-        st.dataframe(table, column_config=config, hide_index=True, key="most_different",
-                     row_height=28, alt="Images whose Dice differs most")  # fmt: skip
+        st.dataframe(
+            table,
+            column_config=config,
+            hide_index=True,
+            key="most_different",
+            row_height=28,
+            alt="Images whose Dice differs most",
+        )
     with right:
         st.subheader("The same images under both", anchor=False)
         first = (sides[comparison.a][0], sides[comparison.b][0])

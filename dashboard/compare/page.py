@@ -48,14 +48,27 @@ def main() -> None:
 
 def show_scores(run_ids: Sequence[str], labels: dict[str, str]) -> None:
     """Show the main numbers of each run."""
-    columns = ["headline", "best", "last", "ema", "best_dice", "best_miou", "max_drawdown", "dips",
-               "minutes"]  # fmt: skip
+    columns = [
+        "headline",
+        "best",
+        "last",
+        "ema",
+        "best_dice",
+        "best_miou",
+        "max_drawdown",
+        "dips",
+        "minutes",
+    ]
     overview = reads.with_curves(reads.runs().loc[list(run_ids)])
     table = overview[["state", *columns]].rename(index=labels).rename_axis("run")
     st.dataframe(
-        table, column_config=tables.column_config(table), key="compared", placeholder="",
-        row_height=tables.ROW_HEIGHT, alt="Scores of the compared runs",
-    )  # fmt: skip
+        table,
+        column_config=tables.column_config(table),
+        key="compared",
+        placeholder="",
+        row_height=tables.ROW_HEIGHT,
+        alt="Scores of the compared runs",
+    )
     downloads.save_table(table, "compared", ("CSV", "Markdown", "LaTeX"))
 
 
@@ -78,9 +91,11 @@ def show_verdict(
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     score = left.selectbox("Score that decides", comparable(), key="score", bind="query-params")
     pool = right.toggle(
-        "Runs that differ in their seed alone are one side", value=True, key="pool",
+        "Runs that differ in their seed alone are one side",
+        value=True,
+        key="pool",
         bind="query-params",
-    )  # fmt: skip
+    )
     sides = configurations(runs) if pool else {str(r): [str(r)] for r in runs.index}
     if len(sides) < 2:
         st.caption("All chosen runs are seeds of one configuration; there is nothing to compare.")

@@ -58,11 +58,14 @@ def draw_pair(train: Sequence[CurveInfo], val: Sequence[CurveInfo], *, name: str
     for infos, part, width, dash in ((train, "train", 1.2, "dot"), (val, "val", 2.0, "solid")):
         for info in infos:
             figure.add_scatter(
-                x=info.steps, y=info.values, mode=_mode(info),
-                name=f"{escaped(info.label)} {part}", legendgroup=info.run_id,
+                x=info.steps,
+                y=info.values,
+                mode=_mode(info),
+                name=f"{escaped(info.label)} {part}",
+                legendgroup=info.run_id,
                 line={"color": info.colour, "width": width, "dash": dash},
                 hovertemplate=f"%{{y:.4f}} {part}<extra>{escaped(info.label)}</extra>",
-            )  # fmt: skip
+            )
     if not figure.data:
         return empty(f"None of these runs has logged train/{name} or val/{name}.")
     styled(figure, x="epoch", y=name, height=380)
@@ -80,16 +83,27 @@ def draw_bands(bands: Sequence[BandInfo], *, metric: str, top: bool = False) -> 
         edge = np.concatenate([band.high, band.low[::-1]])
         name = escaped(band.label)
         figure.add_scatter(
-            x=around, y=edge, fill="toself", fillcolor=_faded(band.colour, 0.18), mode="lines",
-            line={"width": 0}, hoverinfo="skip", showlegend=False, legendgroup=name,
-        )  # fmt: skip
+            x=around,
+            y=edge,
+            fill="toself",
+            fillcolor=_faded(band.colour, 0.18),
+            mode="lines",
+            line={"width": 0},
+            hoverinfo="skip",
+            showlegend=False,
+            legendgroup=name,
+        )
         figure.add_scatter(
-            x=band.steps, y=band.mean, name=f"{name} (n = {len(band.run_ids)})", mode="lines",
-            line={"color": band.colour, "dash": band.dash, "width": 2}, legendgroup=name,
+            x=band.steps,
+            y=band.mean,
+            name=f"{name} (n = {len(band.run_ids)})",
+            mode="lines",
+            line={"color": band.colour, "dash": band.dash, "width": 2},
+            legendgroup=name,
             customdata=np.stack([band.low, band.high, band.spread.seeds], axis=1),
             hovertemplate="epoch %{x}: mean %{y:.4f}, %{customdata[0]:.4f} to "
             f"%{{customdata[1]:.4f}}, %{{customdata[2]}} seeds<extra>{name}</extra>",
-        )  # fmt: skip
+        )
     styled(figure, x="epoch", y=f"{metric}: mean and range over seeds", height=440)
     if top:
         figure.update_yaxes(range=top_range([band.mean for band in shown]))
@@ -109,18 +123,27 @@ def _add_curve(figure: go.Figure, info: CurveInfo, distance: bool, *, marked: bo
     name = escaped(info.label)
     if info.smooth is not None:
         figure.add_scatter(
-            x=info.steps, y=_level(info.values, distance), mode="lines", hoverinfo="skip",
-            line={"color": _faded(info.colour, 0.3), "width": 1}, showlegend=False,
+            x=info.steps,
+            y=_level(info.values, distance),
+            mode="lines",
+            hoverinfo="skip",
+            line={"color": _faded(info.colour, 0.3), "width": 1},
+            showlegend=False,
             legendgroup=info.run_id,
-        )  # fmt: skip
+        )
     line = info.values if info.smooth is None else info.smooth
     figure.add_scatter(
-        x=info.steps, y=_level(line, distance), name=name,
-        mode="lines+markers" if marked else _mode(info), legendgroup=info.run_id,
+        x=info.steps,
+        y=_level(line, distance),
+        name=name,
+        mode="lines+markers" if marked else _mode(info),
+        legendgroup=info.run_id,
         line={"color": info.colour, "dash": info.dash, "width": 1.8},
-        marker={"size": 5}, unselected={"marker": {"opacity": 1}}, customdata=_identities(info),
+        marker={"size": 5},
+        unselected={"marker": {"opacity": 1}},
+        customdata=_identities(info),
         hovertemplate=f"epoch %{{x}}: %{{customdata[2]:.4f}}<extra>{name}</extra>",
-    )  # fmt: skip
+    )
 
 
 def _add_merged(figure: go.Figure, infos: Sequence[CurveInfo], distance: bool) -> None:
@@ -134,10 +157,14 @@ def _add_merged(figure: go.Figure, infos: Sequence[CurveInfo], distance: bool) -
         y = np.concatenate([np.append(_level(line, distance), np.nan) for line in lines])
         text = np.concatenate([np.repeat(escaped(i.label), i.steps.size + 1) for i in same])
         figure.add_scatter(
-            x=x, y=y, mode="lines", line={"color": _faded(colour, 0.75), "width": 1.2},
-            text=text, hovertemplate="%{text}<br>epoch %{x}: %{y:.4f}<extra></extra>",
+            x=x,
+            y=y,
+            mode="lines",
+            line={"color": _faded(colour, 0.75), "width": 1.2},
+            text=text,
+            hovertemplate="%{text}<br>epoch %{x}: %{y:.4f}<extra></extra>",
             showlegend=False,
-        )  # fmt: skip
+        )
 
 
 def _add_dips(figure: go.Figure, infos: Sequence[CurveInfo], distance: bool) -> None:
@@ -152,12 +179,16 @@ def _add_dips(figure: go.Figure, infos: Sequence[CurveInfo], distance: bool) -> 
         for info, dip in found
     ]
     figure.add_scatter(
-        x=[dip.epoch for _, dip in found], y=_level(levels, distance), mode="markers",
+        x=[dip.epoch for _, dip in found],
+        y=_level(levels, distance),
+        mode="markers",
         marker={"symbol": "circle-open", "size": 12, "color": DIP, "line": {"width": 2}},
         unselected={"marker": {"opacity": 1}},
-        name="dip", text=said, hovertemplate="%{text}<extra></extra>",
+        name="dip",
+        text=said,
+        hovertemplate="%{text}<extra></extra>",
         customdata=[[info.run_id, dip.epoch] for info, dip in found],
-    )  # fmt: skip
+    )
 
 
 def _identities(info: CurveInfo) -> list[list[object]]:

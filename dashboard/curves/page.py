@@ -61,14 +61,24 @@ def controls(run_ids: Sequence[str]) -> tuple[str, float, str, bool]:
     left, middle, right, marks = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
     metric = left.selectbox("Metric", metrics, index=first, key="metric", bind="query-params")
     smoothing = middle.slider(
-        "Smoothing", 0.0, 0.99, 0.0, 0.01, key="smoothing", bind="query-params",
+        "Smoothing",
+        0.0,
+        0.99,
+        0.0,
+        0.01,
+        key="smoothing",
+        bind="query-params",
         help="Exponential moving average, weight of the past; the raw curve stays, faint.",
-    )  # fmt: skip
+    )
     scale = right.segmented_control(
-        "Axis", ["all", "top", "log"], default="all", required=True, key="axis",
+        "Axis",
+        ["all", "top", "log"],
+        default="all",
+        required=True,
+        key="axis",
         bind="query-params",
         help="top: where the curves end up. log: for a score, its distance from 1.",
-    )  # fmt: skip
+    )
     dips = marks.toggle("Mark dips", value=True, key="dips", bind="query-params")
     return str(metric), float(smoothing), str(scale), bool(dips)
 
@@ -83,9 +93,12 @@ def show_curves(
 ) -> None:
     """Draw the metric of every run."""
     infos = curve_infos(
-        reads.curves(run_ids, metric), labels, smoothing=smoothing, mark_dips=dips,
+        reads.curves(run_ids, metric),
+        labels,
+        smoothing=smoothing,
+        mark_dips=dips,
         higher_is_better=higher_is_better(metric),
-    )  # fmt: skip
+    )
     figure = draw_curves(infos, metric=metric, log=scale == "log", top=scale == "top")
     count = sum(len(info.dips) for info in infos)
     said = f"{metric} over epochs of {len(infos)} runs, {count} dips"
@@ -140,8 +153,13 @@ def show_spread(table: pd.DataFrame) -> None:
         name: number(short_name(d.name), help=plain(f"{d.name}: {d.formula}"), format="%.4f")
         for name, d in shown.items()
     }
-    st.dataframe(table, column_config=config, key="seed_table", row_height=30,
-                 alt="Spread over the seeds of each configuration")  # fmt: skip
+    st.dataframe(
+        table,
+        column_config=config,
+        key="seed_table",
+        row_height=30,
+        alt="Spread over the seeds of each configuration",
+    )
     said = ". ".join(f"{d.name}: {d.formula}" for d in shown.values())
     st.caption(plain(f"At the last epoch that most seeds reached. {said}."))
 

@@ -60,9 +60,11 @@ def show_dips(found: Sequence[Dip]) -> None:
         st.text(f"{len(found)} dip{'s' * (len(found) != 1)}:")
         for dip in deepest[:DIP_BUTTONS]:
             st.button(
-                f"Epoch {dip.epoch} · −{dip.drawdown:.4f}", key=f"dip_{dip.epoch}",
-                on_click=_take, args=(dip.epoch,),
-            )  # fmt: skip
+                f"Epoch {dip.epoch} · −{dip.drawdown:.4f}",
+                key=f"dip_{dip.epoch}",
+                on_click=_take,
+                args=(dip.epoch,),
+            )
         if len(deepest) > DIP_BUTTONS:
             st.text(f"and {len(deepest) - DIP_BUTTONS} smaller ones")
 
@@ -74,9 +76,13 @@ def choose(run_id: str, curve: Curve, steps: list[int]) -> Moment | None:
     first = steps.index(default) if default in steps else 0
     epoch = left.selectbox("Epoch", steps, index=first, key="epoch", bind="query-params")
     against: Against | None = middle.segmented_control(
-        "Compared with", AGAINST, default=AGAINST[0], required=True, key="compared_with",
+        "Compared with",
+        AGAINST,
+        default=AGAINST[0],
+        required=True,
+        key="compared_with",
         bind="query-params",
-    )  # fmt: skip
+    )
     with right.container(horizontal=True, gap="medium"):
         navigation.page_link("run", "Its run", run=run_id)
         navigation.page_link("samples", "Its samples at this epoch", run=run_id, epoch=str(epoch))

@@ -39,9 +39,13 @@ def show_numbers(run_id: str, shown: Moment) -> None:
     norm, usual = _at(run_id, "train/grad_norm", shown.epoch), _usual_norm(run_id)
     times = f"{norm / usual:.1f} × its median" if usual > 0 and np.isfinite(norm) else None
     columns[4].metric(
-        "Gradient norm", number(norm), times, delta_color="off", delta_arrow="off",
+        "Gradient norm",
+        number(norm),
+        times,
+        delta_color="off",
+        delta_arrow="off",
         help="Before clipping, mean over the epoch's steps; the median is over all epochs.",
-    )  # fmt: skip
+    )
 
 
 def show_explanation(run_id: str, rows: pd.DataFrame, shown: Moment) -> None:
@@ -52,9 +56,10 @@ def show_explanation(run_id: str, rows: pd.DataFrame, shown: Moment) -> None:
         st.text(f"{said[0].upper()}{said[1:]}.")
     findings = reads.json_value(run_id, "diagnoses.json")
     named = [
-        f for f in (findings if isinstance(findings, list) else [])
+        f
+        for f in (findings if isinstance(findings, list) else [])
         if shown.epoch in (f.get("epochs") or [])
-    ]  # fmt: skip
+    ]
     for finding in named:
         st.text(f"Diagnosis “{finding['rule']}”: {finding['message']}")
     if not named:
@@ -68,14 +73,22 @@ def show_images(rows: pd.DataFrame, shown: Moment, class_name: str | None) -> No
     fell = int((changes["fall"] > 0).sum())
     of_class = "" if class_name is None else f" of the class {class_name}"
     st.text(f"{fell} of {len(changes)} images fell in Dice{of_class}.")
-    chart(draw_changes(changes, shown), key="image_changes",
-          alt=f"Dice of each image before, at and after epoch {shown.epoch}")  # fmt: skip
+    chart(
+        draw_changes(changes, shown),
+        key="image_changes",
+        alt=f"Dice of each image before, at and after epoch {shown.epoch}",
+    )
     if len(changes) > IMAGES:
         st.caption(f"The {IMAGES} images that fell most; the table has all.")
     with st.expander("Table of all images"):
         config = {c: st.column_config.NumberColumn(format="%.4f") for c in changes.columns}
-        st.dataframe(changes, column_config=config, key="changes_table", row_height=28,
-                     alt="Dice of each image before, at and after")  # fmt: skip
+        st.dataframe(
+            changes,
+            column_config=config,
+            key="changes_table",
+            row_height=28,
+            alt="Dice of each image before, at and after",
+        )
         downloads.save_table(changes, "image_changes", ("CSV", "Markdown", "LaTeX"))
 
 
@@ -91,11 +104,17 @@ def show_classes(rows: pd.DataFrame, shown: Moment) -> None:
     config["change"] = kinds.NumberColumn("change", format="%+.4f")
     config["fell"] = kinds.NumberColumn("fell", format="%d", help="Images with a lower Dice")
     config["lost"] = kinds.NumberColumn(
-        "lost", format="%d",
+        "lost",
+        format="%d",
         help="Images where it was found before (Dice 0.5 or more) and is gone now (below 0.05)",
-    )  # fmt: skip
-    st.dataframe(table, column_config=config, key="class_changes", row_height=28,
-                 alt="Dice of each class before, at and after")  # fmt: skip
+    )
+    st.dataframe(
+        table,
+        column_config=config,
+        key="class_changes",
+        row_height=28,
+        alt="Dice of each class before, at and after",
+    )
 
 
 def show_masks(run_id: str, shown: Moment, class_name: str | None) -> None:
@@ -138,10 +157,12 @@ def _mask_panel(name: str, picture: Picture, changes: pd.DataFrame, shown: Momen
     known = changes.reindex(index=[name], columns=shown.names).to_numpy(dtype=float)[0]
     said = "Dice " + " → ".join(score(value) for value in known)
     return Panel(
-        title=name, image=encoded(strips.images_beside([picture.image] * len(predicted))),
-        target=encoded(targets), frames=[encoded(masks)],
+        title=name,
+        image=encoded(strips.images_beside([picture.image] * len(predicted))),
+        target=encoded(targets),
+        frames=[encoded(masks)],
         captions=[said if np.isfinite(known).any() else ""],
-    )  # fmt: skip
+    )
 
 
 def _at(run_id: str, metric: str, epoch: int) -> float:

@@ -61,9 +61,12 @@ def show_in_use(versions: list[ModelVersion]) -> None:
     if not held:
         st.caption(f"No version is in use: none has the alias {CHAMPION}.")
         return
-    st.text("   ".join(f"{alias} → version {version.version}" for alias, version in sorted(
-        held, key=lambda pair: (pair[0] != CHAMPION, pair[0])
-    )))  # fmt: skip
+    st.text(
+        "   ".join(
+            f"{alias} → version {version.version}"
+            for alias, version in sorted(held, key=lambda pair: (pair[0] != CHAMPION, pair[0]))
+        )
+    )
 
 
 main()

@@ -72,9 +72,7 @@ def show_comparison(a: ModelVersion, b: ModelVersion) -> None:
         f"{found.a} stands at {verdict.best[str(a.run_id)]}; "
         f"{found.b} at {verdict.best[str(b.run_id)]}."
     )
-    navigation.page_link(
-        "compare", "Compare the two runs in full", runs=f"{a.run_id},{b.run_id}"
-    )  # fmt: skip
+    navigation.page_link("compare", "Compare the two runs in full", runs=f"{a.run_id},{b.run_id}")
 
 
 def not_comparable(a: ModelVersion, b: ModelVersion) -> str | None:
@@ -94,9 +92,12 @@ def _offer(chosen: ModelVersion, alias: str) -> None:
         st.caption("This dashboard is read-only: aliases are changed with trainer promote.")
         return
     st.button(
-        f"Promote version {chosen.version} to {alias}", type="primary", key="promote",
-        on_click=_promote, args=(chosen.name, chosen.version, alias),
-    )  # fmt: skip
+        f"Promote version {chosen.version} to {alias}",
+        type="primary",
+        key="promote",
+        on_click=_promote,
+        args=(chosen.name, chosen.version, alias),
+    )
 
 
 def _offer_roll_back(current: ModelVersion, alias: str) -> None:
@@ -105,10 +106,12 @@ def _offer_roll_back(current: ModelVersion, alias: str) -> None:
     known = model_reads.earlier(current.name, alias, current.version)
     if known:
         st.button(
-            f"Roll {alias} back to version {known[-1]}", key="roll_back", on_click=_roll_back,
+            f"Roll {alias} back to version {known[-1]}",
+            key="roll_back",
+            on_click=_roll_back,
             args=(current.name, alias),
             help="The version it pointed at before, as noted here and by trainer promote",
-        )  # fmt: skip
+        )
 
 
 def _promote(name: str, version: str, alias: str) -> None:

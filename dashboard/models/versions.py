@@ -38,15 +38,24 @@ def show_table(versions: list[ModelVersion]) -> None:
         "data": kinds.TextColumn("Data", width=110),
         "registered": kinds.TextColumn("Registered", width=130),
         "run": kinds.ButtonColumn(
-            "Run", type="tertiary", alignment="left", key="version_run", on_click=_open_run,
-            args=(ids,), help="Open the run that it comes from",
+            "Run",
+            type="tertiary",
+            alignment="left",
+            key="version_run",
+            on_click=_open_run,
+            args=(ids,),
+            help="Open the run that it comes from",
         ),
-    }  # fmt: skip
+    }
     st.dataframe(
-        table, hide_index=True, column_config=config, key="versions_table",
+        table,
+        hide_index=True,
+        column_config=config,
+        key="versions_table",
         row_height=tables.ROW_HEIGHT,
-        placeholder="", alt="Versions of the model, the newest first",
-    )  # fmt: skip
+        placeholder="",
+        alt="Versions of the model, the newest first",
+    )
 
 
 def version_table(

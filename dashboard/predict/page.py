@@ -51,8 +51,10 @@ def main() -> None:
     with right:
         uploaded = st.file_uploader(
             f"Image (at most {uploads.UPLOAD_MIB} MiB; it stays in this server's memory)",
-            type=SUFFIXES, key="upload", max_upload_size=uploads.UPLOAD_MIB,
-        )  # fmt: skip
+            type=SUFFIXES,
+            key="upload",
+            max_upload_size=uploads.UPLOAD_MIB,
+        )
     if uploaded is None:
         states.nothing("Drop an image above to see its mask.")
         return
@@ -92,9 +94,12 @@ def chosen_model(versions: dict[str, ModelVersion]) -> ModelVersion:
         names, key=lambda n: ("champion" not in versions[n].aliases, not versions[n].aliases)
     )
     chosen = st.selectbox(
-        "Model (name/version)", names, index=names.index(ranked[0]), key="model",
+        "Model (name/version)",
+        names,
+        index=names.index(ranked[0]),
+        key="model",
         bind="query-params",
-    )  # fmt: skip
+    )
     version = versions[chosen or ranked[0]]
     aliases = " ".join(f"@{alias}" for alias in version.aliases) or "no alias"
     dice = version.tags.get("best.val_dice")
@@ -153,10 +158,12 @@ def show(found: Prediction, name: str, classes: list[ClassInfo]) -> None:
     height, width = found.image.shape[:2]
     image, mask = uploads.reduced(found.image), uploads.reduced(found.mask)
     panel = Panel(
-        title=name, image=encoded(image), frames=[encoded(mask)],
+        title=name,
+        image=encoded(image),
+        frames=[encoded(mask)],
         captions=[f"{width} × {height} pixels"],
         probability=None if found.levels is None else encoded(uploads.reduced(found.levels)),
-    )  # fmt: skip
+    )
     note = "Files and shares below are at the image's own size."
     if image.shape != found.image.shape:
         note = f"Shown at {image.shape[1]} × {image.shape[0]}. {note}"
@@ -168,9 +175,15 @@ def show_files(found: Prediction, name: str, classes: list[ClassInfo]) -> None:
     mask = found.mask
     if found.levels is not None:
         threshold = st.number_input(
-            "Threshold of the shares and files", 0.0, 1.0, 0.5, 0.01, key="threshold",
-            bind="query-params", width=260,
-        )  # fmt: skip
+            "Threshold of the shares and files",
+            0.0,
+            1.0,
+            0.5,
+            0.01,
+            key="threshold",
+            bind="query-params",
+            width=260,
+        )
         mask = uploads.thresholded(found.levels, float(threshold))
     rows = uploads.class_shares(mask, len(classes))
     table = pd.DataFrame(rows, columns=["pixels", "share"])
@@ -179,19 +192,32 @@ def show_files(found: Prediction, name: str, classes: list[ClassInfo]) -> None:
         "pixels": st.column_config.NumberColumn(format="localized"),
         "share": st.column_config.NumberColumn(format="percent"),
     }
-    st.dataframe(table, column_config=config, key="class_shares", row_height=28, width="content",
-                 alt="Share of each class in the predicted mask")  # fmt: skip
+    st.dataframe(
+        table,
+        column_config=config,
+        key="class_shares",
+        row_height=28,
+        width="content",
+        alt="Share of each class in the predicted mask",
+    )
     stem = PurePath(name).stem
     with st.container(horizontal=True, gap="small"):
         st.download_button(
-            "Save the mask (palette PNG)", partial(uploads.mask_file, mask, classes),
-            file_name=f"{stem}_mask.png", mime="image/png", key="save_mask", on_click="ignore",
-        )  # fmt: skip
-        st.download_button(
-            "Save the overlay", partial(uploads.overlay_file, found.image, mask, classes),
-            file_name=f"{stem}_overlay.png", mime="image/png", key="save_overlay",
+            "Save the mask (palette PNG)",
+            partial(uploads.mask_file, mask, classes),
+            file_name=f"{stem}_mask.png",
+            mime="image/png",
+            key="save_mask",
             on_click="ignore",
-        )  # fmt: skip
+        )
+        st.download_button(
+            "Save the overlay",
+            partial(uploads.overlay_file, found.image, mask, classes),
+            file_name=f"{stem}_overlay.png",
+            mime="image/png",
+            key="save_overlay",
+            on_click="ignore",
+        )
 
 
 main()

@@ -40,8 +40,13 @@ def show_scores(matrix: np.ndarray, classes: list[str]) -> None:
     formats = {name: st.column_config.NumberColumn(format="%.4f") for name in ("Dice", "IoU")}
     formats["pixels"] = st.column_config.NumberColumn(format="localized")
     formats["share"] = st.column_config.NumberColumn(format="percent")
-    st.dataframe(class_scores(matrix, classes), column_config=formats, key="class_scores",
-                 row_height=28, alt="Dice and IoU of each class")  # fmt: skip
+    st.dataframe(
+        class_scores(matrix, classes),
+        column_config=formats,
+        key="class_scores",
+        row_height=28,
+        alt="Dice and IoU of each class",
+    )
 
 
 def class_scores(matrix: np.ndarray, classes: list[str]) -> pd.DataFrame:

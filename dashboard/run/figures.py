@@ -19,11 +19,13 @@ def draw_class_curves(curves: Mapping[str, Curve], *, metric: str = "IoU") -> go
     for position, (name, curve) in enumerate(curves.items()):
         colour, dash = curve_style(position)
         figure.add_scatter(
-            x=curve.steps, y=curve.values, name=escaped(name),
+            x=curve.steps,
+            y=curve.values,
+            name=escaped(name),
             mode="lines+markers" if curve.steps.size < 3 else "lines",
             line={"color": colour, "dash": dash, "width": 1.8},
             hovertemplate=f"epoch %{{x}}: %{{y:.4f}}<extra>{escaped(name)}</extra>",
-        )  # fmt: skip
+        )
     styled(figure, x="epoch", y=metric, height=340)
     return epoch_axis(figure)
 
@@ -43,13 +45,21 @@ def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str]) -> go.Figu
     text = [["" if np.isnan(x) else f"{x:.1%}" for x in row] for row in shares]
     figure = go.Figure(
         go.Heatmap(
-            z=shares, x=names, y=names, zmin=0, zmax=1, xgap=1, ygap=1, customdata=matrix,
+            z=shares,
+            x=names,
+            y=names,
+            zmin=0,
+            zmax=1,
+            xgap=1,
+            ygap=1,
+            customdata=matrix,
             colorscale=[[i / (len(SEQUENTIAL) - 1), c] for i, c in enumerate(SEQUENTIAL)],
-            text=text if len(classes) <= 15 else None, texttemplate="%{text}",
+            text=text if len(classes) <= 15 else None,
+            texttemplate="%{text}",
             colorbar={"title": {"text": "share of target"}, "tickformat": ".0%", "thickness": 12},
             hovertemplate="target %{y}, predicted %{x}: %{z:.2%} (%{customdata:,} pixels)"
             "<extra></extra>",
         )
-    )  # fmt: skip
+    )
     styled(figure, x="predicted", y="target", height=140 + 42 * min(len(classes), 14), legend=False)
     return figure.update_yaxes(autorange="reversed", showgrid=False).update_xaxes(showgrid=False)

@@ -45,8 +45,9 @@ def show_files(run_id: str) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.subheader("Files", anchor=False)
-        st.dataframe(file_table(run_id), hide_index=True, key="files", row_height=28,
-                     alt="Files of the run")  # fmt: skip
+        st.dataframe(
+            file_table(run_id), hide_index=True, key="files", row_height=28, alt="Files of the run"
+        )
         config = reads.text(run_id, "config.yaml")
         if config:
             st.download_button("config.yaml", config, file_name="config.yaml", on_click="ignore")

@@ -33,13 +33,17 @@ def show_curves(run_id: str) -> None:
         infos = _infos(run_id, tuple(dict.fromkeys((*_judged(run_id), *SCORES))))
         if not infos:
             infos = _infos(run_id, tuple(_foreign_metrics(run_id)))
-        chart(draw_curves(infos, metric="score", height=320), key="scores",
-              alt="Scores over epochs, dips ringed")  # fmt: skip
+        chart(
+            draw_curves(infos, metric="score", height=320),
+            key="scores",
+            alt="Scores over epochs, dips ringed",
+        )
         st.caption(drawn_badge(infos))
     with right:
         losses = _infos(run_id, LOSSES)
-        chart(draw_curves(losses, metric="loss", height=320), key="losses",
-              alt="Losses over epochs")  # fmt: skip
+        chart(
+            draw_curves(losses, metric="loss", height=320), key="losses", alt="Losses over epochs"
+        )
 
 
 def show_details(run_id: str) -> None:
@@ -67,8 +71,12 @@ def show_configuration(row: Any) -> None:
     if changed.empty:
         st.caption("Every parameter has its default.")
     else:
-        st.dataframe(changed, key="differences", row_height=28,
-                     alt="Parameters that differ from their defaults")  # fmt: skip
+        st.dataframe(
+            changed,
+            key="differences",
+            row_height=28,
+            alt="Parameters that differ from their defaults",
+        )
     noted = reads.json_value(str(row.name), "dataset.json")
     if isinstance(noted, dict) and noted.get("notes"):
         with st.expander("Data, as it was read"):
@@ -105,10 +113,15 @@ def show_stability(run_id: str) -> None:
         states.nothing(f"This run has logged no {headline or 'score that it is judged by'}.")
         return
     warmup = st.number_input(
-        "Warm-up epochs left out", 0, int(cleaned.steps.max()), 0, key="warmup",
-        bind="query-params", width=200,
+        "Warm-up epochs left out",
+        0,
+        int(cleaned.steps.max()),
+        0,
+        key="warmup",
+        bind="query-params",
+        width=200,
         help="Nothing is left out by default. What you declare here does not count at all.",
-    )  # fmt: skip
+    )
     found = stability(cleaned.values, epochs=cleaned.steps, warmup=int(warmup))
     for column, name in zip(_grid(len(STATISTICS)), STATISTICS, strict=True):
         definition = DEFINITIONS[f"stability/{name}"]
@@ -123,8 +136,14 @@ def show_stability(run_id: str) -> None:
     left_out = f"; {cleaned.non_finite_count} not finite" if cleaned.non_finite_count else ""
     st.caption(f"Over {found.n} epochs, warm-up {found.warmup}{left_out}.")
     if found.dip_list:
-        st.dataframe(_dip_table(found), hide_index=True, key="dip_table", row_height=28,
-                     width="content", alt="Dips with depth and recovery")  # fmt: skip
+        st.dataframe(
+            _dip_table(found),
+            hide_index=True,
+            key="dip_table",
+            row_height=28,
+            width="content",
+            alt="Dips with depth and recovery",
+        )
 
 
 def _infos(run_id: str, metrics: tuple[str, ...]) -> list[CurveInfo]:

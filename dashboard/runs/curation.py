@@ -18,12 +18,23 @@ def actions(run_ids: Sequence[str]) -> None:
         st.caption("Choose runs by the boxes on the left to draw, compare, tag or archive them.")
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.button("Curves", on_click=navigation.open_page, args=("curves",), key="to_curves",
-                  type="primary")  # fmt: skip
-        st.button("Compare", on_click=navigation.open_page, args=("compare",), key="to_compare",
-                  disabled=len(run_ids) < 2)  # fmt: skip
-        st.button("Stability", on_click=navigation.open_page, args=("stability",),
-                  key="to_stability")  # fmt: skip
+        st.button(
+            "Curves",
+            on_click=navigation.open_page,
+            args=("curves",),
+            key="to_curves",
+            type="primary",
+        )
+        st.button(
+            "Compare",
+            on_click=navigation.open_page,
+            args=("compare",),
+            key="to_compare",
+            disabled=len(run_ids) < 2,
+        )
+        st.button(
+            "Stability", on_click=navigation.open_page, args=("stability",), key="to_stability"
+        )
         if not reads.settings().read_only:
             _archive_buttons(run_ids)
             with st.popover("Tag"):

@@ -12,22 +12,30 @@ def chosen_runs() -> pd.DataFrame:
     table = reads.overview()
     words, experiments, states, more = st.columns([4, 3, 3, 1], vertical_alignment="bottom")
     searched = words.text_input(
-        "Search", key="search", bind="query-params", type="search",
+        "Search",
+        key="search",
+        bind="query-params",
+        type="search",
         placeholder="name, id, parameter, tag or note",
-    )  # fmt: skip
+    )
     experiment = experiments.multiselect(
-        "Experiment", sorted(set(table["experiment"])), key="experiment", bind="query-params",
+        "Experiment",
+        sorted(set(table["experiment"])),
+        key="experiment",
+        bind="query-params",
         placeholder="all",
-    )  # fmt: skip
+    )
     state = states.multiselect(
         "State", sorted(set(table["state"])), key="state", bind="query-params", placeholder="all"
     )
     with more.popover("Filter"):
         expression = st.text_input(
-            "MLflow filter expression", key="filter", bind="query-params",
+            "MLflow filter expression",
+            key="filter",
+            bind="query-params",
             placeholder="params.lr = '0.0001' and metrics.`best/val_dice` > 0.9",
             help="The syntax of MLflow's search; a metric name with a slash goes in backticks.",
-        )  # fmt: skip
+        )
         archived = st.toggle("Show archived runs", key="archived", bind="query-params")
         trials = st.toggle(
             "Show the trials of sweeps", value=True, key="trials", bind="query-params"

@@ -18,9 +18,14 @@ def main() -> None:
     with view.container(horizontal=True, gap="small", horizontal_alignment="right"):
         view_picker.view_picker()
         chosen_view = st.segmented_control(
-            "View", ["Runs", "Groups"], default="Runs", required=True, key="view",
-            bind="query-params", label_visibility="collapsed",
-        )  # fmt: skip
+            "View",
+            ["Runs", "Groups"],
+            default="Runs",
+            required=True,
+            key="view",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
     live.follow_store()
     found = filters.chosen_runs()
     everything = reads.runs()
@@ -57,13 +62,21 @@ def sorted_rows(found: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, 
     # Addresses that people keep order by these: of one metric, whatever a run monitored.
     options = [c for c in dict.fromkeys((*columns, *ALWAYS)) if c not in ("curve", "name")]
     key = st.selectbox(
-        "Order by", options, index=options.index("started") if "started" in options else 0,
-        format_func=tables.heading, key="order", bind="query-params", width=220,
-    )  # fmt: skip
+        "Order by",
+        options,
+        index=options.index("started") if "started" in options else 0,
+        format_func=tables.heading,
+        key="order",
+        bind="query-params",
+        width=220,
+    )
     direction = st.selectbox(
-        "Direction", ["highest first", "lowest first"], key="direction", bind="query-params",
+        "Direction",
+        ["highest first", "lowest first"],
+        key="direction",
+        bind="query-params",
         width=150,
-    )  # fmt: skip
+    )
     count = st.selectbox("Rows", ROWS, key="rows", bind="query-params", width=100)
     numbers = run_table.numeric_parameters(found)
     order_of = numbers[key].sort_values(
@@ -79,13 +92,22 @@ def show_groups(found: pd.DataFrame) -> None:
     differing = run_table.differing_parameters(found, at_most=3)
     by_column, spread_column = st.columns([4, 1])
     by = by_column.multiselect(
-        "Group by", names, default=[n for n in differing if n in names], key="by",
-        bind="query-params", placeholder="Choose hyperparameters",
-    )  # fmt: skip
+        "Group by",
+        names,
+        default=[n for n in differing if n in names],
+        key="by",
+        bind="query-params",
+        placeholder="Choose hyperparameters",
+    )
     kind = spread_column.segmented_control(
-        "Spread", ["std", "iqr"], default="std", required=True, key="spread", bind="query-params",
+        "Spread",
+        ["std", "iqr"],
+        default="std",
+        required=True,
+        key="spread",
+        bind="query-params",
         format_func=lambda kind: {"std": "mean ± std", "iqr": "mean, IQR"}[kind],
-    )  # fmt: skip
+    )
     if not by:
         states.nothing("Choose at least one hyperparameter to group by.")
         return

@@ -27,8 +27,9 @@ def view_picker() -> None:
             if st.form_submit_button("Save this view"):
                 _save(name or "")
         if saved:
-            gone = st.selectbox("Forget", list(saved), index=None, key="forget_view",
-                                placeholder="a view")  # fmt: skip
+            gone = st.selectbox(
+                "Forget", list(saved), index=None, key="forget_view", placeholder="a view"
+            )
             if gone is not None and st.button("Forget it", key="forget"):
                 saved_views.delete_view(gone)
                 st.rerun()

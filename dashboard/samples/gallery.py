@@ -61,11 +61,13 @@ def _panels(
         has_mask = [epoch in frames for epoch in epochs]
         panels.append(
             Panel(
-                title=name, image=image, target=target,
+                title=name,
+                image=image,
+                target=target,
                 frames=[frames.get(epoch, "") for epoch in epochs],
                 captions=image_scores.captions(scores, name, epochs, has_mask, wanted.score),
             )
-        )  # fmt: skip
+        )
     return panels, classes, max(len(scores), len(panels))
 
 
@@ -82,10 +84,13 @@ def show_scores(run_id: str, wanted: Wanted) -> None:
     if len(table) * len(scores.columns) > 200_000:
         table = table.drop(columns="course")
     st.dataframe(
-        table, column_config=_configured(table, wanted), key="image_scores",
-        row_height=ROW_HEIGHT, height=min(38 + ROW_HEIGHT * max(len(table), 3), 640),
+        table,
+        column_config=_configured(table, wanted),
+        key="image_scores",
+        row_height=ROW_HEIGHT,
+        height=min(38 + ROW_HEIGHT * max(len(table), 3), 640),
         alt=f"{wanted.score} of every validation image at epoch {wanted.epoch}",
-    )  # fmt: skip
+    )
     saved = table.drop(columns="course", errors="ignore")
     downloads.save_table(saved, "image_scores", ("CSV", "Markdown", "LaTeX"))
 

@@ -28,8 +28,9 @@ def main() -> None:
     if not epochs:
         states.nothing(
             "This run has stored neither sample pictures nor per-image scores. Another program's "
-            "runs have none; a run of Segscope has them after its first epoch.", states.FIRST_RUN
-        )  # fmt: skip
+            "runs have none; a run of Segscope has them after its first epoch.",
+            states.FIRST_RUN,
+        )
         return
     wanted = controls(run_id, epochs)
     gallery, beside, scores = st.tabs(
@@ -64,18 +65,28 @@ def controls(run_id: str, epochs: Sequence[int]) -> Wanted:
     left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
     epoch = left.selectbox(
         "Worst first at epoch" if best is None else f"Worst first at epoch (best: {best.epoch})",
-        epochs, index=first, key="epoch", bind="query-params",
-        help=None if best is None else plain(f"This run stands at {best}."),
-    )  # fmt: skip
-    score = middle.segmented_control(
-        "By", list(image_scores.SCORES), default="Dice", required=True, key="order_by",
+        epochs,
+        index=first,
+        key="epoch",
         bind="query-params",
-    )  # fmt: skip
+        help=None if best is None else plain(f"This run stands at {best}."),
+    )
+    score = middle.segmented_control(
+        "By",
+        list(image_scores.SCORES),
+        default="Dice",
+        required=True,
+        key="order_by",
+        bind="query-params",
+    )
     classes = classes_of(run_id)
     chosen = right.selectbox(
-        "Of", [ALL, *classes], key="class", bind="query-params",
+        "Of",
+        [ALL, *classes],
+        key="class",
+        bind="query-params",
         help="All classes: the mean over the classes that an image has; of two, the foreground.",
-    )  # fmt: skip
+    )
     return Wanted(str(score), None if chosen in (None, ALL) else str(chosen), int(epoch or 0))
 
 
@@ -102,9 +113,15 @@ def add_run(run_id: str, shown: Sequence[str]) -> None:
         return
     names = runs["name"]
     st.selectbox(
-        "Add a run", others, index=None, key="add_run", on_change=_add, width=420,
-        placeholder="a run on the same data", format_func=lambda r: label(names[r], r),
-    )  # fmt: skip
+        "Add a run",
+        others,
+        index=None,
+        key="add_run",
+        on_change=_add,
+        width=420,
+        placeholder="a run on the same data",
+        format_func=lambda r: label(names[r], r),
+    )
 
 
 def _add() -> None:

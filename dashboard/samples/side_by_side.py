@@ -29,20 +29,22 @@ def show_side_by_side(run_ids: Sequence[str], wanted: Wanted, labels: dict[str, 
     if not epochs:
         states.nothing("These runs have stored no epoch in common.")
         return
-    panels, classes = _panels(
-        tuple(map(stored_pictures.state, run_ids)), tuple(epochs), wanted
-    )  # fmt: skip
+    panels, classes = _panels(tuple(map(stored_pictures.state, run_ids)), tuple(epochs), wanted)
     st.text("\n".join(f"{a} = {labels[r]}" for a, r in zip(LETTERS, run_ids, strict=False)))
     if not panels:
         states.nothing("These runs have stored no sample image in common; train on the same data.")
         return
     step = wanted.epoch if wanted.epoch in epochs else epochs[-1]
     overlay_viewer(
-        panels, classes, key=f"beside_{'_'.join(run_ids)}_{wanted}", steps=epochs, step=step,
+        panels,
+        classes,
+        key=f"beside_{'_'.join(run_ids)}_{wanted}",
+        steps=epochs,
+        step=step,
         width=min(960, 260 * len(run_ids)),
         note="From left to right " + ", ".join(LETTERS[: len(run_ids)]) + "; the image with the "
         "largest difference first.",
-    )  # fmt: skip
+    )
 
 
 def show_disagreement(pair: Sequence[str], wanted: Wanted) -> None:
@@ -62,10 +64,15 @@ def show_disagreement(pair: Sequence[str], wanted: Wanted) -> None:
     of_epoch = _differing(table, step)
     place = {str(name): position for position, name in enumerate(of_epoch.index)}
     overlay_viewer(
-        sorted(panels, key=lambda panel: place.get(panel.title, len(place))), strips.DIFFERENCES,
-        key=f"differ_{'_'.join(pair)}_{wanted.epoch}", steps=epochs, step=step, mode="prediction",
-        opacity=0.8, width=300,
-    )  # fmt: skip
+        sorted(panels, key=lambda panel: place.get(panel.title, len(place))),
+        strips.DIFFERENCES,
+        key=f"differ_{'_'.join(pair)}_{wanted.epoch}",
+        steps=epochs,
+        step=step,
+        mode="prediction",
+        opacity=0.8,
+        width=300,
+    )
     _show_shares(of_epoch, step)
 
 
@@ -152,9 +159,13 @@ def _show_shares(of_epoch: pd.DataFrame, epoch: int) -> None:
         name: st.column_config.NumberColumn(format="percent") for name in of_epoch.columns
     }
     st.dataframe(
-        of_epoch, column_config=config, row_height=28,
-        key="disagreement", width="content", alt="Share of pixels on which A and B differ",
-    )  # fmt: skip
+        of_epoch,
+        column_config=config,
+        row_height=28,
+        key="disagreement",
+        width="content",
+        alt="Share of pixels on which A and B differ",
+    )
     st.caption(f"Shares of the labelled pixels at epoch {epoch}.")
 
 

@@ -12,8 +12,15 @@ from trainer.analysis.dips import dips
 from trainer.analysis.history import clean
 from trainer.analysis.stability import STATISTICS, stability_table
 
-RANKED_BY = ("max_drawdown", "long_term_risk", "short_term_risk", "dispersion", "dips",
-             "longest_recovery", "checkpoint_luck")  # fmt: skip
+RANKED_BY = (
+    "max_drawdown",
+    "long_term_risk",
+    "short_term_risk",
+    "dispersion",
+    "dips",
+    "longest_recovery",
+    "checkpoint_luck",
+)
 LOW_IS_WORST = ("short_term_risk",)
 MOST_VALUES, RANGES, DECADES = 10, 6, 20
 

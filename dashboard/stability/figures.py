@@ -30,20 +30,29 @@ def draw_drawdown_map(
     rows = list(range(len(names)))
     figure = go.Figure(
         go.Heatmap(
-            z=drawdown.to_numpy(), x=drawdown.columns.to_numpy(), y=rows, zmin=0, zmax=most,
-            colorscale=SCALE, customdata=np.repeat(np.array(names)[:, None], drawdown.shape[1], 1),
+            z=drawdown.to_numpy(),
+            x=drawdown.columns.to_numpy(),
+            y=rows,
+            zmin=0,
+            zmax=most,
+            colorscale=SCALE,
+            customdata=np.repeat(np.array(names)[:, None], drawdown.shape[1], 1),
             colorbar={"title": {"text": "below best"}, "thickness": 12},
             hovertemplate="%{customdata}<br>epoch %{x}: %{z:.4f} below the best<extra></extra>",
         )
-    )  # fmt: skip
+    )
     place = {str(run_id): row for row, run_id in enumerate(drawdown.index)}
     ringed = [(place[run_id], epoch) for run_id, epoch in dips if run_id in place]
     if ringed:
         figure.add_scatter(
-            x=[epoch for _, epoch in ringed], y=[row for row, _ in ringed], mode="markers",
+            x=[epoch for _, epoch in ringed],
+            y=[row for row, _ in ringed],
+            mode="markers",
             marker={"symbol": "circle-open", "size": 10, "color": DIP, "line": {"width": 2}},
-            hoverinfo="skip", showlegend=False, name="dip",
-        )  # fmt: skip
+            hoverinfo="skip",
+            showlegend=False,
+            name="dip",
+        )
     height = 110 + ROW_PIXELS * max(len(names), 4)
     styled(figure, x="epoch", y="", height=height, legend=False)
     figure.update_yaxes(
@@ -59,16 +68,23 @@ def draw_by_parameter(points: pd.DataFrame, *, name: str, statistic: str) -> go.
     numeric = pd.api.types.is_numeric_dtype(points["value"])
     figure = go.Figure()
     figure.add_scatter(
-        x=points["value"], y=points["statistic"], mode="markers", name="run",
-        marker={"color": PALETTE[0], "size": 7, "opacity": 0.65}, customdata=list(points.index),
+        x=points["value"],
+        y=points["statistic"],
+        mode="markers",
+        name="run",
+        marker={"color": PALETTE[0], "size": 7, "opacity": 0.65},
+        customdata=list(points.index),
         hovertemplate=f"{escaped(name)} %{{x}}: %{{y:.4f}}<extra></extra>",
-    )  # fmt: skip
+    )
     medians = points.groupby("value", sort=True)["statistic"].median()
     figure.add_scatter(
-        x=medians.index, y=medians.to_numpy(), mode="lines+markers" if numeric else "markers",
-        name="median", line={"color": PALETTE[1], "width": 1.5},
+        x=medians.index,
+        y=medians.to_numpy(),
+        mode="lines+markers" if numeric else "markers",
+        name="median",
+        line={"color": PALETTE[1], "width": 1.5},
         marker={"color": PALETTE[1], "symbol": "diamond", "size": 8},
-    )  # fmt: skip
+    )
     styled(figure, x=name, y=statistic, height=340)
     if numeric and _spans_decades(points["value"].to_numpy(dtype=float)):
         figure.update_xaxes(type="log")
@@ -87,13 +103,19 @@ def draw_crossed(
     ]
     figure = go.Figure(
         go.Heatmap(
-            z=means.to_numpy(), x=_categories(means.columns), y=_categories(means.index),
-            colorscale=SCALE, zmin=0, xgap=1, ygap=1,
-            text=text if means.size <= 150 else None, texttemplate="%{text}",
+            z=means.to_numpy(),
+            x=_categories(means.columns),
+            y=_categories(means.index),
+            colorscale=SCALE,
+            zmin=0,
+            xgap=1,
+            ygap=1,
+            text=text if means.size <= 150 else None,
+            texttemplate="%{text}",
             colorbar={"title": {"text": statistic}, "thickness": 12},
             hovertemplate=f"{names[0]} %{{y}}, {names[1]} %{{x}}: %{{z:.4f}}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     styled(figure, x=names[1], y=names[0], height=120 + 44 * max(len(means), 3), legend=False)
     figure.update_xaxes(type="category", showgrid=False)
     return figure.update_yaxes(type="category", showgrid=False, autorange="reversed")

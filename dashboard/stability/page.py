@@ -65,13 +65,21 @@ def controls(count: int) -> tuple[str, int]:
     """Let the reader choose the statistic to rank by and a warm-up to leave out."""
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     by = left.selectbox(
-        f"Rank {count} runs by", facts.RANKED_BY, key="rank", bind="query-params",
+        f"Rank {count} runs by",
+        facts.RANKED_BY,
+        key="rank",
+        bind="query-params",
         format_func=lambda name: DEFINITIONS[f"stability/{name}"].name,
-    )  # fmt: skip
+    )
     warmup = right.number_input(
-        "Warm-up epochs left out", 0, 10_000, 0, key="warmup", bind="query-params",
+        "Warm-up epochs left out",
+        0,
+        10_000,
+        0,
+        key="warmup",
+        bind="query-params",
         help="Nothing is left out by default.",
-    )  # fmt: skip
+    )
     definition = DEFINITIONS[f"stability/{by}"]
     st.caption(plain(f"{definition.formula}. Source: {definition.source}."))
     return str(by), int(warmup)
@@ -92,10 +100,13 @@ def show_ranking(rows: pd.DataFrame, labels: dict[str, str]) -> None:
     config["n"] = st.column_config.NumberColumn("Epochs", format="%d")
     config["max_drawdown_epoch"] = st.column_config.NumberColumn("MDD at epoch", format="%d")
     st.dataframe(
-        table, column_config=config, key="ranking", row_height=tables.ROW_HEIGHT,
+        table,
+        column_config=config,
+        key="ranking",
+        row_height=tables.ROW_HEIGHT,
         height=min(38 + tables.ROW_HEIGHT * max(len(table), 3), 560),
         alt="Stability statistics of each run",
-    )  # fmt: skip
+    )
     downloads.save_table(table, "stability", ("CSV", "Markdown", "LaTeX"))
 
 

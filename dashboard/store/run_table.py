@@ -71,9 +71,21 @@ COLUMNS: dict[str, Column] = {
     "user": Column("User", "text", "Who ran it"),
 }
 DEFAULT_COLUMNS = (
-    "name", "state", "headline", "best", "last", "best_miou", "max_drawdown", "dips", "curve",
-    "epochs", "minutes", "started", "data", "sweep",
-)  # fmt: skip
+    "name",
+    "state",
+    "headline",
+    "best",
+    "last",
+    "best_miou",
+    "max_drawdown",
+    "dips",
+    "curve",
+    "epochs",
+    "minutes",
+    "started",
+    "data",
+    "sweep",
+)
 
 
 def overview(
@@ -139,9 +151,19 @@ def differing_parameters(runs: pd.DataFrame, at_most: int = 6) -> list[str]:
 
 
 _FIRST = (
-    "model", "lr", "batch_size", "kernel_size", "optimizer", "loss", "base_channels", "depth",
-    "schedule", "augment", "image_size", "weight_decay",
-)  # fmt: skip
+    "model",
+    "lr",
+    "batch_size",
+    "kernel_size",
+    "optimizer",
+    "loss",
+    "base_channels",
+    "depth",
+    "schedule",
+    "augment",
+    "image_size",
+    "weight_decay",
+)
 
 
 def numeric_parameters(table: pd.DataFrame) -> pd.DataFrame:

@@ -87,10 +87,7 @@ def landscape(trials: pd.DataFrame, first: Parameter, second: Parameter, column:
     total = weights.sum(axis=-1)
     with np.errstate(invalid="ignore"):
         z = np.where(total > 0, (weights * scores).sum(axis=-1) / total, np.nan)
-    x, y = (
-        _shown_places(found, place)
-        for found, place in zip((of_x, of_y), places, strict=True)
-    )  # fmt: skip
+    x, y = (_shown_places(found, place) for found, place in zip((of_x, of_y), places, strict=True))
     return Landscape(x, y, z, all(is_number))
 
 
@@ -113,9 +110,7 @@ def pareto_front(trials: pd.DataFrame, cost: str, value: str = "value") -> NDArr
     return front
 
 
-def trial_curves(
-    trials: pd.DataFrame, curves: Mapping[str, Curve]
-) -> dict[int, Curve]:  # fmt: skip
+def trial_curves(trials: pd.DataFrame, curves: Mapping[str, Curve]) -> dict[int, Curve]:
     """Return each trial's curve, its first run's; trials without a finite value are left out."""
     found: dict[int, Curve] = {}
     for number, run_ids in zip(trials.index.tolist(), trials["run_ids"], strict=True):

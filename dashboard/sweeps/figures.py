@@ -16,9 +16,13 @@ from sweeps.trials import COMPLETE, CUT_SHORT, FAILED, PRUNED, RUNNING, STATES, 
 
 COLOURS = {COMPLETE: PALETTE[0], PRUNED: PALETTE[4], FAILED: PALETTE[1], RUNNING: PALETTE[2]}
 SYMBOLS = {
-    COMPLETE: "circle", PRUNED: "triangle-down-open", FAILED: "x-thin-open",
-    RUNNING: "circle-open-dot", STOPPED: "square-open", CUT_SHORT: "line-ew-open",
-}  # fmt: skip
+    COMPLETE: "circle",
+    PRUNED: "triangle-down-open",
+    FAILED: "x-thin-open",
+    RUNNING: "circle-open-dot",
+    STOPPED: "square-open",
+    CUT_SHORT: "line-ew-open",
+}
 PATTERNS = {COMPLETE: "", PRUNED: "/", FAILED: "x", RUNNING: ".", STOPPED: "-", CUT_SHORT: "|"}
 BEST = PALETTE[2]
 
@@ -64,9 +68,13 @@ def draw_history(
     if len(best):
         end = max(int(begun.index.max()), int(best.index[-1]))
         figure.add_scatter(
-            x=[*best.index, end], y=[*best, best.iloc[-1]], mode="lines", name="best so far",
-            line={"shape": "hv", "color": BEST, "width": 2}, hoverinfo="skip",
-        )  # fmt: skip
+            x=[*best.index, end],
+            y=[*best, best.iloc[-1]],
+            mode="lines",
+            name="best so far",
+            line={"shape": "hv", "color": BEST, "width": 2},
+            hoverinfo="skip",
+        )
     add_marks(figure, begun, pd.Series(begun.index, begun.index), y, parameters, metric)
     _ring(figure, chosen, pd.Series(begun.index, begun.index), y)
     styled(figure, x="trial", y=metric, height=400)
@@ -94,11 +102,18 @@ def add_marks(
         if not len(own):
             continue
         figure.add_scatter(
-            x=x[own], y=y[own], mode="markers", name=f"{state} ({len(own)})", legendgroup=state,
-            marker=marker_of(state), showlegend=legend, customdata=[[int(n)] for n in own],
+            x=x[own],
+            y=y[own],
+            mode="markers",
+            name=f"{state} ({len(own)})",
+            legendgroup=state,
+            marker=marker_of(state),
+            showlegend=legend,
+            customdata=[[int(n)] for n in own],
             text=[escaped(t).replace("\n", "<br>") for t in texts[own]],
-            hovertemplate="%{text}<extra></extra>", **(place or {}),
-        )  # fmt: skip
+            hovertemplate="%{text}<extra></extra>",
+            **(place or {}),
+        )
 
 
 def draw_timeline(trials: pd.DataFrame, *, now: pd.Timestamp, zone: str) -> go.Figure:
@@ -114,13 +129,20 @@ def draw_timeline(trials: pd.DataFrame, *, now: pd.Timestamp, zone: str) -> go.F
         if not len(own):
             continue
         figure.add_bar(
-            base=begin[own], x=lengths[own].clip(lower=0.05) * 1000, y=list(own), orientation="h",
-            name=f"{state} ({len(own)})", customdata=[[int(n), lengths[n]] for n in own],
-            marker={"color": colour_of(state), "line": {"width": 0},
-                    "pattern": hatching(PATTERNS.get(state, "."))},
+            base=begin[own],
+            x=lengths[own].clip(lower=0.05) * 1000,
+            y=list(own),
+            orientation="h",
+            name=f"{state} ({len(own)})",
+            customdata=[[int(n), lengths[n]] for n in own],
+            marker={
+                "color": colour_of(state),
+                "line": {"width": 0},
+                "pattern": hatching(PATTERNS.get(state, ".")),
+            },
             hovertemplate="trial %{customdata[0]}, "
             f"{state}<br>from %{{base|%H:%M:%S}}, %{{customdata[1]:.0f}} s<extra></extra>",
-        )  # fmt: skip
+        )
     height = int(min(110 + 14 * max(len(bars), 6), 700))
     styled(figure, x=f"time ({zone})", y="trial", height=height)
     figure.update_layout(barmode="overlay", bargap=0.25)
@@ -147,10 +169,14 @@ def draw_trial_curves(
     if chosen is not None and chosen in curves:
         curve = curves[chosen]
         figure.add_scatter(
-            x=curve.steps, y=curve.values, mode="lines+markers", name=f"trial {chosen}",
-            line={"color": BEST, "width": 3}, marker={"size": 5},
+            x=curve.steps,
+            y=curve.values,
+            mode="lines+markers",
+            name=f"trial {chosen}",
+            line={"color": BEST, "width": 3},
+            marker={"size": 5},
             hovertemplate=f"trial {chosen}<br>epoch %{{x}}: %{{y:.4f}}<extra></extra>",
-        )  # fmt: skip
+        )
     styled(figure, x="epoch", y=metric, height=440)
     if top:
         figure.update_yaxes(
@@ -175,23 +201,33 @@ def draw_pareto(
     front = shown[facts.pareto_front(shown, cost)].sort_values([cost, "value"])
     figure = go.Figure()
     figure.add_scatter(
-        x=front[cost], y=front["value"], mode="lines", name="front", hoverinfo="skip",
+        x=front[cost],
+        y=front["value"],
+        mode="lines",
+        name="front",
+        hoverinfo="skip",
         line={"shape": "hv", "color": BEST, "width": 2},
-    )  # fmt: skip
+    )
     for name, own, symbol, size in (
         ("beaten", shown.drop(front.index), "circle-open", 9),
         ("on the front", front, "diamond", 12),
     ):
         texts = facts.hover(own, parameters, metric)
         figure.add_scatter(
-            x=own[cost], y=own["value"], mode="markers", name=f"{name} ({len(own)})",
-            marker={"symbol": symbol, "size": size,
-                    "color": BEST if symbol == "diamond" else NEUTRAL,
-                    "line": {"width": 2, "color": BEST if symbol == "diamond" else NEUTRAL}},
+            x=own[cost],
+            y=own["value"],
+            mode="markers",
+            name=f"{name} ({len(own)})",
+            marker={
+                "symbol": symbol,
+                "size": size,
+                "color": BEST if symbol == "diamond" else NEUTRAL,
+                "line": {"width": 2, "color": BEST if symbol == "diamond" else NEUTRAL},
+            },
             customdata=[[int(n)] for n in own.index],
             text=[escaped(t).replace("\n", "<br>") for t in texts],
             hovertemplate="%{text}<br>" + cost_name + " %{x:.4g}<extra></extra>",
-        )  # fmt: skip
+        )
     _ring(figure, chosen, shown[cost], shown["value"])
     return styled(figure, x=cost_name, y=metric, height=440)
 
@@ -204,21 +240,34 @@ def _add_trial_lines(
     y = np.concatenate([np.append(curves[n].values, np.nan) for n in own])
     numbers = np.concatenate([np.repeat(n, curves[n].steps.size + 1) for n in own])
     figure.add_scatter(
-        x=x, y=y, mode="lines", legendgroup=state, name=f"{state} ({len(own)})",
-        line={"color": colour_of(state), "width": 1.4,
-              "dash": "solid" if state == COMPLETE else "dot"},
-        opacity=0.75, customdata=numbers[:, None],
+        x=x,
+        y=y,
+        mode="lines",
+        legendgroup=state,
+        name=f"{state} ({len(own)})",
+        line={
+            "color": colour_of(state),
+            "width": 1.4,
+            "dash": "solid" if state == COMPLETE else "dot",
+        },
+        opacity=0.75,
+        customdata=numbers[:, None],
         hovertemplate=f"trial %{{customdata[0]}}, {state}<br>epoch %{{x}}: %{{y:.4f}}"
         "<extra></extra>",
-    )  # fmt: skip
+    )
     ends = {n: _last_finite(curves[n]) for n in own}
     figure.add_scatter(
-        x=[end[0] for end in ends.values()], y=[end[1] for end in ends.values()], mode="markers",
-        marker=marker_of(state, 9 if state != COMPLETE else 5), showlegend=False, legendgroup=state,
-        customdata=[[n] for n in ends], name=f"end, {state}",
+        x=[end[0] for end in ends.values()],
+        y=[end[1] for end in ends.values()],
+        mode="markers",
+        marker=marker_of(state, 9 if state != COMPLETE else 5),
+        showlegend=False,
+        legendgroup=state,
+        customdata=[[n] for n in ends],
+        name=f"end, {state}",
         hovertemplate=f"trial %{{customdata[0]}}, {state}<br>its last epoch, %{{x}}: %{{y:.4f}}"
         "<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def _last_finite(curve: Curve) -> tuple[int, float]:
@@ -230,10 +279,14 @@ def _ring(figure: go.Figure, chosen: int | None, x: pd.Series, y: pd.Series) -> 
     if chosen is None or chosen not in x.index or not np.isfinite(y[chosen]):
         return
     figure.add_scatter(
-        x=[x[chosen]], y=[y[chosen]], mode="markers", hoverinfo="skip",
-        name=f"trial {chosen}", showlegend=False,
+        x=[x[chosen]],
+        y=[y[chosen]],
+        mode="markers",
+        hoverinfo="skip",
+        name=f"trial {chosen}",
+        showlegend=False,
         marker={"symbol": "circle-open", "size": 18, "color": NEUTRAL, "line": {"width": 2}},
-    )  # fmt: skip
+    )
 
 
 def _span(levels: pd.Series, top: bool) -> tuple[float, float]:

@@ -43,9 +43,11 @@ def draw_parallel(
         go.Parcoords(
             dimensions=dimensions,
             line={"color": shown["value"].rank(), "colorscale": LOW_TO_HIGH, "showscale": False},
-            labelfont={"size": 13}, tickfont={"size": 12}, rangefont={"size": 11},
+            labelfont={"size": 13},
+            tickfont={"size": 12},
+            rangefont={"size": 11},
         )
-    )  # fmt: skip
+    )
     margin = {"l": 64, "r": 48, "t": 56, "b": 28}
     return figure.update_layout(height=400, margin=margin, paper_bgcolor=GROUND, uirevision="keep")
 
@@ -64,15 +66,26 @@ def draw_slices(
     across = min(COLUMNS, len(parameters))
     rows = -(-len(parameters) // across)
     figure = make_subplots(
-        rows=rows, cols=across, shared_yaxes=True, horizontal_spacing=0.03,
+        rows=rows,
+        cols=across,
+        shared_yaxes=True,
+        horizontal_spacing=0.03,
         vertical_spacing=min(0.22, 0.5 / rows),
-    )  # fmt: skip
+    )
     styled(figure, x="", y="", height=90 + 250 * rows)
     for place, parameter in enumerate(parameters):
         row, across_at = place // across + 1, place % across + 1
         x, setting = _slice_axis(shown, parameter)
-        add_marks(figure, shown, x, levels, parameters, metric, legend=place == 0,
-                  place={"row": row, "col": across_at})  # fmt: skip
+        add_marks(
+            figure,
+            shown,
+            x,
+            levels,
+            parameters,
+            metric,
+            legend=place == 0,
+            place={"row": row, "col": across_at},
+        )
         title = {"text": escaped(parameter.name), "standoff": 6}
         figure.update_xaxes(row=row, col=across_at, title=title, **setting)
         figure.update_yaxes(row=row, col=across_at, title={"text": metric * (across_at == 1)})
@@ -125,12 +138,14 @@ def draw_importance(shares: Mapping[str, Mapping[str, float]], *, evaluator: str
     figure = go.Figure()
     for place, (name, found) in enumerate(known.items()):
         figure.add_bar(
-            y=[escaped(p) for p in order], x=[found.get(p, np.nan) for p in order],
-            name=f"for {name}", orientation="h",
+            y=[escaped(p) for p in order],
+            x=[found.get(p, np.nan) for p in order],
+            name=f"for {name}",
+            orientation="h",
             text=[f"{found[p]:.2f}" if p in found else "" for p in order],
             marker={"color": PALETTE[place], "pattern": hatching(("", "/", ".")[place % 3])},
             hovertemplate=f"%{{y}}: %{{x:.3f}} of what matters for {escaped(name)}<extra></extra>",
-        )  # fmt: skip
+        )
     height = 90 + (26 * len(known) + 18) * max(len(order), 2)
     styled(figure, x=f"importance ({evaluator})", y="", height=height)
     figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"})

@@ -74,16 +74,22 @@ def show_parameters(name: str) -> None:
     sweep = reads.sweep(name)
     rerun_when_asked()
     of = st.segmented_control(
-        "Shown", ["score", DRAWDOWN], default="score", required=True, key="of",
-        bind="query-params", format_func=lambda kind: sweep.metric if kind == "score" else kind,
-    )  # fmt: skip
+        "Shown",
+        ["score", DRAWDOWN],
+        default="score",
+        required=True,
+        key="of",
+        bind="query-params",
+        format_func=lambda kind: sweep.metric if kind == "score" else kind,
+    )
     column, metric = ("value", sweep.metric) if of == "score" else ("max_drawdown", DRAWDOWN)
     st.html(AXES_IN_EITHER_THEME)
     alt = "Every complete trial as a line through its parameters to its score"
     chart(
         drawing.draw_parallel(sweep.trials, sweep.parameters, metric=sweep.metric),
-        key="sweep_parallel", alt=alt,
-    )  # fmt: skip
+        key="sweep_parallel",
+        alt=alt,
+    )
     st.caption(
         "Complete trials by rank, orange (lowest) to blue (highest). Drag along an axis to filter."
     )
@@ -136,9 +142,10 @@ def show_importance(name: str) -> None:
         )
     }
     chart(
-        drawing.draw_importance(shares, evaluator=evaluator), key="sweep_importance",
+        drawing.draw_importance(shares, evaluator=evaluator),
+        key="sweep_importance",
         alt="Importance of each parameter for the score and for the drawdown",
-    )  # fmt: skip
+    )
     st.caption(
         f"Optuna's {evaluator} on {complete} complete trials; it asks for {ENOUGH[evaluator]}. "
         + (
@@ -168,14 +175,23 @@ def show_front(name: str) -> None:
     rerun_when_asked()
     cost = str(
         st.segmented_control(
-            "Against", list(COSTS), default="max_drawdown", required=True, key="cost",
-            bind="query-params", format_func=COSTS.__getitem__,
+            "Against",
+            list(COSTS),
+            default="max_drawdown",
+            required=True,
+            key="cost",
+            bind="query-params",
+            format_func=COSTS.__getitem__,
         )
-    )  # fmt: skip
+    )
     figure = figures.draw_pareto(
-        sweep.trials, sweep.parameters, cost=cost, cost_name=COSTS[cost], metric=sweep.metric,
+        sweep.trials,
+        sweep.parameters,
+        cost=cost,
+        cost_name=COSTS[cost],
+        metric=sweep.metric,
         chosen=_chosen(),
-    )  # fmt: skip
+    )
     _clickable(figure, "sweep_front", f"{sweep.metric} against {COSTS[cost]}")
     complete = sweep.trials[sweep.trials["state"] == COMPLETE]
     without = int(complete[cost].isna().sum())

@@ -26,9 +26,12 @@ from trainer.tracking.reading import UNFINISHED
 
 _RANGE = re.compile(r"\S+ to \S+?(, log|, step \S+)?")
 _OF_OUTCOME = {
-    "completed": COMPLETE, "early-stopped": COMPLETE, "pruned": PRUNED, "failed": FAILED,
+    "completed": COMPLETE,
+    "early-stopped": COMPLETE,
+    "pruned": PRUNED,
+    "failed": FAILED,
     "interrupted": CUT_SHORT,
-}  # fmt: skip
+}
 
 
 def with_measures(trials: pd.DataFrame, overview: pd.DataFrame) -> pd.DataFrame:
@@ -73,13 +76,19 @@ def from_runs(runs: pd.DataFrame, sweep: str) -> SweepRead:
     rows = [_trial_of_runs(n, own, metric, parameters) for n, own in sorted(by_trial.items())]
     epochs = _text(said.get("params.epochs"))
     return SweepRead(
-        name=sweep, metric=metric, total=None, from_study=False, parameters=parameters,
-        seeds=int(_text(said.get("params.seeds")) or 1), epochs=int(epochs) if epochs else None,
-        sampler=_text(said.get("params.sampler")), pruner=_text(said.get("params.pruner")),
+        name=sweep,
+        metric=metric,
+        total=None,
+        from_study=False,
+        parameters=parameters,
+        seeds=int(_text(said.get("params.seeds")) or 1),
+        epochs=int(epochs) if epochs else None,
+        sampler=_text(said.get("params.sampler")),
+        pruner=_text(said.get("params.pruner")),
         description=_text(said.get("note")),
         parent_run_id=None if parents.empty else str(parents.index[0]),
         trials=trials_table(rows, [p.name for p in parameters]),
-    )  # fmt: skip
+    )
 
 
 def names(runs: pd.DataFrame) -> list[str]:
@@ -105,12 +114,18 @@ def _trial_of_runs(
     reason = next((r for r in runs["reason"] if isinstance(r, str) and r), None)
     best = scores.idxmax() if scores.notna().any() else runs.index[0]
     return {
-        "number": number, "state": state, "run_ids": list(runs.index), "run_id": str(best),
-        "value": scores.mean() if state == COMPLETE else None, "reached": scores.max(),
-        "epochs": runs["last_step"].sum(), "reason": reason, "started": runs["started"].min(),
+        "number": number,
+        "state": state,
+        "run_ids": list(runs.index),
+        "run_id": str(best),
+        "value": scores.mean() if state == COMPLETE else None,
+        "reached": scores.max(),
+        "epochs": runs["last_step"].sum(),
+        "reason": reason,
+        "started": runs["started"].min(),
         "ended": None if state == RUNNING else runs["ended"].max(),
         "params": {p.name: _value(runs.iloc[0].get(p.column)) for p in parameters},
-    }  # fmt: skip
+    }
 
 
 def _state(row: Any) -> str:

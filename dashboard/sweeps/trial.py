@@ -103,11 +103,17 @@ def show_table(sweep: SweepRead) -> None:
             config[parameter.name] = kinds.NumberColumn(format="%.4g", width=100)
     key = f"trials_table_{sweep.name}"
     st.dataframe(
-        table, hide_index=True, column_config=config, key=key, row_height=tables.ROW_HEIGHT,
-        height=min(36 + tables.ROW_HEIGHT * max(len(table), 3), 560), placeholder="",
+        table,
+        hide_index=True,
+        column_config=config,
+        key=key,
+        row_height=tables.ROW_HEIGHT,
+        height=min(36 + tables.ROW_HEIGHT * max(len(table), 3), 560),
+        placeholder="",
         on_select=lambda: _take_row(key, [int(n) for n in trials.index]),
-        selection_mode="single-row", alt="Trials, the best first; choose one to see it above",
-    )  # fmt: skip
+        selection_mode="single-row",
+        alt="Trials, the best first; choose one to see it above",
+    )
 
 
 def trial_table(
@@ -147,9 +153,11 @@ def _links(row: pd.Series) -> None:
         versions = _models_of(run_ids)
         for version in versions:
             navigation.page_link(
-                "models", f"Model {plain(model_reads.described(version))}",
-                model=version.name, version=version.version,
-            )  # fmt: skip
+                "models",
+                f"Model {plain(model_reads.described(version))}",
+                model=version.name,
+                version=version.version,
+            )
     if not versions and row["state"] == COMPLETE:
         st.code(f"trainer register {best} --name NAME --alias champion", language="bash")
 
@@ -163,9 +171,15 @@ def _button(
     title: str, key: str, help: str, on_click: Callable[..., None], args: list[Any], width: int = 85
 ) -> Any:
     return st.column_config.ButtonColumn(
-        title, width=width, type="tertiary", alignment="left", key=key, help=help,
-        on_click=on_click, args=(args,),
-    )  # fmt: skip
+        title,
+        width=width,
+        type="tertiary",
+        alignment="left",
+        key=key,
+        help=help,
+        on_click=on_click,
+        args=(args,),
+    )
 
 
 def _open_run(ids: list[str]) -> None:

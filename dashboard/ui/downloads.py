@@ -20,6 +20,11 @@ def save_table(table: pd.DataFrame, name: str, formats: tuple[str, ...] = ("CSV"
         for label in formats:
             write, suffix, mime = _FORMATS[label]
             st.download_button(
-                label, partial(write, table), file_name=f"{name}.{suffix}", mime=mime,
-                key=f"{name}_{suffix}", on_click="ignore", type="tertiary",
-            )  # fmt: skip
+                label,
+                partial(write, table),
+                file_name=f"{name}.{suffix}",
+                mime=mime,
+                key=f"{name}_{suffix}",
+                on_click="ignore",
+                type="tertiary",
+            )

@@ -58,7 +58,14 @@ def escaped(text: str) -> str:
 def empty(message: str, *, height: int = 220) -> go.Figure:
     """Return a figure that says why it shows nothing."""
     figure = go.Figure()
-    figure.add_annotation(text=escaped(message), showarrow=False, x=0.5, y=0.5, xref="paper",
-                          yref="paper", font={"size": 13})  # fmt: skip
+    figure.add_annotation(
+        text=escaped(message),
+        showarrow=False,
+        x=0.5,
+        y=0.5,
+        xref="paper",
+        yref="paper",
+        font={"size": 13},
+    )
     figure.update_layout(height=height, paper_bgcolor=GROUND, plot_bgcolor=GROUND)
     return figure.update_xaxes(visible=False).update_yaxes(visible=False)

@@ -41,9 +41,13 @@ def one_headline(run_ids: Sequence[str]) -> str:
     if len(known) < 2:
         return known[0] if known else ""
     chosen = st.selectbox(
-        "Headline", known, key="headline", bind="query-params", width=260,
+        "Headline",
+        known,
+        key="headline",
+        bind="query-params",
+        width=260,
         help="These runs are judged by different metrics; all are shown by this one.",
-    )  # fmt: skip
+    )
     return str(chosen)
 
 
@@ -71,9 +75,12 @@ def one_run() -> str | None:
     st.session_state["pick_run"] = current
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     left.selectbox(
-        "Run", list(dict.fromkeys([current, *near])), key="pick_run", on_change=_take_pick,
+        "Run",
+        list(dict.fromkeys([current, *near])),
+        key="pick_run",
+        on_change=_take_pick,
         format_func=lambda r: label(names.get(r, "not in this store"), r),
-    )  # fmt: skip
+    )
     right.text_input("Run id", key=RUN, bind="query-params")
     if current not in names.index:
         states.nothing(f"The store has no run {current}. It may be in another store, or deleted.")

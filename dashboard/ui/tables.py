@@ -29,9 +29,14 @@ def chosen_columns(table: pd.DataFrame) -> list[str]:
     default = [*usual[:place], *(f"params.{name}" for name in differing), *usual[place:]]
     with st.popover("Columns"):
         chosen = st.multiselect(
-            "Columns", options, default=[c for c in default if c in options], key="columns",
-            format_func=heading, bind="query-params", label_visibility="collapsed",
-        )  # fmt: skip
+            "Columns",
+            options,
+            default=[c for c in default if c in options],
+            key="columns",
+            format_func=heading,
+            bind="query-params",
+            label_visibility="collapsed",
+        )
     return chosen or ["name"]
 
 
@@ -71,12 +76,16 @@ def group_table(rows: pd.DataFrame, by: Sequence[str], scores: Sequence[str]) ->
         for name, label in labels.items()
     }
     st.dataframe(
-        rows, hide_index=True,
+        rows,
+        hide_index=True,
         column_order=["headline", *by, "runs", *(f"{name}_text" for name in scores)],
-        column_config=config, key="groups_table", row_height=ROW_HEIGHT,
-        height=min(38 + ROW_HEIGHT * max(len(rows), 3), 640), placeholder="",
+        column_config=config,
+        key="groups_table",
+        row_height=ROW_HEIGHT,
+        height=min(38 + ROW_HEIGHT * max(len(rows), 3), 640),
+        placeholder="",
         alt="Groups of runs with mean and spread of each score",
-    )  # fmt: skip
+    )
 
 
 def _configured(column: str, table: pd.DataFrame) -> Any:
@@ -103,9 +112,16 @@ def _configured(column: str, table: pd.DataFrame) -> Any:
 
 def _name_column(ids: list[str]) -> Any:
     return st.column_config.ButtonColumn(
-        "Run", width=190, pinned=True, type="tertiary", alignment="left", key="open_run",
-        help="Press a name to open its run", on_click=_open_clicked, args=(ids,),
-    )  # fmt: skip
+        "Run",
+        width=190,
+        pinned=True,
+        type="tertiary",
+        alignment="left",
+        key="open_run",
+        help="Press a name to open its run",
+        on_click=_open_clicked,
+        args=(ids,),
+    )
 
 
 def _open_clicked(ids: list[str]) -> None:

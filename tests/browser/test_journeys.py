@@ -176,8 +176,12 @@ def test_a_new_run_appears_in_the_table_by_itself(light_visit, served) -> None: 
 def test_a_foreign_host_and_origin_are_turned_away(served) -> None:  # type: ignore[no-untyped-def]
     def handshake(**headers: str) -> int:
         connection = http.client.HTTPConnection(served.address.removeprefix("http://"), timeout=20)
-        given = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
-                 "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}  # fmt: skip
+        given = {
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        }
         connection.request("GET", "/_stcore/stream", headers=given | headers)
         status = connection.getresponse().status
         connection.close()

@@ -68,18 +68,28 @@ def served(tmp_path_factory: pytest.TempPathFactory, cars: Path) -> Iterator[Ser
             command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT
         ).stdout.split()[-1]
         config = TrainConfig(
-            data=str(cars), image_size=(32, 48), base_channels=4, depth=2, epochs=2, lr=1e-2,
-            batch_size=4, val_fraction=0.25, samples=2, cache="ram",
-        )  # fmt: skip
+            data=str(cars),
+            image_size=(32, 48),
+            base_channels=4,
+            depth=2,
+            epochs=2,
+            lr=1e-2,
+            batch_size=4,
+            val_fraction=0.25,
+            samples=2,
+            cache="ram",
+        )
         registry.register(fit(config, progress=False).run_id, "cars", alias="champion")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         server = subprocess.Popen(
             [sys.executable, "-m", "dashboard", "--port", str(port)],
-            cwd=ROOT, env=os.environ | {"MLFLOW_TRACKING_URI": uri},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=os.environ | {"MLFLOW_TRACKING_URI": uri},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         try:
             address = f"http://127.0.0.1:{port}"
             _wait_for(address, server)
@@ -141,8 +151,9 @@ class Reader:
         )
         self.page.wait_for_function(
             "([element, before]) => element.dataset.drawn !== before",
-            arg=[viewer.element_handle(), before], timeout=PATIENCE,
-        )  # fmt: skip
+            arg=[viewer.element_handle(), before],
+            timeout=PATIENCE,
+        )
 
 
 @pytest.fixture

@@ -17,8 +17,19 @@ def curve(values: list[float], first: int = 1) -> Curve:
 def record(run_id: str, **given: object) -> RunRecord:
     """Return a finished run of one minute, with the fields ``given`` in place of the usual."""
     values: dict[str, object] = {
-        "run_id": run_id, "name": run_id, "status": "FINISHED", "start": 1_000, "end": 61_000,
-        "archived": False, "experiment_id": "1", "experiment": "e", "user": "u",
-        "artifact_uri": "", "params": {}, "tags": {}, "metrics": {}, "last_step": 3,
-    } | given  # fmt: skip
+        "run_id": run_id,
+        "name": run_id,
+        "status": "FINISHED",
+        "start": 1_000,
+        "end": 61_000,
+        "archived": False,
+        "experiment_id": "1",
+        "experiment": "e",
+        "user": "u",
+        "artifact_uri": "",
+        "params": {},
+        "tags": {},
+        "metrics": {},
+        "last_step": 3,
+    } | given
     return RunRecord(**values)  # type: ignore[arg-type]

@@ -25,9 +25,12 @@ def test_help_names_every_flag() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--port", "99999"], "must lie in 1 to 65535"), (["--prot", "1"], "--port"),
-     (["--address", "203.0.113.1"], "cannot be served")],
-)  # fmt: skip
+    [
+        (["--port", "99999"], "must lie in 1 to 65535"),
+        (["--prot", "1"], "--port"),
+        (["--address", "203.0.113.1"], "cannot be served"),
+    ],
+)
 def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[str], words: str) -> None:
     done = dashboard(*arguments)
     assert done.returncode == 2

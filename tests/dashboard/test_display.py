@@ -11,9 +11,16 @@ from dashboard.theme import curve_style, streamlit_options
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 s"), (59.6, "1 min 00 s"), (3599, "59 min 59 s"), (3900, "1 h 05 min"),
-     (90_000, "1 d 01 h"), (math.nan, "–"), (None, "–")],
-)  # fmt: skip
+    [
+        (0, "0 s"),
+        (59.6, "1 min 00 s"),
+        (3599, "59 min 59 s"),
+        (3900, "1 h 05 min"),
+        (90_000, "1 d 01 h"),
+        (math.nan, "–"),
+        (None, "–"),
+    ],
+)
 def test_durations(seconds: float | None, text: str) -> None:
     assert display.duration(seconds) == text
 

@@ -79,10 +79,19 @@ def test_groups_show_mean_and_spread(full_store: str, open_app: Open) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["collapsed", "diverged", "one epoch", "still training", "keras_baseline_0", "half-written",
-     "archived", "lr-batch-kernel", "street none",
-     "<img src=x onerror=alert(1)> **bold** [link](javascript:alert(1)) $x^2$"],
-)  # fmt: skip
+    [
+        "collapsed",
+        "diverged",
+        "one epoch",
+        "still training",
+        "keras_baseline_0",
+        "half-written",
+        "archived",
+        "lr-batch-kernel",
+        "street none",
+        "<img src=x onerror=alert(1)> **bold** [link](javascript:alert(1)) $x^2$",
+    ],
+)
 @pytest.mark.parametrize("part", ["Overview", "Samples", "Classes", "System", "Files"])
 def test_every_kind_of_run_has_its_page(
     full_store: str, open_app: Open, run_named: Callable[[str], str], name: str, part: str

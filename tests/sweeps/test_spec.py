@@ -72,8 +72,13 @@ def test_combinations_of_choices_and_steps() -> None:
     found = combinations(space)
     assert found is not None
     assert [tuple(c.values()) for c in found] == [
-        (3, 0.1), (3, 0.2), (3, 0.3), (5, 0.1), (5, 0.2), (5, 0.3)
-    ]  # fmt: skip
+        (3, 0.1),
+        (3, 0.2),
+        (3, 0.3),
+        (5, 0.1),
+        (5, 0.2),
+        (5, 0.3),
+    ]
     assert combinations(from_plain({"space": LR}).space) is None
 
 

@@ -21,13 +21,20 @@ Open = Callable[..., AppTest]
 def rows_of(dice: dict[int, dict[str, list[float]]], classes: list[str]) -> pd.DataFrame:
     """Return per-image rows of 100 foreground pixels: epoch → image → Dice by class."""
     made = [
-        {"epoch": epoch, "image": image, "class": name, "tp": round(100 * value),
-         "fp": 100 - round(100 * value), "fn": 100 - round(100 * value), "dice": value,
-         "iou": value / (2 - value)}
+        {
+            "epoch": epoch,
+            "image": image,
+            "class": name,
+            "tp": round(100 * value),
+            "fp": 100 - round(100 * value),
+            "fn": 100 - round(100 * value),
+            "dice": value,
+            "iou": value / (2 - value),
+        }
         for epoch, images in dice.items()
         for image, values in images.items()
         for name, value in zip(classes, values, strict=True)
-    ]  # fmt: skip
+    ]
     frame = pd.DataFrame(made)
     return frame.astype({"image": "category", "class": pd.CategoricalDtype(classes)})
 
@@ -147,8 +154,10 @@ def test_changes_draw_a_segment_an_image_and_the_largest_fall_on_top() -> None:
     np.testing.assert_allclose(np.array(fell.x)[[0, 1, 3, 4]], [0.98, 0.02, 0.90, 0.60])
     np.testing.assert_allclose(np.array(rose.x)[:2], [0.80, 0.85])
     assert [before.name, at.name, after.name] == [
-        "before: epoch 5", "at: epoch 6", "after: epoch 7"
-    ]  # fmt: skip
+        "before: epoch 5",
+        "at: epoch 6",
+        "after: epoch 7",
+    ]
     assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]  # Place 0 is on top.
     assert len({t.marker.symbol for t in (before, at, after)}) == 3
     few = draw_changes(changes, shown, at_most=1)

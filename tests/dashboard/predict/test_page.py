@@ -128,9 +128,17 @@ def registered(
     folder = tmp_path_factory.mktemp("registered")
     shutil.copyfile(new_database, folder / "mlflow.db")
     config = TrainConfig(
-        data=str(cars), image_size=(32, 48), base_channels=4, depth=2, epochs=2, batch_size=4,
-        lr=1e-2, val_fraction=0.25, samples=2, cache="ram",
-    )  # fmt: skip
+        data=str(cars),
+        image_size=(32, 48),
+        base_channels=4,
+        depth=2,
+        epochs=2,
+        batch_size=4,
+        lr=1e-2,
+        val_fraction=0.25,
+        samples=2,
+        cache="ram",
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         run_id = fit(config, progress=False).run_id

@@ -23,24 +23,35 @@ def rows_of(values: dict[tuple[int, str, str], tuple[int, int, int]]) -> pd.Data
         total = 2 * tp + fp + fn
         made.append(
             {
-                "epoch": epoch, "image": image, "class": name, "tp": tp, "fp": fp, "fn": fn,
+                "epoch": epoch,
+                "image": image,
+                "class": name,
+                "tp": tp,
+                "fp": fp,
+                "fn": fn,
                 "dice": 2 * tp / total if total else np.nan,
                 "iou": tp / (tp + fp + fn) if total else np.nan,
             }
-        )  # fmt: skip
+        )
     frame = pd.DataFrame(made)
     classes = list(dict.fromkeys(frame["class"]))
     return frame.astype({"image": "category", "class": pd.CategoricalDtype(classes)})
 
 
 TWO = {
-    (1, "a", "background"): (90, 5, 5), (1, "a", "car"): (20, 5, 5),
-    (1, "b", "background"): (90, 0, 0), (1, "b", "car"): (0, 0, 0),
-    (1, "c", "background"): (90, 9, 1), (1, "c", "car"): (1, 1, 9),
-    (2, "a", "background"): (90, 5, 5), (2, "a", "car"): (25, 0, 5),
-    (2, "b", "background"): (90, 0, 0), (2, "b", "car"): (0, 0, 0),
-    (2, "c", "background"): (90, 0, 0), (2, "c", "car"): (10, 0, 0),
-}  # fmt: skip
+    (1, "a", "background"): (90, 5, 5),
+    (1, "a", "car"): (20, 5, 5),
+    (1, "b", "background"): (90, 0, 0),
+    (1, "b", "car"): (0, 0, 0),
+    (1, "c", "background"): (90, 9, 1),
+    (1, "c", "car"): (1, 1, 9),
+    (2, "a", "background"): (90, 5, 5),
+    (2, "a", "car"): (25, 0, 5),
+    (2, "b", "background"): (90, 0, 0),
+    (2, "b", "car"): (0, 0, 0),
+    (2, "c", "background"): (90, 0, 0),
+    (2, "c", "car"): (10, 0, 0),
+}
 
 
 def test_with_two_classes_the_foreground_alone_counts() -> None:
@@ -134,13 +145,22 @@ def test_disagreement_names_who_is_right_pixel_by_pixel() -> None:
     second = np.array([[0, 0, 1, 1, 0, 2]], np.uint8)
     codes = strips.disagreement(first, second, target)
     assert codes.tolist() == [
-        [strips.AGREE, strips.FIRST_RIGHT, strips.SECOND_RIGHT, strips.BOTH_WRONG,
-         strips.AGREE, strips.AGREE]
-    ]  # fmt: skip
+        [
+            strips.AGREE,
+            strips.FIRST_RIGHT,
+            strips.SECOND_RIGHT,
+            strips.BOTH_WRONG,
+            strips.AGREE,
+            strips.AGREE,
+        ]
+    ]
     shares = strips.disagreement_shares(codes, target)
     assert shares == {
-        "same": 0.4, "only A right": 0.2, "only B right": 0.2, "differ, both wrong": 0.2
-    }  # fmt: skip
+        "same": 0.4,
+        "only A right": 0.2,
+        "only B right": 0.2,
+        "differ, both wrong": 0.2,
+    }
 
 
 def test_disagreement_is_symmetric_and_void_alone_has_no_shares() -> None:
@@ -163,8 +183,10 @@ def test_disagreement_of_two_sizes_says_the_cure() -> None:
 
 def test_differences_can_be_told_apart_in_grey() -> None:
     """People who see no hue still see lightness: no two colours within 8 of 255."""
-    light = [0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in
-             (info.colour for info in strips.DIFFERENCES[1:])]  # fmt: skip
+    light = [
+        0.2126 * r + 0.7152 * g + 0.0722 * b
+        for r, g, b in (info.colour for info in strips.DIFFERENCES[1:])
+    ]
     assert min(abs(a - b) for i, a in enumerate(light) for b in light[:i]) > 8
 
 
@@ -185,9 +207,17 @@ def test_the_page_says_what_to_run_on_an_empty_store(store: object, open_app: Op
 
 
 @pytest.mark.parametrize(
-    "name", ["street flips", "one epoch", "diverged", "still training", "keras_baseline_0",
-             "half-written", "trial 5"]
-)  # fmt: skip
+    "name",
+    [
+        "street flips",
+        "one epoch",
+        "diverged",
+        "still training",
+        "keras_baseline_0",
+        "half-written",
+        "trial 5",
+    ],
+)
 @pytest.mark.parametrize("view", ["Gallery", "Several runs", "All images"])
 def test_every_kind_of_run_shows(
     full_store: str, open_app: Open, run_named: Callable[[str], str], name: str, view: str

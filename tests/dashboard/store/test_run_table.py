@@ -13,8 +13,13 @@ NOW = pd.Timestamp("2026-01-02", tz="UTC")
 
 
 def test_scores_come_from_the_summary_of_a_finished_run() -> None:
-    metrics = {"best/val_dice": 0.9, "val/dice": 0.8, "stability/max_drawdown": 0.1,
-               "stability/dips": 1.0, "best/val_miou": 0.85}  # fmt: skip
+    metrics = {
+        "best/val_dice": 0.9,
+        "val/dice": 0.8,
+        "stability/max_drawdown": 0.1,
+        "stability/dips": 1.0,
+        "best/val_miou": 0.85,
+    }
     row = run_table.overview(runs_table([record("a", metrics=metrics)]), now=NOW).loc["a"]
     assert (row["best"], row["last"], row["max_drawdown"]) == (0.9, 0.8, 0.1)
     assert (row["headline"], row["best_dice"], row["best_miou"]) == ("val/dice", 0.9, 0.85)
@@ -22,8 +27,14 @@ def test_scores_come_from_the_summary_of_a_finished_run() -> None:
 
 
 def test_scores_are_of_what_the_run_monitored() -> None:
-    metrics = {"best/val_dice": 0.9, "best/val_miou": 0.85, "val/dice": 0.8, "val/miou": 0.7,
-               "stability/max_drawdown": 0.1, "stability/dips": 1.0}  # fmt: skip
+    metrics = {
+        "best/val_dice": 0.9,
+        "best/val_miou": 0.85,
+        "val/dice": 0.8,
+        "val/miou": 0.7,
+        "stability/max_drawdown": 0.1,
+        "stability/dips": 1.0,
+    }
     params = {"monitor": "val/miou"}
     tags = {"segscope.stability_of": "val/miou"}
     runs = runs_table(

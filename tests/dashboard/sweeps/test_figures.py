@@ -27,8 +27,15 @@ def trials(*rows: dict[str, Any], parameters: tuple[Parameter, ...] = (LR, BATCH
     filled = []
     for number, row in enumerate(rows):
         start = NOW - pd.Timedelta(minutes=60 - number)
-        usual = {"number": number, "state": "complete", "epochs": 3, "run_ids": [], "params": {},
-                 "started": start, "ended": start + pd.Timedelta(seconds=30)}  # fmt: skip
+        usual = {
+            "number": number,
+            "state": "complete",
+            "epochs": 3,
+            "run_ids": [],
+            "params": {},
+            "started": start,
+            "ended": start + pd.Timedelta(seconds=30),
+        }
         whole = usual | row
         if whole["state"] == "complete":
             whole.setdefault("reached", whole.get("value"))
@@ -50,7 +57,7 @@ MIXED = trials(
     {"state": "failed", "reason": "out of memory", "params": {"lr": 1e-1, "batch_size": 16}},
     {"value": 0.90, "max_drawdown": 0.01, "params": {"lr": 1e-2, "batch_size": 4}},
     {"state": "running", "ended": None, "reached": 0.3, "params": {"lr": 2e-3, "batch_size": 8}},
-)  # fmt: skip
+)
 
 
 def said(figure: Any) -> str:
@@ -73,11 +80,9 @@ def every_figure(table: pd.DataFrame) -> list[Any]:
         figures.draw_trial_curves(table, {}, metric="val/dice"),
         parameters_drawing.draw_parallel(table, both, metric="val/dice"),
         parameters_drawing.draw_slices(table, both, metric="val/dice"),
-        parameters_drawing.draw_slices(
-            table, both, metric="max drawdown", column="max_drawdown"
-        ),
+        parameters_drawing.draw_slices(table, both, metric="max drawdown", column="max_drawdown"),
         parameters_drawing.draw_contour(table, LR, BATCH, metric="val/dice"),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("table", [NOTHING, FAILED, PRUNED, ONE, MIXED])
@@ -210,9 +215,12 @@ def many(number: int = 30) -> pd.DataFrame:
     for _ in range(number):
         lr, batch = float(10 ** rng.uniform(-5, -1)), int(rng.choice([4, 8, 16]))
         rows.append(
-            {"value": 1 - 0.1 * abs(np.log10(lr) + 3), "max_drawdown": batch / 100,
-             "params": {"lr": lr, "batch_size": batch}}
-        )  # fmt: skip
+            {
+                "value": 1 - 0.1 * abs(np.log10(lr) + 3),
+                "max_drawdown": batch / 100,
+                "params": {"lr": lr, "batch_size": batch},
+            }
+        )
     return trials(*rows)
 
 
@@ -232,9 +240,10 @@ def test_importance_stays_silent_on_too_few_or_nothing_that_varies() -> None:
     few = many(5)
     for evaluator in (PED_ANOVA, FANOVA):
         for table in (NOTHING, FAILED, ONE, few):
-            assert importances(
-                table, (LR, BATCH), "value", higher_is_better=True, evaluator=evaluator
-            ) is None  # fmt: skip
+            assert (
+                importances(table, (LR, BATCH), "value", higher_is_better=True, evaluator=evaluator)
+                is None
+            )
     same = many().assign(value=0.5)
     assert importances(same, (LR,), "value", higher_is_better=True, evaluator=FANOVA) is None
     assert "too few" in said(parameters_drawing.draw_importance({"a": {}}, evaluator=PED_ANOVA))

@@ -225,8 +225,10 @@ def test_a_study_that_is_being_written_never_waits_for_us(storage: str) -> None:
     """Two readers read without pause while another process writes 12 trials."""
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, storage, "12"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     counts: list[int] = []
     faults: list[str] = []
 

@@ -11,8 +11,9 @@ def counts(random: Random, images: int, seeds: int = 1, classes: int = 3) -> Pix
     """Random counts; some classes are absent from some images."""
     shape = (seeds, images, classes)
     present = random.random((1, images, classes)) < 0.8
-    tp, fp, fn = (random.integers(low, high, shape) * present for low, high in
-                  ((0, 900), (0, 100), (0, 100)))  # fmt: skip
+    tp, fp, fn = (
+        random.integers(low, high, shape) * present for low, high in ((0, 900), (0, 100), (0, 100))
+    )
     return PixelCounts(tp, fp, fn)
 
 

@@ -67,9 +67,11 @@ def test_percentile_interval_and_standard_error_against_scipy() -> None:
 
 def test_the_mean_over_images_has_the_interval_of_a_t_test() -> None:
     a, b = pair(np.random.default_rng(4), 25, gap=0.2)
-    interval = compare(a, b, scores=("dice_per_image",), resamples=20_000).differences[
-        "dice_per_image"
-    ].interval  # fmt: skip
+    interval = (
+        compare(a, b, scores=("dice_per_image",), resamples=20_000)
+        .differences["dice_per_image"]
+        .interval
+    )
     paired = stats.ttest_rel(a.dice_of_images()[0], b.dice_of_images()[0])
     expected = paired.confidence_interval(0.95)
     width = expected.high - expected.low

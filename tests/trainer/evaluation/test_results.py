@@ -140,9 +140,13 @@ def test_the_headline_is_what_the_run_monitored(store: Path) -> None:
     several = write_foreign_run("several", {"val_dice": [0.5], "val_iou": [0.4], "valence": [1.0]})
     found = reading.list_runs().set_index("name")["headline"]
     assert found.to_dict() == {
-        "by miou": "val/miou", "by dice": "val/dice", "one score": "val_dice_coef",
-        "logs ours": "val/dice", "none": "", "several": "",
-    }  # fmt: skip
+        "by miou": "val/miou",
+        "by dice": "val/dice",
+        "one score": "val_dice_coef",
+        "logs ours": "val/dice",
+        "none": "",
+        "several": "",
+    }
     set_tags(several, {"segscope.headline": "val_iou"})
     assert reading.list_runs()["headline"][several] == "val_iou"
 

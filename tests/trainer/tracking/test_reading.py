@@ -68,9 +68,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MlflowCli
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", database,
-               "--artifacts-destination", str(folder / "artifacts"), "--workers", "1",
-               "--host", "127.0.0.1", "--port", str(port)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        database,
+        "--artifacts-destination",
+        str(folder / "artifacts"),
+        "--workers",
+        "1",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     uri = f"http://127.0.0.1:{port}"
     try:
@@ -138,8 +151,9 @@ def check_parts(uri: str, parts: int) -> None:
 
 def assert_same_rows(some: pd.DataFrame, others: pd.DataFrame) -> None:
     # A column that none of the runs has may be absent or empty.
-    some, others = (t.sort_index().dropna(axis=1, how="all").sort_index(axis=1)
-                    for t in (some, others))  # fmt: skip
+    some, others = (
+        t.sort_index().dropna(axis=1, how="all").sort_index(axis=1) for t in (some, others)
+    )
     pd.testing.assert_frame_equal(some, others, check_dtype=False)
 
 
@@ -179,13 +193,24 @@ def check_changes(client: MlflowClient, uri: str) -> None:
 
 
 FILTERS = [
-    "", "params.lr = '1e-4'", "params.lr != '1e-4'", "metrics.`val/dice` > 0.3",
-    "metrics.`val/dice` != 0.1234", "metrics.lr <= 0.001 and params.lr LIKE '%e-4'",
-    "tags.colour = 'blå'", "tags.`note 1` ILIKE 'A%'", "attributes.status = 'FINISHED'",
-    "attributes.status != 'FINISHED'", "attributes.run_name LIKE 'run %'",
-    "attributes.start_time > 0", "params.missing = '1'", "params.lr IS NULL",
-    "tags.colour IS NOT NULL", "metrics.missing < 1", "attributes.end_time > 1",
-]  # fmt: skip
+    "",
+    "params.lr = '1e-4'",
+    "params.lr != '1e-4'",
+    "metrics.`val/dice` > 0.3",
+    "metrics.`val/dice` != 0.1234",
+    "metrics.lr <= 0.001 and params.lr LIKE '%e-4'",
+    "tags.colour = 'blå'",
+    "tags.`note 1` ILIKE 'A%'",
+    "attributes.status = 'FINISHED'",
+    "attributes.status != 'FINISHED'",
+    "attributes.run_name LIKE 'run %'",
+    "attributes.start_time > 0",
+    "params.missing = '1'",
+    "params.lr IS NULL",
+    "tags.colour IS NOT NULL",
+    "metrics.missing < 1",
+    "attributes.end_time > 1",
+]
 
 
 def check_filters(client: MlflowClient, uri: str) -> None:

@@ -27,8 +27,16 @@ Statement = tuple[str, Any]
 def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the database of a store that grew without statistics; do not write to it."""
     path = tmp_path_factory.mktemp("grown") / "mlflow.db"
-    command = [sys.executable, str(ROOT / "benchmarks/build_store.py"),
-               "--uri", f"sqlite:///{path}", "--runs", str(RUNS), "--epochs", "4"]  # fmt: skip
+    command = [
+        sys.executable,
+        str(ROOT / "benchmarks/build_store.py"),
+        "--uri",
+        f"sqlite:///{path}",
+        "--runs",
+        str(RUNS),
+        "--epochs",
+        "4",
+    ]
     subprocess.run(command, check=True, capture_output=True)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert not has_statistics(connection), "MLflow gathers statistics by now"
@@ -63,10 +71,13 @@ def full(connection: sqlite3.Connection) -> None:
 def misleading(connection: sqlite3.Connection) -> None:
     """Say that a metric has one value and a run a million, as no store of ours."""
     connection.execute("ANALYZE")
-    connection.execute("UPDATE sqlite_stat1 SET stat = '9000000 1 1 1 1 1 1' "
-                       "WHERE idx = 'sqlite_autoindex_metrics_1'")  # fmt: skip
-    connection.execute("UPDATE sqlite_stat1 SET stat = '9000000 1000000 900000 9000' "
-                       "WHERE idx = ?", [INDEX])  # fmt: skip
+    connection.execute(
+        "UPDATE sqlite_stat1 SET stat = '9000000 1 1 1 1 1 1' "
+        "WHERE idx = 'sqlite_autoindex_metrics_1'"
+    )
+    connection.execute(
+        "UPDATE sqlite_stat1 SET stat = '9000000 1000000 900000 9000' WHERE idx = ?", [INDEX]
+    )
 
 
 @contextlib.contextmanager

@@ -25,12 +25,26 @@ from trainer.tracking.reading import histories
 from trainer.training.fitting import StopTraining, fit, resume
 
 PER_EPOCH = {
-    "train/loss", "train/dice", "train/miou", "train/grad_norm", "train/grad_norm_max",
-    "val/loss", "val/dice", "val/miou", "val/accuracy", "val/dice_per_image",
-    "val/dice_no_background", "val/miou_no_background", "val/foreground_share",
-    "val/iou/background", "val/iou/car", "lr", "time/epoch_seconds",
-    "throughput/train_images_per_second", "memory/peak_mib",
-}  # fmt: skip
+    "train/loss",
+    "train/dice",
+    "train/miou",
+    "train/grad_norm",
+    "train/grad_norm_max",
+    "val/loss",
+    "val/dice",
+    "val/miou",
+    "val/accuracy",
+    "val/dice_per_image",
+    "val/dice_no_background",
+    "val/miou_no_background",
+    "val/foreground_share",
+    "val/iou/background",
+    "val/iou/car",
+    "lr",
+    "time/epoch_seconds",
+    "throughput/train_images_per_second",
+    "memory/peak_mib",
+}
 
 
 def folder_of(run_id: str) -> Path:
@@ -56,10 +70,17 @@ def test_a_run_keeps_everything_of_the_store_contract(tiny: TrainConfig, store: 
     assert len(run.data.tags["segscope.data_digest"]) >= 12
     folder = folder_of(result.run_id)
     for name in (
-        "config.yaml", "environment.json", "dataset.json", "split.json", "log.txt",
-        "diagnoses.json", "evaluation/confusion.json", "evaluation/test/confusion.json",
-        "checkpoints/last/state.json", "checkpoints/best/model.safetensors",
-    ):  # fmt: skip
+        "config.yaml",
+        "environment.json",
+        "dataset.json",
+        "split.json",
+        "log.txt",
+        "diagnoses.json",
+        "evaluation/confusion.json",
+        "evaluation/test/confusion.json",
+        "checkpoints/last/state.json",
+        "checkpoints/best/model.safetensors",
+    ):
         assert (folder / name).is_file(), name
     assert "epoch   3/3" in (folder / "log.txt").read_text()
     assert not [p for p in folder.rglob("*") if p.name.startswith(".")]
