@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from trainer.config import TrainConfig
@@ -16,6 +17,10 @@ from trainer.config import TrainConfig
 # Threads that wait give their core away: beside another busy process training is else ten times
 # slower. It has to be said before torch is loaded, here and in what the tests start.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Properties are tried on the same examples everywhere; `--hypothesis-seed N` tries others.
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+settings.load_profile("repeatable")
 
 ROOT = Path(__file__).parent.parent
 
