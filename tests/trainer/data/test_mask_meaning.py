@@ -80,20 +80,14 @@ def coded(areas: Map, coding: str, classes: int) -> Map | Image.Image:
 def test_areas_are_read_back_whatever_they_are_coded_in(
     tmp_path_factory: pytest.TempPathFactory, coding: str, classes: int, void: bool, files: int
 ) -> None:
-    """Read right, or refused in one line: no class is empty everywhere, void never commonest."""
+    """No class is empty everywhere, and void is never the commonest."""
     maps = [blocks(seed, classes) for seed in range(files)]
     masks = [coded(areas, coding, classes) for areas in maps]
     if void and coding in ("indices", "from one"):
         for mask in masks:
             mask[:2] = VOID  # type: ignore[index]
     root = write(tmp_path_factory.mktemp("set"), masks)
-    try:
-        collection = open_collection(root)
-    except ValueError as error:
-        assert "\n" not in str(error)
-        # Two classes counted from one and nothing else: which is the background, nobody knows.
-        assert coding == "from one"
-        return
+    collection = open_collection(root)
     read = np.stack(targets(collection))
     present = set(np.unique(read)) - {VOID}
     assert present == set(range(collection.num_classes))
@@ -111,7 +105,7 @@ def test_areas_are_read_back_whatever_they_are_coded_in(
     jpeg=st.booleans(),
     files=st.integers(1, 6),
 )
-def test_softened_edges_are_two_classes_or_refused(
+def test_softened_edges_are_two_classes(
     tmp_path_factory: pytest.TempPathFactory,
     factor: int,
     resample: Image.Resampling,
@@ -125,10 +119,7 @@ def test_softened_edges_are_two_classes_or_refused(
         soft.append(np.asarray(small.resize((WIDTH, HEIGHT), resample)))
     suffix = ".jpg" if jpeg else ".png"
     root = write(tmp_path_factory.mktemp("soft"), list(soft), suffix=suffix)
-    try:
-        collection = open_collection(root)
-    except ValueError:
-        return
+    collection = open_collection(root)
     assert collection.num_classes == 2
     wrong = [
         (read != inside).mean() for read, inside in zip(targets(collection), hard, strict=True)
@@ -162,6 +153,8 @@ def test_a_few_stray_pixels_never_make_the_foreground_void(
     try:
         collection = open_collection(write(tmp_path, list(masks)))
     except ValueError as error:
+        # A level in the middle may be a class that is rarely seen; one near an end is none.
+        assert 90 in strays
         assert "%" in str(error)
         return
     found = np.stack(targets(collection))

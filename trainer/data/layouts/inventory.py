@@ -53,5 +53,6 @@ def _folder(place: Path, names: list[str]) -> str:
     for suffix, n in others.most_common(2):
         cure = f" ({CURES[suffix]})" if suffix in CURES else ""
         kind = f"{suffix} file" if suffix else "file without a suffix"
-        said.append(f"{n} {kind}{'' if n == 1 else 's'}, which are not read{cure}")
+        many = ", which is not read" if n == 1 else "s, which are not read"
+        said.append(f"{n} {kind}{many}{cure}")
     return f"{' and '.join(said)} {where}"

@@ -41,6 +41,10 @@ def test_many_folders_are_counted_and_an_empty_one_is_called_so(tmp_path, draw):
     said = inventory(tmp_path)
     assert said[0] == "1 image (a.png, …) in case0/"
     assert said[-1] == "and 3 more folders"
+    (tmp_path / "case0" / "notes").write_text("one")
+    assert inventory(tmp_path)[0] == (
+        "1 image (a.png, …) and 1 file without a suffix, which is not read in case0/"
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
