@@ -91,7 +91,8 @@ def test_choose_two_runs_and_compare_them(visit, screenshot) -> None:  # type: i
 def test_a_view_is_an_address(light_visit) -> None:  # type: ignore[no-untyped-def]
     page: Page = light_visit.open("?view=Groups&experiment=carvana&by=lr")
     expect(page.get_by_text("Mean over the runs of a group")).to_be_visible()
-    page.get_by_text("Runs", exact=True).last.click()
+    page.get_by_role("radio", name="Runs", exact=True).click()
+    expect(page.get_by_text("Runs: 18 of 40")).to_be_visible()
     page.reload()
     light_visit.settle()
     assert "experiment=carvana" in page.url
