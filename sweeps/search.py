@@ -81,9 +81,4 @@ def _check_data(config: TrainConfig) -> None:
     from trainer.data.dataset import data_folder
     from trainer.data.layouts import open_collection
 
-    open_collection(
-        data_folder(config),
-        layout=config.layout,
-        trimap_border=config.trimap_border,
-        group_by=config.group_by,
-    )
+    open_collection(data_folder(config), config)

@@ -22,7 +22,6 @@ from trainer.catalogue import (
     EVAL_PRECISIONS,
     FOLDS,
     GEOMETRIES,
-    LAYOUTS,
     LOSSES,
     NORMALISATIONS,
     OPTIMIZERS,
@@ -32,6 +31,7 @@ from trainer.catalogue import (
 )
 from trainer.models import MODELS
 from trainer.names import check, unknown
+from trainer.reading import Reading
 from trainer.settings import Role, Settings, is_given, require, typed
 
 logger = logging.getLogger(__name__)
@@ -89,17 +89,11 @@ ROLES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class General:
+class General(Reading):
     """What every run reads. Raises ``ValueError`` naming the field, its value and the cure."""
 
     data: str | None = None
     """Folder with images and masks; left out, the built-in turntable is used."""
-    layout: str = "auto"
-    """How the folder is laid out; auto finds out."""
-    images: str | None = None
-    """Folder below data that holds the images, where names do not tell; * is any name."""
-    masks: str | None = None
-    """Folder below data that holds the masks, where names do not tell; * is any name."""
     geometry: str = "resize"
     """How an image becomes what the network sees: resize, pad, random-crop or five-crop."""
     fraction: float = 1.0
@@ -112,10 +106,6 @@ class General:
     """Seed of the split; apart from seed, so that repeats see the same images."""
     folds: int | None = None
     """Number of cross-validation folds; left out, there is one split."""
-    group_by: str | None = None
-    """Regular expression whose first group names what must not be split, such as a patient."""
-    trimap_border: str = "void"
-    """What a trimap's border is: void (not counted) or class (a third class)."""
     skip_faulty: bool = False
     """Leave faulty pairs out, and log which, instead of refusing the data."""
     cache: str = "disk"
@@ -392,12 +382,11 @@ def _as_param(value: Any) -> str:
 def _check_names(config: General) -> None:
     for role in ROLES:
         role.settings(getattr(config, role.field))
-    check("layout", config.layout, ["auto", *LAYOUTS])
+    config.check_reading()
     check("normalisation", config.normalisation, NORMALISATIONS)
     check("precision", config.precision, PRECISIONS)
     check("eval_precision", config.eval_precision, EVAL_PRECISIONS)
     check("monitor", config.monitor, monitors())
-    check("trimap_border", config.trimap_border, ["void", "class"])
 
 
 def _check_ranges(config: General) -> None:

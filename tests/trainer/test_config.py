@@ -22,7 +22,7 @@ NAMES = field_names()
 # One other, valid value of every field: no field may be forgotten by what is tested below.
 OTHER: dict[str, Any] = {
     "data": "somewhere",
-    "layout": "camvid",
+    "layout": "folders",
     "images": "photos",
     "masks": "*/labels",
     "image_size": (31, 47),

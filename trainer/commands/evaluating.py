@@ -4,7 +4,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from tyro.conf import Positional
 from trainer import names
 from trainer.command_line import DONE, check_folder, parse, print_json
 from trainer.progress import Progress
+from trainer.reading import READING, Reading
 
 if TYPE_CHECKING:
     from trainer.data.collection import Collection
@@ -24,7 +25,7 @@ SPLITS = ("train", "val", "test", "all")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate:
+class Evaluate(Reading):
     """Score a model, or masks that another tool wrote, image by image at the images' own size."""
 
     model: Positional[str | None] = None
@@ -35,16 +36,6 @@ class Evaluate:
     """Folder with images and masks; left out, the data that the run was trained on."""
     split: str | None = None
     """train, val, test or all; left out, every split that there is."""
-    layout: str = "auto"
-    """How the folder is laid out; auto finds out."""
-    images: str | None = None
-    """Folder below the data that holds the images, where names do not tell; * is any name."""
-    masks: str | None = None
-    """Folder below the data that holds the masks, where names do not tell; * is any name."""
-    trimap_border: str = "void"
-    """What a trimap's border is: void (not counted) or class (a third class)."""
-    group_by: str | None = None
-    """Regular expression whose first group names what must not be split."""
     boundary_iou: bool = False
     """Compute boundary IoU too."""
     out: Path | None = None
@@ -126,23 +117,17 @@ def _assess(command: Evaluate, folder: Path | None) -> list["Evaluation"]:
 def _collection(command: Evaluate, folder: Path | None) -> "Collection":
     from trainer.data.layouts import open_collection
 
-    root = command.data
-    reading = {
-        "layout": command.layout,
-        "images": command.images,
-        "masks": command.masks,
-        "trimap_border": command.trimap_border,
-        "group_by": command.group_by,
-    }
+    root, reading = command.data, command
     if root is None:
         origin = _origin(folder)
         if not origin.get("root"):
             raise ValueError("data: give the folder of images and masks with --data")
         root = Path(origin["root"])
         # As the run read it, but for what this command says itself.
-        unsaid = [name for name, value in reading.items() if value == getattr(Evaluate, name)]
-        reading |= {n: v for n, v in origin.get("reading", {}).items() if n in unsaid}
-    collection = open_collection(root, **reading)  # type: ignore[arg-type]
+        unsaid = [name for name in READING if getattr(command, name) == getattr(Reading, name)]
+        stored = origin.get("reading", {})
+        reading = replace(command, **{name: stored[name] for name in unsaid if name in stored})
+    collection = open_collection(root, reading)
     if collection.faults and any(fault.refuses for fault in collection.faults):
         first = next(fault for fault in collection.faults if fault.refuses)
         raise ValueError(f"data: {first.path}: {first.problem}")

@@ -11,24 +11,15 @@ from tyro.conf import Positional
 from trainer.catalogue import Preset
 from trainer.command_line import DONE, parse, print_json
 from trainer.progress import Progress
+from trainer.reading import Reading
 
 
 @dataclass(frozen=True, kw_only=True)
-class Data:
+class Data(Reading):
     """Tell what is in a folder: layout, pairs, classes, splits, and every fault."""
 
     path: Positional[Path]
     """Folder with images and masks."""
-    layout: str = "auto"
-    """How the folder is laid out; auto finds out."""
-    images: str | None = None
-    """Folder below the data that holds the images, where names do not tell; * is any name."""
-    masks: str | None = None
-    """Folder below the data that holds the masks, where names do not tell; * is any name."""
-    trimap_border: str = "void"
-    """What a trimap's border is: void (not counted) or class (a third class)."""
-    group_by: str | None = None
-    """Regular expression whose first group names what must not be split, such as a patient."""
     sheet: Path | None = None
     """Write a contact sheet of images with their masks to this file."""
     augment: str = "light"
@@ -45,11 +36,7 @@ def data(args: list[str]) -> int:
     progress = Progress()
     found = inspect(
         command.path,
-        layout=command.layout,
-        trimap_border=command.trimap_border,
-        group_by=command.group_by,
-        images=command.images,
-        masks=command.masks,
+        command,
         progress=lambda items: progress.watch(items, "reading"),
     )
     if command.sheet is not None:

@@ -59,14 +59,7 @@ class DataSet:
         is no data, when it is faulty and ``skip_faulty`` is off, when ``splits`` name other
         images, and when equal images stand in different new splits.
         """
-        collection = open_collection(
-            data_folder(config, progress=progress),
-            layout=config.layout,
-            trimap_border=config.trimap_border,
-            group_by=config.group_by,
-            images=config.images,
-            masks=config.masks,
-        )
+        collection = open_collection(data_folder(config, progress=progress), config)
         images = _decoded(collection, config, progress)
         faults = [*collection.faults, *_faults(images, collection)]
         collection, left_out = screen(collection, faults, skip_faulty=config.skip_faulty)

@@ -13,6 +13,7 @@ from typing import Any
 from trainer.config import TrainConfig, from_yaml, scored_in
 from trainer.files import replacing_folder, write_json
 from trainer.models import MODELS
+from trainer.reading import READING
 from trainer.tracking import download, get_run, promotions
 from trainer.tracking.models import (
     create_version,
@@ -41,8 +42,6 @@ SHIPPED = (
     "data/geometry.py",
 )
 SCORED_IN, UNKNOWN = "scored_in", "unknown"
-# How the data was read, so that an evaluation elsewhere reads it so again.
-READING = ("layout", "images", "masks", "trimap_border", "group_by")
 SHIPPED_AS = "segscope_model"
 REQUIREMENTS = ("mlflow", "torch", "numpy", "pillow", "safetensors")
 
@@ -93,6 +92,7 @@ def export_run(run_id: str, folder: Path) -> Path:
             "root": dataset["root"],
             "digest": dataset["digest"],
             "split": split,
+            # An evaluation elsewhere reads the data so again.
             "reading": {name: getattr(config, name) for name in READING},
             "scored_in": scored_in(get_run(run_id).data.params),
         }

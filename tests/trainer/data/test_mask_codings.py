@@ -11,6 +11,7 @@ from trainer.catalogue import LAYOUTS
 from trainer.data.classes import TABLES, find_table
 from trainer.data.collection import VOID, MaskCoding
 from trainer.data.layouts import open_collection
+from trainer.reading import Reading
 
 RED, GREEN, BLACK = (200, 0, 0), (0, 200, 0), (0, 0, 0)
 
@@ -50,7 +51,7 @@ def test_grey_values_become_classes(draw, tmp_path, values, targets, num_classes
 
 def test_trimaps_keep_their_border_when_asked(draw, tmp_path):
     lay_out(draw, tmp_path, (1, 3, 2, 2))
-    collection = open_collection(tmp_path, trimap_border="class")
+    collection = open_collection(tmp_path, Reading(trimap_border="class"))
     assert draw.first_row(collection) == [1, 2, 0, 0]
     assert class_names(collection) == ["background", "foreground", "border"]
 

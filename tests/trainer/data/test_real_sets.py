@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from trainer.data.checking.inspection import inspect
+from trainer.reading import Reading
 
 # name: layout, pairs, classes, official split, groups
 SETS = {
@@ -70,7 +71,7 @@ def test_carvana_at_full_size_is_grouped_by_car(real_data):
 
 
 def test_pets_border_can_be_a_class(real_data):
-    report = inspect(real_data("oxford_pets"), trimap_border="class").to_json()
+    report = inspect(real_data("oxford_pets"), Reading(trimap_border="class")).to_json()
     assert report["classes"] == ["background", "pet", "border"]
     assert report["void_pixels"] == 0
     assert 9.5 <= 100 * report["class_shares"]["border"] <= 10.5

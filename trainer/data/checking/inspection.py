@@ -18,6 +18,7 @@ from trainer.data.files.passing import Watch
 from trainer.data.layouts import open_collection
 from trainer.data.layouts.listing import readable
 from trainer.data.splits import SPLITS, make_splits
+from trainer.reading import AUTO, Reading
 
 SHOWN = 20
 DARK = 32
@@ -178,12 +179,8 @@ class Inspection:
 
 def inspect(
     path: Path,
+    reading: Reading = AUTO,
     *,
-    layout: str = "auto",
-    trimap_border: str = "void",
-    group_by: str | None = None,
-    images: str | None = None,
-    masks: str | None = None,
     workers: int | None = None,
     progress: Watch | None = None,
 ) -> Inspection:
@@ -192,16 +189,9 @@ def inspect(
     ``workers`` and ``progress`` are those of `faults.examine`. Raises ``ValueError`` as
     `open_collection` does.
     """
-    collection = open_collection(
-        path,
-        layout=layout,
-        trimap_border=trimap_border,
-        group_by=group_by,
-        images=images,
-        masks=masks,
-    )
+    collection = open_collection(path, reading)
     reports = tuple(examine(collection, workers=workers, progress=progress))
-    splits, official, notes = _splits(collection, group_by)
+    splits, official, notes = _splits(collection, reading.group_by)
     return Inspection(
         collection=collection,
         reports=reports,

@@ -16,49 +16,34 @@ from trainer.data.layouts.discovery import discover
 from trainer.data.layouts.inventory import inventory
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import is_image, readable
+from trainer.reading import AUTO, Reading
 
 # Layouts that ask the class table themselves, since their masks say nothing of classes.
 READ_TABLES = frozenset({"voc", "folders"})
 
 
-def open_collection(
-    path: Path,
-    *,
-    layout: str = "auto",
-    trimap_border: str = "void",
-    group_by: str | None = None,
-    images: str | None = None,
-    masks: str | None = None,
-) -> Collection:
+def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
     """Return the pairs under ``path``, in a fixed order, without decoding the images.
 
-    ``layout`` is ``auto`` or a name of `LAYOUTS`; ``trimap_border`` is ``void`` or ``class``;
-    ``group_by`` is a regular expression whose first group, found in a pair's name (or else in
-    the image's path below ``path``), becomes the pair's group. ``images`` and ``masks`` are the
-    folders below ``path`` that hold them; who gives them means the layout `folders`. Raises
-    ``ValueError`` when ``path`` does not exist or holds no pairs, when no layout fits, when several
-    readings fit equally well, and when ``layout`` or ``group_by`` is wrong.
+    ``group_by`` is looked for in a pair's name, or else in the image's path below ``path``; who
+    gives ``images`` or ``masks`` means the layout `folders`. Raises ``ValueError`` when ``path``
+    does not exist or holds no pairs, when no layout fits, when several readings fit equally well,
+    and when what ``reading`` says is wrong.
     """
-    names.check("layout", layout, ["auto", *LAYOUTS])
+    reading.check_reading()
     root = Path(path).expanduser()
     if not root.is_dir():
         problem = "is a file; give the folder it lies in" if root.exists() else "does not exist"
         raise ValueError(f"data: {root} {problem}")
-    names.check("trimap_border", trimap_border, ["void", "class"])
-    if images or masks:
-        if layout not in ("auto", "folders"):
-            raise ValueError(f"images, masks: are for the layout folders, not for {layout}")
-        layout = "folders"
+    layout = "folders" if reading.images or reading.masks else reading.layout
     root, chosen = _choose(root) if layout == "auto" else (root, _load(layout))
-    options = Options(
-        trimap_border=trimap_border, table=find_table(root), images=images, masks=masks
-    )
+    options = Options(reading=reading, table=find_table(root))
     collection = chosen.read(root, options)
     if not collection.pairs:
         raise ValueError(_no_pairs(collection, None if layout == "auto" else chosen))
     if options.table is not None and chosen.name not in READ_TABLES:
         collection = _named(collection, options)
-    return collection if group_by is None else _grouped(collection, group_by)
+    return collection if reading.group_by is None else _grouped(collection, reading.group_by)
 
 
 def _load(name: str) -> Layout:
@@ -87,7 +72,7 @@ def _named(collection: Collection, options: Options) -> Collection:
     if table is None or not table.ours:
         return collection
     masks = [pair.mask for pair in collection.pairs]
-    decoding = discover(masks, table=table, trimap_border=options.trimap_border)
+    decoding = discover(masks, table=table, trimap_border=options.reading.trimap_border)
     return replace(
         collection,
         classes=decoding.classes,

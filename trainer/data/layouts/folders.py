@@ -5,7 +5,7 @@ mask belongs to which image from the file names (see `joining`). Where no name s
 folders holds the masks, the files are looked at.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -115,14 +115,6 @@ def _as_told(
             continue
         found.append(replace(folder, place=here))
     return found
-
-
-def _which(folder: Folder, told: Mapping[str, Sequence[Path]]) -> tuple[str, Path] | None:
-    for role, tops in told.items():
-        for top in tops:
-            if folder.path.is_relative_to(top):
-                return role, top
-    return None
 
 
 def _told(root: Path, role: str, given: str) -> list[Path]:
@@ -249,7 +241,7 @@ def name_pairs(root: Path, sources: Sequence[Source]) -> list[Pair]:
 
 
 def _read(root: Path, options: Options) -> Collection:
-    result = survey(root, images_in=options.images, masks_in=options.masks)
+    result = survey(root, images_in=options.reading.images, masks_in=options.reading.masks)
     pairs = name_pairs(root, result.sources)
     if not pairs:
         nothing = MaskCoding(values={})
@@ -257,7 +249,9 @@ def _read(root: Path, options: Options) -> Collection:
     refuse_copies(root, pairs)
     pairs, notes = with_split(root, pairs)
     decoding = discover(
-        [p.mask for p in pairs], table=options.table, trimap_border=options.trimap_border
+        [pair.mask for pair in pairs],
+        table=options.table,
+        trimap_border=options.reading.trimap_border,
     )
     return Collection(
         root=root,

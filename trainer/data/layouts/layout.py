@@ -6,20 +6,14 @@ from pathlib import Path
 
 from trainer.data.classes import ClassTable
 from trainer.data.collection import Collection
+from trainer.reading import Reading
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a user may say about a folder, whatever its layout.
+    """What is known of a folder, whatever its layout: what the user says, and the class table."""
 
-    ``trimap_border`` is ``void`` or ``class``: what a trimap's border becomes.
-    ``table`` is the class table beside the data, if there is one. ``images`` and ``masks`` are
-    the folders below the root that hold them, where the user says so.
-    """
-
-    trimap_border: str = "void"
-    images: str | None = None
-    masks: str | None = None
+    reading: Reading
     table: ClassTable | None = None
 
 

@@ -19,7 +19,7 @@ PET = two_classes("pet")
 def _read(root: Path, options: Options) -> Collection:
     found = survey(root, within=("images", "annotations/trimaps"))
     pairs, notes = with_split(root, name_pairs(root, found.sources))
-    decoding = _named(trimap([1, 2, 3], options.trimap_border))
+    decoding = _named(trimap([1, 2, 3], options.reading.trimap_border))
     return Collection(
         root=root,
         layout=LAYOUT.name,

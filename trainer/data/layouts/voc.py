@@ -122,18 +122,18 @@ def _is_official(root: Path, pairs: Sequence[Pair]) -> bool:
 def _decoding(pairs: Sequence[Pair], options: Options, *, official: bool) -> Decoding:
     masks = [pair.mask for pair in pairs]
     if options.table is not None:
-        return discover(masks, table=options.table, trimap_border=options.trimap_border)
+        return discover(masks, table=options.table, trimap_border=options.reading.trimap_border)
     seen = look(masks)
     if official and not seen.coloured and _is_voc(seen):
         return _twenty_one(seen.how_many)
     if not seen.coloured:
-        return by_values(seen, masks, trimap_border=options.trimap_border)
+        return by_values(seen, masks, trimap_border=options.reading.trimap_border)
     colours = {voc_colour(i): i for i in range(len(CLASSES))} | {voc_colour(VOID): VOID}
     if official and len(seen.colours) > 2 and set(seen.colours) <= set(colours):
         coding = MaskCoding(colours=colours)
         note = f"masks: VOC's colours; the border colour is void ({seen.how_many})"
         return Decoding(coding=coding, classes=CLASSES, notes=(note,))
-    return discover(masks, table=None, trimap_border=options.trimap_border)
+    return discover(masks, table=None, trimap_border=options.reading.trimap_border)
 
 
 def _is_voc(seen: Seen) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from trainer.data.checking.inspection import inspect
+from trainer.reading import Reading
 
 
 def printed(inspection, **options) -> str:
@@ -26,7 +27,7 @@ def folder(draw, tmp_path):
 
 
 def test_json_holds_what_was_found(folder):
-    report = json.loads(json.dumps(inspect(folder, group_by=r"^(p\d)").to_json()))
+    report = json.loads(json.dumps(inspect(folder, Reading(group_by=r"^(p\d)")).to_json()))
     assert report["layout"] == "folders"
     assert (report["pairs"], report["groups"]) == (8, 4)
     assert report["classes"] == ["background", "foreground"]

@@ -12,6 +12,7 @@ from trainer.data.collection import VOID
 from trainer.data.files.reading import read_pair
 from trainer.data.layouts import open_collection
 from trainer.data.layouts.voc import voc_colour
+from trainer.reading import Reading
 
 CAR = "0cdf5b5d0ce1"
 
@@ -160,7 +161,7 @@ def test_pets_trimaps_with_the_border_as_void_or_class(tmp_path, draw, below):
     assert draw.first_row(collection, 3) == [1, 0, VOID]
     assert splits(collection) == {"train": 2, "test": 1, None: 1}
     assert any("beagle_82" in note for note in collection.notes)
-    with_border = open_collection(tmp_path, trimap_border="class")
+    with_border = open_collection(tmp_path, Reading(trimap_border="class"))
     assert names(with_border.classes) == ["background", "pet", "border"]
     assert draw.first_row(with_border, 3) == [1, 0, 2]
 
@@ -259,9 +260,9 @@ def test_group_by_takes_the_first_group_of_the_name_or_the_path(tmp_path, draw):
         for i in range(2):
             draw.photo(tmp_path / "images" / patient / f"{patient[1]}{i}.png")
             draw.mask(tmp_path / "masks" / patient / f"{patient[1]}{i}.png")
-    by_path = open_collection(tmp_path, group_by=r"images/(p\d)/")
+    by_path = open_collection(tmp_path, Reading(group_by=r"images/(p\d)/"))
     assert [pair.group for pair in by_path.pairs] == ["p1", "p1", "p2", "p2"]
-    by_name = open_collection(tmp_path, group_by=r"^(\d)\d$")
+    by_name = open_collection(tmp_path, Reading(group_by=r"^(\d)\d$"))
     assert [pair.group for pair in by_name.pairs] == ["1", "1", "2", "2"]
 
 
@@ -277,7 +278,7 @@ def test_a_wrong_group_by_says_why(tmp_path, draw, pattern, message):
     draw.photo(tmp_path / "images" / "a.png")
     draw.mask(tmp_path / "masks" / "a.png")
     with pytest.raises(ValueError, match=f"group_by.*{message}"):
-        open_collection(tmp_path, group_by=pattern)
+        open_collection(tmp_path, Reading(group_by=pattern))
 
 
 def test_what_is_not_there_is_said_in_one_line(tmp_path, draw):
@@ -290,15 +291,15 @@ def test_what_is_not_there_is_said_in_one_line(tmp_path, draw):
         open_collection(tmp_path)
     assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match=r"unknown layout 'camvit'.*did you mean 'camvid'"):
-        open_collection(tmp_path, layout="camvit")
+        open_collection(tmp_path, Reading(layout="camvit"))
     with pytest.raises(ValueError, match="unknown trimap_border"):
-        open_collection(tmp_path, trimap_border="edge")
+        open_collection(tmp_path, Reading(trimap_border="edge"))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_layout_forced_on_an_empty_folder_says_what_it_looks_for(tmp_path, layout):
     with pytest.raises(ValueError, match="looks for"):
-        open_collection(tmp_path, layout=layout)
+        open_collection(tmp_path, Reading(layout=layout))
 
 
 def test_layout_overrides_what_is_found(tmp_path, draw):
@@ -306,5 +307,5 @@ def test_layout_overrides_what_is_found(tmp_path, draw):
         draw.photo(tmp_path / "images" / f"{CAR}_{i:02}.jpg")
         draw.mask(tmp_path / "masks" / f"{CAR}_{i:02}_mask.png", (0, 1))
     assert open_collection(tmp_path).layout == "carvana"
-    forced = open_collection(tmp_path, layout="folders")
+    forced = open_collection(tmp_path, Reading(layout="folders"))
     assert (forced.layout, forced.pairs[0].group) == ("folders", f"{CAR}_00")

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.trainer.data.layouts.test_folders import FOLDERS
 from trainer.data.layouts import open_collection
+from trainer.reading import Reading
 
 
 def lay_out(draw, root: Path, name: str) -> tuple[list[str], list[str]]:
@@ -26,7 +27,7 @@ def pairs(root: Path, **told: str) -> dict[str, set[str]]:
         pair.image.relative_to(root).as_posix(): {
             path.relative_to(root).as_posix() for path in (pair.mask, *pair.more_masks)
         }
-        for pair in open_collection(root, **told).pairs
+        for pair in open_collection(root, Reading(**told)).pairs
     }
 
 
@@ -123,7 +124,7 @@ def test_folders_are_named_for_every_split_at_once(tmp_path, draw):
             draw.photo(tmp_path / split / "images" / f"{number}.png")
             for version in ("v1", "v2"):
                 draw.mask(tmp_path / split / version / "labels" / f"{number}.png")
-    found = open_collection(tmp_path, masks="*/v2/labels")
+    found = open_collection(tmp_path, Reading(masks="*/v2/labels"))
     assert {(pair.split, pair.mask.parent.parent.name) for pair in found.pairs} == {
         ("train", "v2"),
         ("val", "v2"),
@@ -135,7 +136,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path, draw, told):
     draw.photo(tmp_path / "images/a.png")
     draw.mask(tmp_path / "masks/a.png")
     with pytest.raises(ValueError, match=r"^(masks|images): there is no folder 'no"):
-        open_collection(tmp_path, **told)
+        open_collection(tmp_path, Reading(**told))
 
 
 def test_names_are_compared_as_they_look(tmp_path, draw):

@@ -1,0 +1,38 @@
+"""What a user may say of how a folder of images and masks is to be read.
+
+A configuration and every command that opens a folder are a `Reading` too: its fields are their
+flags, so that a folder is read alike wherever it is opened. Nothing here imports torch.
+"""
+
+from dataclasses import dataclass, fields
+
+from trainer.catalogue import LAYOUTS
+from trainer.names import check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a folder is read; what is left out, is found out or refused, never guessed."""
+
+    layout: str = "auto"
+    """How the folder is laid out; auto finds out."""
+    images: str | None = None
+    """Folder below data that holds the images, where names do not tell; * is any name."""
+    masks: str | None = None
+    """Folder below data that holds the masks, where names do not tell; * is any name."""
+    trimap_border: str = "void"
+    """What a trimap's border is: void (not counted) or class (a third class)."""
+    group_by: str | None = None
+    """Regular expression whose first group names what must not be split, such as a patient."""
+
+    def check_reading(self) -> None:
+        """Raise ``ValueError`` naming the field that is wrong, or that contradicts another."""
+        check("layout", self.layout, ["auto", *LAYOUTS])
+        check("trimap_border", self.trimap_border, ["void", "class"])
+        if (self.images or self.masks) and self.layout not in ("auto", "folders"):
+            raise ValueError(f"images, masks: are for the layout folders, not for {self.layout}")
+
+
+# As a folder is read of which nothing is said.
+AUTO = Reading()
+READING = tuple(field.name for field in fields(Reading))
