@@ -92,6 +92,7 @@ SCHEDULES = {
 
 # Tried in this order, from the most particular to the general.
 LAYOUTS = {
+    "pairs": "trainer.data.layouts.pairs_file:LAYOUT",
     "turntable": "trainer.data.layouts.turntable:LAYOUT",
     "carvana": "trainer.data.layouts.carvana:LAYOUT",
     "camvid": "trainer.data.layouts.camvid:LAYOUT",

@@ -65,6 +65,9 @@ CAME_LATER = {
     "eval_precision": "float32",
     "images": None,
     "masks": None,
+    "mask_values": None,
+    "threshold": None,
+    "split_file": None,
     "schedule_factor": 0.5,
     "schedule_patience": 3,
 }

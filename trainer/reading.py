@@ -20,6 +20,12 @@ class Reading:
     """Folder below data that holds the images, where names do not tell; * is any name."""
     masks: str | None = None
     """Folder below data that holds the masks, where names do not tell; * is any name."""
+    mask_values: str | None = None
+    """What the masks' values mean, such as "0=background 1,255=car 2=void"; or colours, #rrggbb."""
+    threshold: int | None = None
+    """Mask values above it are the foreground."""
+    split_file: str | None = None
+    """File that says which image is in train, val or test: lines of image,split, or a JSON."""
     trimap_border: str = "void"
     """What a trimap's border is: void (not counted) or class (a third class)."""
     group_by: str | None = None
@@ -29,6 +35,8 @@ class Reading:
         """Raise ``ValueError`` naming the field that is wrong, or that contradicts another."""
         check("layout", self.layout, ["auto", *LAYOUTS])
         check("trimap_border", self.trimap_border, ["void", "class"])
+        if self.mask_values is not None and self.threshold is not None:
+            raise ValueError("mask_values: a threshold says what the values mean already")
         if (self.images or self.masks) and self.layout not in ("auto", "folders"):
             raise ValueError(f"images, masks: are for the layout folders, not for {self.layout}")
 

@@ -23,6 +23,9 @@ NAMES = field_names()
 OTHER: dict[str, Any] = {
     "data": "somewhere",
     "layout": "folders",
+    "mask_values": "0=ground 1=tree",
+    "threshold": 3,
+    "split_file": "split.csv",
     "images": "photos",
     "masks": "*/labels",
     "image_size": (31, 47),
@@ -72,10 +75,14 @@ OTHER: dict[str, Any] = {
 }
 
 
+# What cannot be said beside another of them.
+APART = {"threshold"}
+
+
 def other(*names: str) -> TrainConfig:
     """Return a config with other values of these fields, or of all, and who has them."""
     roles = [role.field for name in names if (role := role_of(name)) is not None]
-    return TrainConfig(**{name: OTHER[name] for name in (*roles, *names) or OTHER})
+    return TrainConfig(**{name: OTHER[name] for name in (*roles, *names) or OTHER.keys() - APART})
 
 
 def without(name: str) -> TrainConfig:

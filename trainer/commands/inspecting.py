@@ -1,5 +1,6 @@
 """``trainer data``: what a folder holds, and what is wrong with it."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ class Data(Reading):
 
     path: Positional[Path]
     """Folder with images and masks."""
+    write: Path | None = None
+    """Write the pairs as they were read to this .csv, and a classes.yaml beside, to correct."""
     sheet: Path | None = None
     """Write a contact sheet of images with their masks to this file."""
     augment: str = "light"
@@ -39,6 +42,11 @@ def data(args: list[str]) -> int:
         command,
         progress=lambda items: progress.watch(items, "reading"),
     )
+    if command.write is not None:
+        from trainer.data.checking.writing import write_pairs
+
+        for path in write_pairs(found.collection, command.write):
+            print(f"wrote {path}", file=sys.stderr)
     if command.sheet is not None:
         from trainer.data.checking.sheet import write_sheet
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from PIL import ImageColor
 
 from trainer.data.collection import MAX_CLASSES, ClassInfo, Colour
 
@@ -33,6 +34,7 @@ DISTINCT: tuple[Colour, ...] = (
     (213, 94, 0),
     (204, 121, 167),
 )
+KEYS = ("classes", "void", "threshold", "layered")
 TABLE_FLOORS = 4
 MOST_FOLDERS = 100
 HEX = re.compile(r"#?([0-9a-fA-F]{6})")
@@ -49,9 +51,11 @@ class ClassEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassTable:
-    """The classes in order, what is void, and the ``source`` file.
+    """The classes in order, what is void, and where it says so: a file, or the user's flag.
 
-    ``threshold`` is set where everything above it is the second of two classes.
+    ``threshold`` is set where everything above it is the second of two classes. With ``layered``
+    the n-th mask of an image shows the n-th class. A table that is ``ours`` was written for this
+    program, so that it must be right.
     """
 
     source: Path
@@ -59,11 +63,8 @@ class ClassTable:
     void_values: tuple[int, ...] = field(default=())
     void_colours: tuple[Colour, ...] = field(default=())
     threshold: int | None = None
-
-    @property
-    def ours(self) -> bool:
-        """Whether the table was written for this program, so that it must be right."""
-        return self.source.suffix in (".yaml", ".yml")
+    layered: bool = False
+    ours: bool = False
 
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.entries]
@@ -72,7 +73,7 @@ class ClassTable:
             raise ValueError(f"{self.source}: the class {min(repeated)!r} is listed twice")
         if not 2 <= len(names) <= MAX_CLASSES:
             raise ValueError(f"{self.source}: has {len(names)} classes; 2 to {MAX_CLASSES} can be")
-        if self.threshold is not None and len(names) != 2:
+        if self.threshold is not None and len(names) != 2 and not self.layered:
             raise ValueError(f"{self.source}: a threshold divides two classes, not {len(names)}")
 
 
@@ -164,11 +165,9 @@ def _from_yaml(path: Path, text: str) -> ClassTable:
         raise ValueError(f"{path}: is not valid YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(document, dict) or not isinstance(document.get("classes"), list | dict):
         raise ValueError(f"{path}: must hold 'classes:' with the classes in order")
-    unknown = set(document) - {"classes", "void", "threshold"}
+    unknown = set(map(str, document)) - set(KEYS)
     if unknown:
-        raise ValueError(
-            f"{path}: unknown key {min(map(str, unknown))!r}; known: classes, void, threshold"
-        )
+        raise ValueError(f"{path}: unknown key {min(unknown)!r}; known: {', '.join(KEYS)}")
     listed = document["classes"]
     items = list(listed.items()) if isinstance(listed, dict) else [_item(x, path) for x in listed]
     entries = tuple(_entry(str(name), given, path) for name, given in items)
@@ -183,6 +182,8 @@ def _from_yaml(path: Path, text: str) -> ClassTable:
         void_values=tuple(v for v in plain if _is_value(v)),
         void_colours=tuple(_colour(v, path) for v in plain if not _is_value(v)),
         threshold=threshold,
+        layered=str(document.get("layered", "")).lower() == "true",
+        ours=True,
     )
 
 
@@ -225,10 +226,15 @@ def _is_triple(given: Any) -> bool:
     return isinstance(given, list | tuple) and len(given) == 3 and all(map(_is_value, given))
 
 
+def hex_colour(text: str) -> Colour | None:
+    """Return the colour that ``#rrggbb``, or ``rrggbb``, is; None for any other text."""
+    found = HEX.fullmatch(text.strip())
+    return None if found is None else ImageColor.getrgb(f"#{found.group(1)}")[:3]
+
+
 def _colour(given: Any, path: Path) -> Colour:
-    if isinstance(given, str) and (found := HEX.fullmatch(given.strip())):
-        packed = int(found.group(1), 16)
-        return (packed >> 16, packed >> 8 & 255, packed & 255)
+    if isinstance(given, str) and (colour := hex_colour(given)) is not None:
+        return colour
     if _is_triple(given) and max(given) <= 255:
         return (given[0], given[1], given[2])
     raise ValueError(f"{path}: {given!r} is no colour; give [red, green, blue] or '#rrggbb'")

@@ -59,7 +59,9 @@ class DataSet:
         is no data, when it is faulty and ``skip_faulty`` is off, when ``splits`` name other
         images, and when equal images stand in different new splits.
         """
-        collection = open_collection(data_folder(config, progress=progress), config)
+        # A stored split needs no file any more, which may be gone or have changed.
+        reading = config if splits is None else config.replace(split_file=None)
+        collection = open_collection(data_folder(config, progress=progress), reading)
         images = _decoded(collection, config, progress)
         faults = [*collection.faults, *_faults(images, collection)]
         collection, left_out = screen(collection, faults, skip_faulty=config.skip_faulty)

@@ -93,7 +93,7 @@ def export_run(run_id: str, folder: Path) -> Path:
             "digest": dataset["digest"],
             "split": split,
             # An evaluation elsewhere reads the data so again.
-            "reading": {name: getattr(config, name) for name in READING},
+            "reading": {n: getattr(config, n) for n in READING if n != "split_file"},
             "scored_in": scored_in(get_run(run_id).data.params),
         }
         write_json(new / "origin.json", origin)

@@ -4,22 +4,24 @@ To add a layout, write a module with a `Layout` named ``LAYOUT`` and add one lin
 `trainer.catalogue.LAYOUTS`.
 """
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
 
 from trainer import names
 from trainer.catalogue import LAYOUTS
-from trainer.data.classes import find_table
 from trainer.data.collection import Collection
 from trainer.data.layouts.discovery import discover
 from trainer.data.layouts.inventory import inventory
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import is_image, readable
+from trainer.data.layouts.said import table_of
+from trainer.data.layouts.split_file import split_as_said
 from trainer.reading import AUTO, Reading
 
 # Layouts that ask the class table themselves, since their masks say nothing of classes.
-READ_TABLES = frozenset({"voc", "folders"})
+READ_TABLES = frozenset({"voc", "folders", "pairs"})
 
 
 def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
@@ -32,18 +34,28 @@ def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
     """
     reading.check_reading()
     root = Path(path).expanduser()
-    if not root.is_dir():
+    is_table = root.is_file() and root.suffix.lower() == ".csv"
+    if not root.is_dir() and not is_table:
         problem = "is a file; give the folder it lies in" if root.exists() else "does not exist"
         raise ValueError(f"data: {root} {problem}")
     layout = "folders" if reading.images or reading.masks else reading.layout
+    if is_table:
+        names.check("layout of a table of pairs", layout, ["auto", "pairs"])
+        layout = "pairs"
     root, chosen = _choose(root) if layout == "auto" else (root, _load(layout))
-    options = Options(reading=reading, table=find_table(root))
+    options = Options(reading=reading, table=table_of(_folder(root), reading))
     collection = chosen.read(root, options)
     if not collection.pairs:
         raise ValueError(_no_pairs(collection, None if layout == "auto" else chosen))
     if options.table is not None and chosen.name not in READ_TABLES:
         collection = _named(collection, options)
+    if reading.split_file is not None:
+        collection = split_as_said(collection, Path(reading.split_file).expanduser())
     return collection if reading.group_by is None else _grouped(collection, reading.group_by)
+
+
+def _folder(root: Path) -> Path:
+    return root if root.is_dir() else root.parent
 
 
 def _load(name: str) -> Layout:
@@ -121,7 +133,7 @@ def _grouped(collection: Collection, pattern: str) -> Collection:
     pairs = []
     for pair in collection.pairs:
         # A folder (one for each patient) is in the path, not always in the name.
-        path = pair.image.relative_to(collection.root).as_posix()
+        path = os.path.relpath(pair.image, _folder(collection.root))
         found = expression.search(pair.name) or expression.search(readable(path))
         if found is None or found.group(1) is None:
             raise ValueError(f"group_by: {pattern!r} does not match the image {pair.name!r}")

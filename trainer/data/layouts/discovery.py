@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainer.data.classes import ClassTable
+from trainer.data.collection import Fault, Pair
 from trainer.data.layouts.looking import look
 from trainer.data.layouts.rules import Decoding, by_colours, by_values
 from trainer.data.layouts.tables import by_table, by_threshold
@@ -33,3 +34,10 @@ def discover(masks: Sequence[Path], *, table: ClassTable | None, trimap_border: 
     else:
         found = by_values(seen, masks, trimap_border=trimap_border)
     return replace(found, notes=found.notes + notes, strays=seen.strays)
+
+
+def odd_ones(pairs: Sequence[Pair], decoding: Decoding) -> list[Fault]:
+    """Return a fault for each pair whose mask looks like none."""
+    problem = "is no mask: it holds a photograph or noise, where all others hold areas"
+    names = {pair.mask: pair.name for pair in pairs}
+    return [Fault(path=path, problem=problem, pair=names[path]) for path in decoding.strays]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainer.data.collection import Collection, Fault, MaskCoding, Pair
-from trainer.data.layouts.discovery import discover
+from trainer.data.layouts.discovery import discover, odd_ones
 from trainer.data.layouts.joining import Join, join, without_siblings
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import readable
@@ -259,15 +259,9 @@ def _read(root: Path, options: Options) -> Collection:
         pairs=tuple(pairs),
         classes=decoding.classes,
         coding=decoding.coding,
-        faults=(*result.faults, *_odd_ones(pairs, decoding.strays)),
+        faults=(*result.faults, *odd_ones(pairs, decoding)),
         notes=(*decoding.notes, *notes, *result.notes),
     )
-
-
-def _odd_ones(pairs: Sequence[Pair], strays: Sequence[Path]) -> list[Fault]:
-    problem = "is no mask: it holds a photograph or noise, where all others hold areas"
-    names = {pair.mask: pair.name for pair in pairs}
-    return [Fault(path=path, problem=problem, pair=names[path]) for path in strays]
 
 
 LAYOUT = Layout(

@@ -68,7 +68,7 @@ def read_lists(files: Mapping[str, Path], names: Collection[str]) -> SplitLists:
         if list_name in BOTH and files.keys() & {"train", "trn", "training"}:
             continue
         lines = _lines(path)
-        known = [_known(line, names) for line in lines]
+        known = [known_name(line, names) for line in lines]
         if not any(known):
             continue
         for line, name in zip(lines, known, strict=True):
@@ -97,7 +97,7 @@ def _lines(path: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _known(line: str, names: Collection[str]) -> str | None:
+def known_name(line: str, names: Collection[str]) -> str | None:
     """Return the name that a line means: the whole line, its first column, or a path's end."""
     for candidate in (line, line.split()[0], line.split(",")[0].strip(), line.split("\t")[0]):
         for name in (candidate, _stem(candidate)):

@@ -15,7 +15,7 @@ from trainer.data.collection import MAX_CLASSES, VOID, ClassInfo, Colour, MaskCo
 from trainer.data.files.imagefile import NEAR
 from trainer.data.layouts.looking import Seen, few, lies_between
 
-CURE = "say what they mean in a classes.yaml beside the data"
+CURE = "say what they mean with --mask-values, or in a classes.yaml beside the data"
 
 MAX_COLOURS = 64
 

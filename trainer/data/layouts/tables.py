@@ -10,7 +10,7 @@ from trainer.data.layouts.rules import APART, Decoding, by_values, listed
 
 def by_threshold(table: ClassTable) -> Decoding:
     return Decoding(
-        coding=MaskCoding(threshold=table.threshold),
+        coding=MaskCoding(threshold=table.threshold, layered=table.layered),
         classes=_infos(table),
         notes=(
             f"masks: above {table.threshold} is {table.entries[1].name}, from {table.source.name}",
