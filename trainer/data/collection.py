@@ -94,6 +94,7 @@ class Fault:
 class Collection:
     """All pairs under ``root``, their classes, and what was found wrong with the file names.
 
+    ``root`` is a folder, or the file that lists the pairs.
     ``notes`` say in words how the masks are read and what in the folder is not used.
     """
 
@@ -109,6 +110,11 @@ class Collection:
         repeated = [name for name, n in Counter(p.name for p in self.pairs).items() if n > 1]
         if repeated:
             raise ValueError(f"{self.root}: two pairs are named {repeated[0]!r}")
+
+    @property
+    def folder(self) -> Path:
+        """The folder that names of files are relative to."""
+        return self.root if self.root.is_dir() else self.root.parent
 
     @property
     def num_classes(self) -> int:

@@ -123,7 +123,9 @@ class Inspection:
         )
         for fault in sorted(self.faults, key=lambda fault: not fault.refuses)[:shown]:
             mark = "[red]✗[/red]" if fault.refuses else "[yellow]![/yellow]"
-            line = escape(readable(f"{_below(fault.path, self.collection.root)}: {fault.problem}"))
+            line = escape(
+                readable(f"{_below(fault.path, self.collection.folder)}: {fault.problem}")
+            )
             console.print(f"{mark} {line}", highlight=False, soft_wrap=True)
         if len(self.faults) > shown:
             console.print(f"  and {len(self.faults) - shown} more; --json lists all of them")

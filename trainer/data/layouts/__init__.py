@@ -4,8 +4,6 @@ To add a layout, write a module with a `Layout` named ``LAYOUT`` and add one lin
 `trainer.catalogue.LAYOUTS`.
 """
 
-import os
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +11,10 @@ from trainer import names
 from trainer.catalogue import LAYOUTS
 from trainer.data.collection import Collection
 from trainer.data.layouts.discovery import discover
+from trainer.data.layouts.groups import grouped, proposal
 from trainer.data.layouts.inventory import inventory
 from trainer.data.layouts.layout import Layout, Options
-from trainer.data.layouts.listing import is_image, readable
+from trainer.data.layouts.listing import is_image
 from trainer.data.layouts.said import table_of
 from trainer.data.layouts.split_file import split_as_said
 from trainer.reading import AUTO, Reading
@@ -43,7 +42,9 @@ def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
         names.check("layout of a table of pairs", layout, ["auto", "pairs"])
         layout = "pairs"
     root, chosen = _choose(root) if layout == "auto" else (root, _load(layout))
-    options = Options(reading=reading, table=table_of(_folder(root), reading))
+    options = Options(
+        reading=reading, table=table_of(root if root.is_dir() else root.parent, reading)
+    )
     collection = chosen.read(root, options)
     if not collection.pairs:
         raise ValueError(_no_pairs(collection, None if layout == "auto" else chosen))
@@ -51,11 +52,9 @@ def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
         collection = _named(collection, options)
     if reading.split_file is not None:
         collection = split_as_said(collection, Path(reading.split_file).expanduser())
-    return collection if reading.group_by is None else _grouped(collection, reading.group_by)
-
-
-def _folder(root: Path) -> Path:
-    return root if root.is_dir() else root.parent
+    if reading.group_by is not None:
+        return grouped(collection, reading.group_by)
+    return replace(collection, notes=(*collection.notes, *proposal(collection)))
 
 
 def _load(name: str) -> Layout:
@@ -121,21 +120,3 @@ def _no_pairs(collection: Collection, layout: Layout | None) -> str:
         first = collection.faults[0]
         line = f"{line}; first of {len(collection.faults)} faults: {first.path}: {first.problem}"
     return line
-
-
-def _grouped(collection: Collection, pattern: str) -> Collection:
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"group_by: {pattern!r} is not a regular expression: {error}") from error
-    if expression.groups < 1:
-        raise ValueError(f"group_by: {pattern!r} has no group; put brackets round what to keep")
-    pairs = []
-    for pair in collection.pairs:
-        # A folder (one for each patient) is in the path, not always in the name.
-        path = os.path.relpath(pair.image, _folder(collection.root))
-        found = expression.search(pair.name) or expression.search(readable(path))
-        if found is None or found.group(1) is None:
-            raise ValueError(f"group_by: {pattern!r} does not match the image {pair.name!r}")
-        pairs.append(replace(pair, group=found.group(1)))
-    return replace(collection, pairs=tuple(pairs))

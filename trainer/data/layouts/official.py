@@ -26,23 +26,11 @@ def with_split(root: Path, pairs: Sequence[Pair]) -> tuple[list[Pair], list[str]
     plain = [replace(pair, split=None) for pair in pairs]
     listed = read_lists(find_lists(root), {pair.name for pair in pairs})
     if len(set(listed.split.values())) < 2:
-        return plain, [*listed.notes, *_no_split(splits, pairs)]
+        named = sorted(split for split in splits if split)
+        unused = [f"all pairs lie in folders of {', '.join(named)}: no split"] if named else []
+        return plain, [*listed.notes, *unused]
     notes = ["official split by lists", *listed.notes]
     return [replace(pair, split=listed.split.get(pair.name)) for pair in plain], notes
-
-
-def _no_split(splits: set[str | None], pairs: Sequence[Pair]) -> list[str]:
-    """Return what is worth knowing where the pairs are split by seed."""
-    notes = []
-    if named := splits - {None}:
-        notes.append(f"all pairs lie in folders of {', '.join(sorted(map(str, named)))}: no split")
-    folders = {pair.name.rpartition("/")[0] for pair in pairs}
-    if len(folders) > 1 and "" not in folders:
-        notes.append(
-            f"file names repeat in {len(folders)} folders, such as {min(folders)}; if a folder's "
-            "images belong together, keep them so with --group-by '(.*)/'"
-        )
-    return notes
 
 
 def refuse_copies(root: Path, pairs: Sequence[Pair]) -> None:
