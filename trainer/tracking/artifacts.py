@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from trainer.files import is_partial
 from trainer.store import cache_folder
 from trainer.tracking.client import client
+from trainer.tracking.places import local_path
 from trainer.tracking.runs import get_run
 
 
@@ -29,8 +29,8 @@ def list_artifacts(run_id: str, artifact_uri: str, path: str = "") -> list[Artif
     Raises ``ValueError`` when ``path`` leads out of the run.
     """
     inside = checked(path)
-    if is_local_uri(artifact_uri):
-        folder = _resolved(_root(artifact_uri), inside)
+    if (root := local_path(artifact_uri)) is not None:
+        folder = _resolved(root, inside)
         if folder is None or not folder.is_dir():
             return []
         found = [
@@ -60,8 +60,8 @@ def artifact_path(
     ``path`` leads out of the run, by ``..``, from the root or by a link.
     """
     inside = checked(path)
-    if is_local_uri(artifact_uri):
-        return _resolved(_root(artifact_uri), inside)
+    if (root := local_path(artifact_uri)) is not None:
+        return _resolved(root, inside)
     folder = cache_folder() / "artifacts" / checked(run_id) / checked(version or "moving")
     target = _resolved(folder, inside)
     if version is not None and target is not None:
@@ -115,20 +115,11 @@ def download(run_id: str, path: str, into: Path) -> Path:
     elif source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
+    elif not local.exists():
+        raise ValueError(f"run: the files of {run_id} are gone: there is no {local}")
     else:
         raise ValueError(f"run: {run_id} has no artifact {path!r}")
     return target
-
-
-def local_path(artifact_uri: str) -> Path | None:
-    """Return the folder of a run's files on this machine; None where a server has them."""
-    if not is_local_uri(artifact_uri):
-        return None
-    return Path(local_file_uri_to_path(artifact_uri))
-
-
-def _root(artifact_uri: str) -> Path:
-    return Path(local_file_uri_to_path(artifact_uri))
 
 
 def _resolved(root: Path, inside: PurePosixPath) -> Path | None:

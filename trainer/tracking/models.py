@@ -1,6 +1,7 @@
 """MLflow's side of the model registry."""
 
 import re
+import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,8 @@ from mlflow.pyfunc import save_model
 from mlflow.types import Schema, TensorSpec
 
 from trainer.tracking.client import client
-from trainer.tracking.runs import get_run
+from trainer.tracking.places import copied_here, local_path
+from trainer.tracking.runs import active_run
 
 SIGNATURE = ModelSignature(
     inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))]),
@@ -40,7 +42,7 @@ def create_version(
     fluent ``log_model`` would mark it running and finished once more.
     """
     api = client()
-    info = get_run(run_id).info
+    info = active_run(run_id).info
     # Stricter than for the name that it is registered by, which may well be "cars-1.2".
     plain = re.sub(r"""[/:.%"']""", "-", name)
     logged = api.create_logged_model(info.experiment_id, name=plain, source_run_id=run_id)
@@ -58,7 +60,8 @@ def create_version(
                 pip_requirements=requirements,
                 mlflow_model=described,
             )
-        api.log_model_artifacts(logged.model_id, str(workspace / "mlflow_model"))
+        if not copied_here(workspace / "mlflow_model", logged.artifact_location):
+            api.log_model_artifacts(logged.model_id, str(workspace / "mlflow_model"))
     except BaseException:
         api.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
         raise
@@ -106,6 +109,8 @@ def download_version(name: str, version: str, into: Path) -> Path:
     try:
         # By where it lies: a models:/ address would be looked up in mlflow's global store.
         uri = api.get_model_version_download_uri(name, version)
+        if (local := local_path(uri)) is not None:
+            return Path(shutil.copytree(local, into, dirs_exist_ok=True))
         copied = download_artifacts(
             artifact_uri=uri, dst_path=str(into), tracking_uri=api.tracking_uri
         )

@@ -18,10 +18,11 @@ from trainer import __version__
 from trainer.config import TrainConfig, from_yaml
 from trainer.files import replacing_folder, write_json, write_text
 from trainer.store import local_folder
-from trainer.tracking.artifacts import download, local_path
+from trainer.tracking.artifacts import download
 from trainer.tracking.client import client, experiment_id
 from trainer.tracking.environment import environment, git_commit, user
-from trainer.tracking.runs import MAX_TAG, OUTCOMES, get_run, metric_key, storable
+from trainer.tracking.places import local_path
+from trainer.tracking.runs import MAX_TAG, OUTCOMES, active_run, metric_key, storable
 
 logger = logging.getLogger(__name__)
 
@@ -182,9 +183,14 @@ def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
 
     Its status stays as it is until `Run.reopen`.
 
-    Raises ``ValueError`` when there is no such run or it was not made by Segscope.
+    Raises ``ValueError`` when there is no such run, when it is archived, when its files are gone,
+    and when it was not made by Segscope.
     """
-    info = get_run(run_id).info
+    found = active_run(run_id)
+    info, ours = found.info, "segscope.version" in found.data.tags
+    local = local_path(info.artifact_uri)
+    if ours and local is not None and not local.exists():
+        raise ValueError(f"run: the files of {run_id} are gone: there is no {local}")
     run = Run(info.run_id, info.artifact_uri)
     run.fetch()
     path = run.folder / "config.yaml"

@@ -14,6 +14,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_USER
 from trainer import __version__
 from trainer.tracking.client import client, experiment_id
 from trainer.tracking.environment import user
+from trainer.tracking.places import copied_here
 
 OUTCOMES = {
     "completed": "FINISHED",
@@ -54,7 +55,8 @@ def finish(run_id: str, outcome: str, reason: str | None = None) -> None:
 
 
 def reopen_parent(run_id: str) -> None:
-    """Mark a run that groups others as running again."""
+    """Mark a run that groups others as running again; ``ValueError`` where it is archived."""
+    active_run(run_id)
     client().update_run(run_id, status="RUNNING")
 
 
@@ -76,6 +78,17 @@ def get_run(run_id: str) -> Any:
         return client().get_run(run_id)
     except MlflowException as error:
         raise ValueError(f"run: there is no run {run_id!r} in this store") from error
+
+
+def active_run(run_id: str) -> Any:
+    """Return MLflow's record of a run that can be written; ``ValueError`` when it is archived."""
+    found = get_run(run_id)
+    if found.info.lifecycle_stage == "deleted":
+        raise ValueError(
+            f"run: {run_id} is archived; restore it first, on the page Runs or with "
+            f"mlflow runs restore --run-id {run_id}"
+        )
+    return found
 
 
 def find_runs(filter_string: str) -> list[Any]:
@@ -101,7 +114,8 @@ def find_runs(filter_string: str) -> list[Any]:
 
 def log_files(run_id: str, folder: Path) -> None:
     """Copy every file of ``folder`` into the artifacts of any run."""
-    client().log_artifacts(run_id, str(folder))
+    if not copied_here(folder, get_run(run_id).info.artifact_uri):
+        client().log_artifacts(run_id, str(folder))
 
 
 def metric_key(key: str) -> str:

@@ -132,7 +132,7 @@ def test_a_failure_leaves_no_version(
     def full(*_args: object, **_kwargs: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(type(client()), "log_model_artifacts", full)
+    monkeypatch.setattr("trainer.tracking.models.copied_here", full)
     with pytest.raises(OSError, match="no space left"):
         make(tmp_path, run_id)
     experiment = get_run(run_id).info.experiment_id

@@ -1,0 +1,132 @@
+"""A store that was moved or copied finds its files, and never writes where it was."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.trainer.test_cli import run  # noqa: F401  the fixture: commands as a user types them
+from trainer.tracking.places import local_path
+
+RUN = "segscope/0f3/artifacts"
+
+
+@pytest.fixture
+def moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a store's database; ``tmp_path / "old"`` is where it was."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/new/mlflow.db")
+    (tmp_path / "new").mkdir()
+    return tmp_path / "new"
+
+
+def found(path: Path) -> Path | None:
+    return local_path(path.as_uri())
+
+
+def test_files_beside_the_database_come_before_those_where_they_were(moved, tmp_path):
+    for store in ("old", "new"):
+        (tmp_path / store / "artifacts" / RUN).mkdir(parents=True)
+    assert found(tmp_path / "old" / "artifacts" / RUN) == moved / "artifacts" / RUN
+
+
+@pytest.mark.parametrize("old_is_there", [False, True])
+def test_a_run_without_files_belongs_beside_its_experiment(moved, tmp_path, old_is_there):
+    (moved / "artifacts" / "segscope").mkdir(parents=True)
+    if old_is_there:
+        (tmp_path / "old" / "artifacts" / "segscope" / "another").mkdir(parents=True)
+    assert found(tmp_path / "old" / "artifacts" / RUN) == moved / "artifacts" / RUN
+
+
+def test_a_place_of_the_users_own_stays(moved, tmp_path):
+    (moved / "artifacts" / "segscope").mkdir(parents=True)
+    own = tmp_path / "disk" / "experiment 7" / "0f3" / "artifacts"
+    own.parents[1].mkdir(parents=True)
+    assert found(own) == own
+    own.mkdir(parents=True)
+    assert found(own) == own
+
+
+def test_what_is_nowhere_stays_where_it_was_recorded(moved, tmp_path):
+    assert found(tmp_path / "old" / "artifacts" / RUN) == tmp_path / "old" / "artifacts" / RUN
+    assert local_path("mlflow-artifacts:/1/0f3/artifacts") is None
+
+
+@pytest.mark.parametrize("carry", [shutil.move, shutil.copytree])
+def test_a_store_goes_on_where_it_was_moved_or_copied_to(
+    run,  # noqa: F811
+    draw_pairs,
+    tmp_path,
+    monkeypatch,
+    new_database,
+    carry,
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    data = draw_pairs(tmp_path / "data")
+    fit = ("fit", "--data", str(data), "--epochs", "1", "--image-size", "32", "32")
+    small = ("--base-channels", "4", "--depth", "2", "--experiment", "fields")
+    old = tmp_path / "old" / "mlruns"
+    old.mkdir(parents=True)
+    shutil.copyfile(new_database, old / "mlflow.db")
+    monkeypatch.chdir(tmp_path / "old")
+    run_id = run(*fit, *small)[1].strip()
+    assert run("register", run_id, "--name", "cars", "--alias", "champion")[0] == 0
+
+    monkeypatch.chdir(tmp_path)
+    carry(tmp_path / "old", tmp_path / "new")
+    before = sorted((tmp_path / "old").rglob("*"))
+    monkeypatch.chdir(tmp_path / "new")
+    image = str(data / "images" / "0.png")
+    assert run("predict", "models:/cars@champion", image, "--out", "masks")[0] == 0
+    assert run("evaluate", run_id)[0] == 0
+    assert run("resume", run_id, "--epochs", "2")[0] == 0
+    assert run("register", run_id, "--name", "cars")[1].strip() == "models:/cars/2"
+    assert run("pull", "models:/cars/2", "--out", "pulled")[0] == 0
+    other = run(*fit, *small)[1].strip()
+    files = tmp_path / "new" / "mlruns" / "artifacts" / "fields" / other / "artifacts"
+    assert (files / "checkpoints" / "best" / "model.safetensors").is_file()
+    assert sorted((tmp_path / "old").rglob("*")) == before
+
+
+@pytest.fixture
+def draw_pairs():
+    def drawn(root: Path) -> Path:
+        for number in range(6):
+            pixels = np.random.default_rng(number).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            mask = np.zeros((32, 32), np.uint8)
+            mask[8:20, 4 + number : 20] = 1
+            for folder, picture in (("images", pixels), ("masks", mask)):
+                (root / folder).mkdir(parents=True, exist_ok=True)
+                Image.fromarray(picture).save(root / folder / f"{number}.png")
+        return root
+
+    return drawn
+
+
+def test_an_archived_run_is_told_as_that(run, draw_pairs, tmp_path, store, monkeypatch):  # noqa: F811
+    from trainer.tracking.curating import archive
+
+    monkeypatch.chdir(tmp_path)
+    data = draw_pairs(tmp_path / "data")
+    small = ("--image-size", "32", "32", "--base-channels", "4", "--depth", "2")
+    run_id = run("fit", "--data", str(data), "--epochs", "1", *small)[1].strip()
+    archive([run_id])
+    for command in (("resume", run_id, "--epochs", "2"), ("register", run_id, "--name", "cars")):
+        code, _, said = run(*command)
+        assert code == 2
+        assert f"run: {run_id} is archived; restore it first" in said
+        assert "Traceback" not in said
+    assert run("evaluate", run_id)[0] == 0
+
+
+def test_files_that_are_gone_are_told_as_that(run, draw_pairs, tmp_path, store, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    data = draw_pairs(tmp_path / "data")
+    small = ("--image-size", "32", "32", "--base-channels", "4", "--depth", "2")
+    run_id = run("fit", "--data", str(data), "--epochs", "1", *small)[1].strip()
+    shutil.rmtree(store / "artifacts")
+    for command in ("resume", "evaluate"):
+        code, _, said = run(command, run_id)
+        assert code == 2
+        assert f"run: the files of {run_id} are gone" in said
