@@ -187,7 +187,7 @@ def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
     and when it was not made by Segscope.
     """
     found = active_run(run_id)
-    info, ours = found.info, "segscope.version" in found.data.tags
+    info, ours = found.info, found.data.tags.get("segscope.kind") == "run"
     local = local_path(info.artifact_uri)
     if ours and local is not None and not local.exists():
         raise ValueError(f"run: the files of {run_id} are gone: there is no {local}")
