@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tyro.conf import Positional
 
 from sweeps.space import components
-from sweeps.spec import PRESETS, SweepSpec, read_spec, with_changes
+from sweeps.spec import SweepSpec, with_changes
+from sweeps.spec_reading import PRESETS, read_spec
 from trainer.command_line import DONE, FAILURE, dispatch, parse, print_json
 from trainer.config import TrainConfig, field_names
 from trainer.flags import named_field, parse_run

@@ -30,7 +30,7 @@ from sweeps.attributes import (
 )
 from sweeps.presence import is_alive
 from sweeps.space import label
-from sweeps.spec import from_plain
+from sweeps.spec_reading import from_plain
 from sweeps.trials import (
     COMPLETE,
     CUT_SHORT,

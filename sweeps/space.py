@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from trainer.config import ROLES, TrainConfig, field_names, from_mapping, role_of
+from trainer.config import TrainConfig, field_names
+from trainer.config_reading import from_mapping
 from trainer.names import unknown
+from trainer.roles import ROLES, role_of
 from trainer.settings import Role
 
 # Set for every trial by the sweep itself, so that searching them would mean nothing.

@@ -20,7 +20,8 @@ from sweeps.presence import locks_folder
 from sweeps.pruners import build_pruner
 from sweeps.reading import journal, sweeps_in
 from sweeps.space import label
-from sweeps.spec import SweepSpec, from_plain, with_changes
+from sweeps.spec import SweepSpec, with_changes
+from sweeps.spec_reading import from_plain
 from trainer.names import unknown
 from trainer.store import without_password
 

@@ -25,6 +25,9 @@ PACKAGES = (*PROGRAMS, "turntable")
 # As listed in docs/architecture.md; what lies in a package on the list is on it too.
 TORCH_FREE = (
     "trainer.config",
+    "trainer.config_reading",
+    "trainer.formats",
+    "trainer.roles",
     "trainer.recipes",
     "trainer.catalogue",
     "trainer.settings",

@@ -7,34 +7,19 @@ beside its line in `trainer.catalogue` and `trainer.models`. Nothing here import
 
 import hashlib
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import yaml
 
 from trainer.analysis.score_table import monitors
-from trainer.catalogue import (
-    AUGMENTATIONS,
-    CACHES,
-    EVAL_PRECISIONS,
-    FOLDS,
-    GEOMETRIES,
-    LOSSES,
-    NORMALISATIONS,
-    OPTIMIZERS,
-    PATIENCE,
-    PRECISIONS,
-    SCHEDULES,
-)
-from trainer.models import MODELS
+from trainer.catalogue import EVAL_PRECISIONS, NORMALISATIONS, PRECISIONS
+from trainer.formats import FORMAT, FORMAT_1
 from trainer.names import check, unknown
 from trainer.reading import Reading
-from trainer.settings import Role, Settings, is_given, require, typed
-
-logger = logging.getLogger(__name__)
+from trainer.roles import ROLES, role_of
+from trainer.settings import Role, Settings, require
 
 # What may differ between two runs of one configuration: repeats of it form a seed group.
 NOT_HYPERPARAMETERS = frozenset(
@@ -44,22 +29,6 @@ NOT_HYPERPARAMETERS = frozenset(
 # What a run's parameters tell beside its configuration: what it was trained with, and on.
 MACHINE_PARAMS = ("train_dtype", "processor", "threads")
 
-FORMAT = 2
-# Format 1 was one flat class: every run had all of these, read or not, and these were the defaults.
-FORMAT_1: dict[str, Any] = {
-    "image_size": [160, 240],
-    "fold": 0,
-    "cache_limit_gib": 10.0,
-    "augment_probability": 0.5,
-    "kernel_size": 3,
-    "base_channels": 32,
-    "depth": 4,
-    "class_weights": "none",
-    "lr": 1e-3,
-    "momentum": 0.9,
-    "weight_decay": 0.0,
-    "min_delta": 0.0,
-}
 # What came later, as all runs of before had it: there it makes no other seed group.
 CAME_LATER = {
     "eval_precision": "float32",
@@ -71,24 +40,6 @@ CAME_LATER = {
     "schedule_factor": 0.5,
     "schedule_patience": 3,
 }
-
-
-def _preset(augment: object) -> str:
-    # A file holds its own probabilities, and has no more settings than no augmentation.
-    return "none" if str(augment).endswith((".yaml", ".yml")) else str(augment)
-
-
-ROLES = (
-    Role(field="geometry", table=GEOMETRIES),
-    Role(field="folds", table=FOLDS, key=is_given),
-    Role(field="cache", table=CACHES),
-    Role(field="augment", table=AUGMENTATIONS, key=_preset),
-    Role(field="model", table=MODELS),
-    Role(field="loss", table=LOSSES),
-    Role(field="optimizer", table=OPTIMIZERS),
-    Role(field="schedule", table=SCHEDULES),
-    Role(field="patience", table=PATIENCE, key=is_given),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +166,7 @@ class TrainConfig(General):
 
     def to_params(self) -> dict[str, str]:
         """Return the flat parameters as MLflow stores them; a size reads ``160x240``."""
-        return {name: _as_param(value) for name, value in self.values().items()}
+        return {name: as_param(value) for name, value in self.values().items()}
 
     def to_yaml(self) -> str:
         """Return the whole configuration as YAML that `from_yaml` reads back."""
@@ -243,11 +194,6 @@ class TrainConfig(General):
 
 
 _GENERAL = tuple(field.name for field in fields(General))
-
-
-def role_of(name: str) -> Role | None:
-    """Return the role whose components have a setting ``name``; None for a general field."""
-    return next((role for role in ROLES if name in role.names()), None)
 
 
 def reads(values: Mapping[str, Any], name: str) -> bool:
@@ -281,98 +227,8 @@ def _refusal(name: str, values: Mapping[str, Any]) -> ValueError:
     return role.refusal(name, _component(values, role))
 
 
-def default_params(params: Mapping[str, str]) -> dict[str, str]:
-    """Return the default of everything that a run with these stored parameters reads.
-
-    A component that is not known here, as of another program's run, has no settings.
-    """
-    defaults: dict[str, str] = {}
-    for name in _GENERAL:
-        defaults[name] = _as_param(getattr(General, name))
-        for role in (role for role in ROLES if role.field == name):
-            text = params.get(name, defaults[name])
-            value = None if role.key is is_given and text == "none" else text
-            if role.key(value) in role.table:
-                settings = vars(role.settings(value)())
-                defaults |= {setting: _as_param(v) for setting, v in settings.items()}
-    return defaults
-
-
-def scored_in(params: Mapping[str, str]) -> str | None:
-    """Return the arithmetic of a run's scores, from its parameters; None where it is not known.
-
-    Runs of before it was recorded have been scored as their machine chose.
-    """
-    return params.get("eval_precision")
-
-
-def from_mapping(
-    values: Mapping[str, Any], base: TrainConfig | None = None, *, leave_out: bool = False
-) -> TrainConfig:
-    """Return a config from plain values, such as parsed YAML or a sweep's suggestion.
-
-    Numbers may be given as text ("1e-4", which YAML 1.1 reads as a string). Raises
-    ``ValueError`` naming the field when it is unknown or of the wrong type, or when none of the
-    components has it; with ``leave_out`` such a setting is left out, as what format 1 wrote
-    must be.
-    """
-    given = {name.replace("-", "_"): value for name, value in values.items()}
-    base = base or TrainConfig()
-    for name in given:
-        if name not in field_names():
-            raise unknown("field", name, field_names())
-    plain = {name: typed(name, value, _hint(name)) for name, value in given.items()}
-    dropped = unread(base.values() | plain) if leave_out else []
-    return base.replace(**{name: value for name, value in plain.items() if name not in dropped})
-
-
-def from_yaml(path: Path, base: TrainConfig | None = None, *, stored: bool = False) -> TrainConfig:
-    """Read a config file; ``ValueError`` when it is missing, not YAML, or has a bad field.
-
-    What format 1 wrote whole names settings that its components do not have; they are left out,
-    and a line of the log says which unless the file is one that a run ``stored``.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"config: cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"config: {path} is not valid YAML: {reason}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"config: {path} must hold 'field: value' lines")
-    values = {str(name): value for name, value in values.items()}
-    try:
-        check_format(values.pop("format", None))
-        whole = is_format_1(values)
-        if whole and not stored and (names := unread(values)):
-            logger.warning("%s is of an earlier version; not read: %s", path, ", ".join(names))
-        return from_mapping(values, base, leave_out=stored or whole)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-
-
-def is_format_1(values: Mapping[str, Any]) -> bool:
-    """Return whether flat ``values`` were written whole by format 1: they name every setting."""
-    return values.keys() >= FORMAT_1.keys()
-
-
-def check_format(written: Any) -> None:
-    """Raise ``ValueError`` for a format that a later version wrote; None is of before."""
-    if written is not None and (type(written) is not int or not 1 <= written <= FORMAT):
-        raise ValueError(f"format: {written!r} is not known here; this version reads 1 to {FORMAT}")
-
-
-def _hint(name: str) -> Any:
-    """Return the type of a field, or of a setting as one of the components has it."""
-    role = role_of(name)
-    if role is None:
-        return get_type_hints(General)[name]
-    kind = next(one.settings for one in role.table.values() if name in one.settings.names())
-    return get_type_hints(kind)[name]
-
-
-def _as_param(value: Any) -> str:
+def as_param(value: Any) -> str:
+    """Return a value as MLflow stores it."""
     if value is None:
         return "none"
     if isinstance(value, bool):

@@ -7,7 +7,8 @@ from typing import Any, TypeVar, get_type_hints
 import tyro
 
 from trainer.command_line import parse
-from trainer.config import ROLES, General, TrainConfig, field_names, role_of
+from trainer.config import General, TrainConfig, field_names
+from trainer.roles import ROLES, role_of
 from trainer.settings import Settings
 
 T = TypeVar("T")

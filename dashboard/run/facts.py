@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from trainer.config import MACHINE_PARAMS, default_params, field_names, scored_in
+from trainer.config import MACHINE_PARAMS, field_names
+from trainer.config_reading import default_params, scored_in
 
 
 def parameters(row: pd.Series) -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sweeps.spec import SweepSpec, from_plain
+from sweeps.spec import SweepSpec
+from sweeps.spec_reading import from_plain
 
 SPACE: dict[str, Any] = {"lr": {"low": 1e-5, "high": 1e-1, "log": True}}
 

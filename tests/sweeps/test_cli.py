@@ -17,7 +17,8 @@ from PIL import Image
 
 from sweeps import cli
 from sweeps.search import carry_out
-from sweeps.spec import PRESETS, SweepSpec
+from sweeps.spec import SweepSpec
+from sweeps.spec_reading import PRESETS
 from sweeps.study import create, load
 from trainer import tracking
 

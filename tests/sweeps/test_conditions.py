@@ -11,11 +11,13 @@ from sweeps import reading
 from sweeps.reading import ENOUGH
 from sweeps.search import carry_out
 from sweeps.space import combinations, read_by
-from sweeps.spec import SweepSpec, from_plain
+from sweeps.spec import SweepSpec
+from sweeps.spec_reading import from_plain
 from sweeps.study import create, load
 from sweeps.summary import rows
 from sweeps.trials import COMPLETE, Parameter, trials_table
-from trainer.config import FORMAT, FORMAT_1, TrainConfig
+from trainer.config import TrainConfig
+from trainer.formats import FORMAT, FORMAT_1
 
 MakeSpec = Callable[..., SweepSpec]
 SPACE: dict[str, Any] = {

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from sweeps.space import Choices, Range, combinations
-from sweeps.spec import KEYS, PRESETS, from_plain, read_spec
+from sweeps.spec_reading import KEYS, PRESETS, from_plain, read_spec
 
 LR = {"lr": {"low": 1e-5, "high": 1e-2, "log": True}}
 
@@ -124,7 +124,7 @@ def test_a_finite_space_ends_after_its_combinations() -> None:
         ({"space": LR, "pruner": {"name": "median", "patience": -1}}, "pruner.patience: -1"),
         ({"space": LR, "trials": 0}, "trials: 0 must be at least 1"),
         ({"space": LR, "trials": 2.5}, "trials: 2.5 is not a whole number"),
-        ({"space": LR, "trials": "many"}, "trials: 'many' is not a number"),
+        ({"space": LR, "trials": "many"}, "trials: 'many' is not a whole number"),
         ({"space": LR, "timeout": 0}, "timeout: 0.0 must be above 0"),
         ({"space": {"seed": [1, 2]}, "seeds": 2}, "seeds: the space searches seed already"),
         ({"space": LR, "name": "a b'c"}, 'name: "a b\'c" may hold letters'),

@@ -7,15 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from trainer.config import (
-    FORMAT,
-    NOT_HYPERPARAMETERS,
-    TrainConfig,
-    field_names,
-    from_mapping,
-    from_yaml,
-    role_of,
-)
+from trainer.config import NOT_HYPERPARAMETERS, TrainConfig, field_names
+from trainer.config_reading import from_mapping, from_yaml
+from trainer.formats import FORMAT
+from trainer.roles import role_of
 
 NAMES = field_names()
 

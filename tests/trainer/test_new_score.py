@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sweeps.spec import read_spec
+from sweeps.spec_reading import read_spec
 from tests.trainer.analysis.simulated import pair
 from tests.trainer.analysis.test_documentation import undocumented
 from trainer.analysis.comparison import compare

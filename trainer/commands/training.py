@@ -7,7 +7,8 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from trainer.command_line import DONE, FAILURE, NoOptions, parse, print_json
-from trainer.config import TrainConfig, from_yaml
+from trainer.config import TrainConfig
+from trainer.config_reading import from_yaml
 from trainer.flags import config_of, first_flags, parse_run
 from trainer.recipes import RECIPES, recipe
 

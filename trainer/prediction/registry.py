@@ -10,7 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from trainer.config import TrainConfig, from_yaml, scored_in
+from trainer.config import TrainConfig
+from trainer.config_reading import from_yaml, scored_in
 from trainer.files import replacing_folder, write_json
 from trainer.models import MODELS
 from trainer.reading import READING

@@ -15,7 +15,8 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_USER
 
 from trainer import __version__
-from trainer.config import TrainConfig, from_yaml
+from trainer.config import TrainConfig
+from trainer.config_reading import from_yaml
 from trainer.files import replacing_folder, write_json, write_text
 from trainer.store import local_folder
 from trainer.tracking.artifacts import download

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer.config import TrainConfig, scored_in
+from trainer.config import TrainConfig
+from trainer.config_reading import scored_in
 from trainer.data.augment import check_augmentation
 from trainer.data.loading import SegmentationData, open_data
 from trainer.data.splits import Splits

@@ -21,7 +21,7 @@ from dashboard.sweeps import table
 from sweeps import reading as sweep_reading
 from sweeps.attributes import WORKER
 from sweeps.samplers import distributions
-from sweeps.spec import from_plain
+from sweeps.spec_reading import from_plain
 from sweeps.study import Sweep, create
 from trainer.tracking import reading
 

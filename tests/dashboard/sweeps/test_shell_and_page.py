@@ -17,7 +17,7 @@ from sweeps import attributes, cli, reading
 from sweeps.claims import give_back
 from sweeps.presence import UNSIGNED, Presence, present, worker_lock
 from sweeps.samplers import distributions
-from sweeps.spec import from_plain
+from sweeps.spec_reading import from_plain
 from sweeps.study import Sweep, create
 
 Open = Callable[..., AppTest]

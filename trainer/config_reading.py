@@ -1,0 +1,97 @@
+"""A configuration from what was written down: plain values, a file, the parameters of a run."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+
+from trainer.config import General, TrainConfig, as_param, field_names, unread
+from trainer.formats import check_format, is_format_1
+from trainer.names import unknown
+from trainer.roles import ROLES, role_of
+from trainer.settings import is_given, typed
+
+logger = logging.getLogger(__name__)
+
+
+def from_mapping(
+    values: Mapping[str, Any], base: TrainConfig | None = None, *, leave_out: bool = False
+) -> TrainConfig:
+    """Return a config from plain values, such as parsed YAML or a sweep's suggestion.
+
+    Numbers may be given as text ("1e-4", which YAML 1.1 reads as a string). Raises
+    ``ValueError`` naming the field when it is unknown or of the wrong type, or when none of the
+    components has it; with ``leave_out`` such a setting is left out, as what format 1 wrote
+    must be.
+    """
+    given = {name.replace("-", "_"): value for name, value in values.items()}
+    base = base or TrainConfig()
+    for name in given:
+        if name not in field_names():
+            raise unknown("field", name, field_names())
+    plain = {name: typed(name, value, _hint(name)) for name, value in given.items()}
+    dropped = unread(base.values() | plain) if leave_out else []
+    return base.replace(**{name: value for name, value in plain.items() if name not in dropped})
+
+
+def from_yaml(path: Path, base: TrainConfig | None = None, *, stored: bool = False) -> TrainConfig:
+    """Read a config file; ``ValueError`` when it is missing, not YAML, or has a bad field.
+
+    What format 1 wrote whole names settings that its components do not have; they are left out,
+    and a line of the log says which unless the file is one that a run ``stored``.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"config: cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"config: {path} is not valid YAML: {reason}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"config: {path} must hold 'field: value' lines")
+    values = {str(name): value for name, value in values.items()}
+    try:
+        check_format(values.pop("format", None))
+        whole = is_format_1(values)
+        if whole and not stored and (names := unread(values)):
+            logger.warning("%s is of an earlier version; not read: %s", path, ", ".join(names))
+        return from_mapping(values, base, leave_out=stored or whole)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def default_params(params: Mapping[str, str]) -> dict[str, str]:
+    """Return the default of everything that a run with these stored parameters reads.
+
+    A component that is not known here, as of another program's run, has no settings.
+    """
+    defaults: dict[str, str] = {}
+    for name in (field.name for field in fields(General)):
+        defaults[name] = as_param(getattr(General, name))
+        for role in (role for role in ROLES if role.field == name):
+            text = params.get(name, defaults[name])
+            value = None if role.key is is_given and text == "none" else text
+            if role.key(value) in role.table:
+                settings = vars(role.settings(value)())
+                defaults |= {setting: as_param(v) for setting, v in settings.items()}
+    return defaults
+
+
+def scored_in(params: Mapping[str, str]) -> str | None:
+    """Return the arithmetic of a run's scores, from its parameters; None where it is not known.
+
+    Runs of before it was recorded have been scored as their machine chose.
+    """
+    return params.get("eval_precision")
+
+
+def _hint(name: str) -> Any:
+    """Return the type of a field, or of a setting as one of the components has it."""
+    role = role_of(name)
+    if role is None:
+        return get_type_hints(General)[name]
+    kind = next(one.settings for one in role.table.values() if name in one.settings.names())
+    return get_type_hints(kind)[name]

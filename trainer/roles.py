@@ -1,0 +1,40 @@
+"""The fields of the configuration that name a component, or that have settings once given.
+
+Nothing here imports torch.
+"""
+
+from trainer.catalogue import (
+    AUGMENTATIONS,
+    CACHES,
+    FOLDS,
+    GEOMETRIES,
+    LOSSES,
+    OPTIMIZERS,
+    PATIENCE,
+    SCHEDULES,
+)
+from trainer.models import MODELS
+from trainer.settings import Role, is_given
+
+
+def _preset(augment: object) -> str:
+    # A file holds its own probabilities, and has no more settings than no augmentation.
+    return "none" if str(augment).endswith((".yaml", ".yml")) else str(augment)
+
+
+ROLES = (
+    Role(field="geometry", table=GEOMETRIES),
+    Role(field="folds", table=FOLDS, key=is_given),
+    Role(field="cache", table=CACHES),
+    Role(field="augment", table=AUGMENTATIONS, key=_preset),
+    Role(field="model", table=MODELS),
+    Role(field="loss", table=LOSSES),
+    Role(field="optimizer", table=OPTIMIZERS),
+    Role(field="schedule", table=SCHEDULES),
+    Role(field="patience", table=PATIENCE, key=is_given),
+)
+
+
+def role_of(name: str) -> Role | None:
+    """Return the role whose components have a setting ``name``; None for a general field."""
+    return next((role for role in ROLES if name in role.names()), None)
