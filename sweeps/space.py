@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from trainer.config import TrainConfig, field_names
-from trainer.config_reading import from_mapping
+from trainer.config_reading import by_field, from_mapping
 from trainer.names import unknown
 from trainer.roles import ROLES, role_of
-from trainer.settings import Role
+from trainer.settings import Role, require, typed
 
 # Set for every trial by the sweep itself, so that searching them would mean nothing.
 NOT_SEARCHED = ("experiment", "run_name", "monitor")
@@ -109,8 +109,7 @@ def read_space(written: Any, base: TrainConfig) -> Space:
     searched = searched_components(written, base)
     known = [name for name in field_names() if name not in NOT_SEARCHED]
     space: Space = {}
-    for key, what in written.items():
-        name = str(key).replace("-", "_")
+    for name, what in by_field(written).items():
         if name not in known:
             raise ValueError(f"space: {unknown('field', name, known)}")
         try:
@@ -124,10 +123,9 @@ def read_space(written: Any, base: TrainConfig) -> Space:
 def searched_components(written: Any, base: TrainConfig) -> Components:
     """Return `components` of a spec's ``space``, of which nothing else has been read yet."""
     roles = {role.field for role in ROLES}
-    named = written.items() if isinstance(written, Mapping) else ()
-    plain = {str(key).replace("-", "_"): what for key, what in named}
+    named = by_field(written) if isinstance(written, Mapping) else {}
     return components(
-        {n: _read_dimension(n, what, base) for n, what in plain.items() if n in roles}
+        {n: _read_dimension(n, what, base) for n, what in named.items() if n in roles}
     )
 
 
@@ -241,11 +239,10 @@ def _read_range(name: str, written: Mapping[str, Any], base: TrainConfig) -> Ran
     low, high = (_tried(name, end, written[end], base) for end in ("low", "high"))
     if isinstance(low, bool) or not isinstance(low, int | float):
         raise ValueError(f"space.{name}: a range needs a field that is a number; give choices")
-    whole, log, step = isinstance(low, int), written.get("log", False), written.get("step")
+    whole, step = isinstance(low, int), written.get("step")
+    log = typed(f"space.{name}.log", written.get("log", False), bool)
     if low > high:
         raise ValueError(f"space.{name}: low {low:g} is above high {high:g}")
-    if not isinstance(log, bool):
-        raise ValueError(f"space.{name}.log: {log!r} is neither true nor false")
     if log and (low <= 0 or step is not None):
         cure = "needs a low above 0" if low <= 0 else "does not go with step; remove one"
         raise ValueError(f"space.{name}.log: a logarithmic range {cure}")
@@ -259,16 +256,8 @@ def _read_range(name: str, written: Mapping[str, Any], base: TrainConfig) -> Ran
 
 
 def _read_step(name: str, written: Any, low: float, high: float, whole: bool) -> float:
-    try:
-        step = int(written) if whole and int(written) == float(written) else float(written)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"space.{name}.step: {written!r} is not a number") from None
-    if not 0 < step < math.inf or (whole and step != int(step)):
-        raise ValueError(
-            f"space.{name}.step: {written!r} must be a whole number above 0"
-            if whole
-            else f"space.{name}.step: {written!r} must be above 0"
-        )
+    step: float = typed(f"space.{name}.step", written, int if whole else float)
+    require(f"space.{name}.step", written, 0 < step < math.inf, "must be above 0")
     if _steps(low, high, step) % 1:
         raise ValueError(f"space.{name}: steps of {step:g} from low {low:g} miss high {high:g}")
     return step

@@ -6,8 +6,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-import yaml
-
 from sweeps.space import (
     Components,
     Space,
@@ -20,14 +18,17 @@ from sweeps.space import (
 from sweeps.spec import PrunerSpec, SamplerSpec, SweepSpec
 from trainer.analysis.score_table import monitors
 from trainer.config import TrainConfig
-from trainer.config_reading import from_mapping
+from trainer.config_reading import by_field, from_mapping
+from trainer.files import read_text
 from trainer.formats import check_format, is_format_1
 from trainer.names import check, unknown
 from trainer.recipes import recipe
 from trainer.roles import ROLES, role_of
 from trainer.settings import typed
+from trainer.yaml_files import parse_yaml
 
 # To add a preset, put its file into presets/ and one line here.
+PRESET_FOLDER = files("sweeps") / "presets"
 PRESETS = {
     "demo": "demo.yaml",
     "lr-batch-kernel": "lr-batch-kernel.yaml",
@@ -61,21 +62,16 @@ def read_spec(spec: str, *, overrides: Mapping[str, Any] | None = None) -> Sweep
     ``overrides`` holds config fields by name. Raises ``ValueError`` with one line that names the
     file and the key.
     """
+    path = Path(spec)
     if spec in PRESETS:
-        source, default = f"preset {spec}", spec
-        text = (files("sweeps") / "presets" / PRESETS[spec]).read_text(encoding="utf-8")
+        source, text = f"preset {spec}", (PRESET_FOLDER / PRESETS[spec]).read_text("utf-8")
+    elif path.suffix in (".yaml", ".yml") or path.is_file():
+        source, text = spec, read_text(path)
     else:
-        path = Path(spec)
-        source, default = str(path), path.stem
-        if path.suffix not in (".yaml", ".yml") and not path.is_file():
-            raise unknown("preset", spec, PRESETS)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise ValueError(f"spec: cannot read {path}: {reason}") from error
+        raise unknown("preset", spec, PRESETS)
+    written = parse_yaml(text, source)
     try:
-        return from_plain(_parse(text), default_name=default, overrides=overrides or {})
+        return from_plain(written, default_name=path.stem, overrides=overrides)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
 
@@ -114,17 +110,6 @@ def from_plain(
     )
 
 
-def _parse(text: str) -> Mapping[str, Any]:
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"it is not valid YAML: {reason}") from error
-    if not isinstance(values, dict):
-        raise ValueError("a spec holds 'key: value' lines, such as space: …")
-    return values
-
-
 def _fixed(
     written: Mapping[str, Any], overrides: Mapping[str, Any], *, stored: bool
 ) -> tuple[TrainConfig, dict[str, Any]]:
@@ -132,10 +117,10 @@ def _fixed(
     config = recipe(str(written["recipe"])) if written.get("recipe") else TrainConfig()
     fixed, space = _read_fixed(written), written.get("space")
     searched = searched_components(space, config)
-    named = {str(name).replace("-", "_") for name in space} if isinstance(space, Mapping) else set()
-    if overlap := sorted(named & fixed.keys()):
+    named = by_field(space) if isinstance(space, Mapping) else {}
+    if overlap := sorted(named.keys() & fixed.keys()):
         raise ValueError(f"fixed.{overlap[0]}: the space searches it; remove one")
-    if stored or is_format_1(dict.fromkeys(named) | fixed):
+    if stored or is_format_1(named | fixed):
         fixed = _read_somewhere(fixed, config, searched, silent=stored)
     beside: dict[str, Any] = {}
     for label, values in (("fixed: ", fixed), ("", overrides)):
@@ -159,7 +144,7 @@ def _read_fixed(written: Mapping[str, Any]) -> dict[str, Any]:
     fixed = written.get("fixed") or {}
     if not isinstance(fixed, Mapping):
         raise ValueError("fixed: give 'field: value' lines")
-    fixed = {str(name).replace("-", "_"): value for name, value in fixed.items()}
+    fixed = by_field(fixed)
     for name in ("epochs", "metric"):
         value, known = written.get(name), "monitor" if name == "metric" else name
         if value is not None:

@@ -33,6 +33,7 @@ TORCH_FREE = (
     "trainer.settings",
     "trainer.names",
     "trainer.files",
+    "trainer.yaml_files",
     "trainer.store",
     "trainer.tracking",
     "trainer.prediction.registry",

@@ -6,13 +6,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import yaml
-
 from trainer.config import General, TrainConfig, as_param, field_names, unread
 from trainer.formats import check_format, is_format_1
 from trainer.names import unknown
 from trainer.roles import ROLES, role_of
 from trainer.settings import is_given, typed
+from trainer.yaml_files import read_yaml
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +26,7 @@ def from_mapping(
     components has it; with ``leave_out`` such a setting is left out, as what format 1 wrote
     must be.
     """
-    given = {name.replace("-", "_"): value for name, value in values.items()}
+    given = by_field(values)
     base = base or TrainConfig()
     for name in given:
         if name not in field_names():
@@ -37,22 +36,24 @@ def from_mapping(
     return base.replace(**{name: value for name, value in plain.items() if name not in dropped})
 
 
+def by_field(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by the fields' names, of which ``batch-size`` and ``batch_size`` are one."""
+    named: dict[str, Any] = {}
+    for key, value in values.items():
+        name = str(key).replace("-", "_")
+        if name in named:
+            raise ValueError(f"{name}: it is given twice, with - and with _; remove one")
+        named[name] = value
+    return named
+
+
 def from_yaml(path: Path, base: TrainConfig | None = None, *, stored: bool = False) -> TrainConfig:
-    """Read a config file; ``ValueError`` when it is missing, not YAML, or has a bad field.
+    """Read a config file; ``ValueError`` when `read_yaml` refuses it, or it has a bad field.
 
     What format 1 wrote whole names settings that its components do not have; they are left out,
     and a line of the log says which unless the file is one that a run ``stored``.
     """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"config: cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"config: {path} is not valid YAML: {reason}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"config: {path} must hold 'field: value' lines")
-    values = {str(name): value for name, value in values.items()}
+    values = read_yaml(path)
     try:
         check_format(values.pop("format", None))
         whole = is_format_1(values)

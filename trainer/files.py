@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all.
+"""Text that is read, and files and folders that are written whole or not at all.
 
 What is being written stands beside its place, under a name that begins with a dot (`is_partial`),
 and is on the disk before it takes that place: whoever reads, or cuts the power, meets the earlier
@@ -35,6 +35,16 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def read_text(path: Path) -> str:
+    """Return a text file in UTF-8; ``ValueError`` in one line that names it and what is wrong."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is not UTF-8 text") from error
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -12,6 +12,12 @@ from typing import Any, get_args
 
 from .names import check, imported
 
+# The words that YAML 1.1 has for a bool.
+WORDS = {
+    form: word in ("yes", "on", "true")
+    for word in ("yes", "on", "true", "no", "off", "false")
+    for form in (word, word.capitalize(), word.upper())
+}
 GIVEN, LEFT_OUT = "given", "left out"
 
 
@@ -106,7 +112,8 @@ def require(name: str, value: object, condition: bool, cure: str) -> None:
 def typed(name: str, value: Any, hint: Any) -> Any:
     """Return a plain value, such as parsed YAML has, as the type ``hint``.
 
-    Numbers may be given as text. Raises ``ValueError`` naming the field and the value.
+    Numbers may be given as text, and bools as `WORDS`. Raises ``ValueError`` naming the field and
+    the value.
     """
     kinds = get_args(hint) if type(None) in get_args(hint) else (hint,)
     if value is None and type(None) in kinds:
@@ -116,6 +123,8 @@ def typed(name: str, value: Any, hint: Any) -> Any:
         if kind is bool:
             if isinstance(value, bool):
                 return value
+            if isinstance(value, str) and value in WORDS:
+                return WORDS[value]
         elif kind is str:
             if isinstance(value, str | int | float) and not isinstance(value, bool):
                 return str(value)

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import yaml
 
 from trainer.catalogue import AUGMENTATIONS, Preset
 from trainer.data.collection import VOID
 from trainer.data.geometry import UINT8
 from trainer.names import unknown
 from trainer.settings import Settings, load
+from trainer.yaml_files import read_yaml
 
 Seed = int | Sequence[int]
 Augment = Callable[[UINT8, UINT8, Seed], tuple[UINT8, UINT8]]
@@ -112,7 +112,10 @@ def _checked(image: Any, target: Any) -> tuple[UINT8, UINT8]:
 
 def _pipeline(name: str, settings: Settings) -> Any:
     if name.endswith((".yaml", ".yml")):
-        pipeline = _from_file(Path(name))
+        try:
+            pipeline = _from_file(Path(name))
+        except ValueError as error:
+            raise ValueError(f"augment: {error}") from error
     else:
         transforms = load("augment", name, AUGMENTATIONS)(settings)
         pipeline = _albumentations().Compose(transforms)
@@ -177,15 +180,10 @@ def strong(settings: Preset) -> list[Any]:
 
 def _from_file(path: Path) -> Any:
     """Read a pipeline as ``albumentations.save(…, data_format="yaml")`` writes it."""
-    try:
-        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"augment: cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"augment: {path} is not YAML: {str(error).splitlines()[0]}") from error
-    if not isinstance(stored, dict) or not isinstance(stored.get("transform"), dict):
+    stored = read_yaml(path)
+    if not isinstance(stored.get("transform"), dict):
         raise ValueError(
-            f"augment: {path} holds no pipeline; write one with albumentations.save(pipeline, "
+            f"{path}: holds no pipeline; write one with albumentations.save(pipeline, "
             "path, data_format='yaml')"
         )
     library = _albumentations()
@@ -196,7 +194,7 @@ def _from_file(path: Path) -> Any:
         # A lone transform has no `image=, mask=` checks and no seeding of its own.
         return pipeline if isinstance(pipeline, library.Compose) else library.Compose([pipeline])
     except (*MISUSED, AttributeError, RecursionError) as error:
-        raise ValueError(f"augment: {path}: {_reason(error)}") from error
+        raise ValueError(f"{path}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

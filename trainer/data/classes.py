@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from PIL import ImageColor
 
 from trainer.data.collection import MAX_CLASSES, ClassInfo, Colour
+from trainer.files import read_text
+from trainer.settings import typed
+from trainer.yaml_files import parse_yaml
 
 log = logging.getLogger(__name__)
 
@@ -99,16 +101,6 @@ def two_classes(
     )
 
 
-class _Names(yaml.SafeLoader):
-    """YAML in which ``yes`` and ``off`` are words, as names of classes are."""
-
-
-_Names.yaml_implicit_resolvers = {
-    first: [(tag, rule) for tag, rule in rules if tag != "tag:yaml.org,2002:bool"]
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 def find_table(root: Path) -> ClassTable | None:
     """Return the class table beside the data, if there is one: the nearest to the root.
 
@@ -121,7 +113,7 @@ def find_table(root: Path) -> ClassTable | None:
             if not path.is_file():
                 continue
             try:
-                return parse(path, _text(path))
+                return parse(path, read_text(path))
             except ValueError as error:
                 if parse is _from_yaml:
                     raise
@@ -149,24 +141,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []  # What cannot be looked into, the layouts tell.
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: is not UTF-8 text") from error
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
-
-
 def _from_yaml(path: Path, text: str) -> ClassTable:
-    try:
-        document = yaml.load(text, Loader=_Names)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: is not valid YAML: {str(error).splitlines()[0]}") from error
-    if not isinstance(document, dict) or not isinstance(document.get("classes"), list | dict):
+    document = parse_yaml(text, path, names=True)
+    if not isinstance(document.get("classes"), list | dict):
         raise ValueError(f"{path}: must hold 'classes:' with the classes in order")
-    unknown = set(map(str, document)) - set(KEYS)
-    if unknown:
+    if unknown := set(document) - set(KEYS):
         raise ValueError(f"{path}: unknown key {min(unknown)!r}; known: {', '.join(KEYS)}")
     listed = document["classes"]
     items = list(listed.items()) if isinstance(listed, dict) else [_item(x, path) for x in listed]
@@ -182,7 +161,7 @@ def _from_yaml(path: Path, text: str) -> ClassTable:
         void_values=tuple(v for v in plain if _is_value(v)),
         void_colours=tuple(_colour(v, path) for v in plain if not _is_value(v)),
         threshold=threshold,
-        layered=str(document.get("layered", "")).lower() == "true",
+        layered=typed(f"{path}: layered", document.get("layered", False), bool),
         ours=True,
     )
 
