@@ -9,7 +9,7 @@ from pathlib import Path
 from dashboard.settings import Settings
 from dashboard.theme import streamlit_options
 from trainer.command_line import guarded, parse
-from trainer.store import tracking_uri, without_password
+from trainer.store import sqlite_path, tracking_uri, without_password
 
 UPLOAD_MIB = 50
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -39,8 +39,8 @@ def main() -> int:
 def serve(command: Serve) -> int:
     """Print the address and serve until interrupted.
 
-    Raises ``ValueError`` when the port is taken or out of range, or when ``--login`` lacks its
-    secrets.
+    Raises ``ValueError`` when the store's address names no file that can be meant, when the port
+    is taken or out of range, or when ``--login`` lacks its secrets.
     """
     _check(command)
     arguments = streamlit_flags(command)
@@ -95,6 +95,7 @@ def _shown(address: str) -> str:
 def _check(command: Serve) -> None:
     import socket
 
+    sqlite_path(tracking_uri())  # It refuses an address that would name another file.
     if not 1 <= command.port <= 65535:
         raise ValueError(f"port: {command.port} must lie in 1 to 65535")
     family = socket.AF_INET6 if ":" in command.address else socket.AF_INET

@@ -23,7 +23,7 @@ from sweeps.space import label
 from sweeps.spec import SweepSpec, with_changes
 from sweeps.spec_reading import from_plain
 from trainer.names import unknown
-from trainer.store import without_password
+from trainer.store import sqlite_path, without_password
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 EXAMPLES = "sqlite:///sweeps.db or postgresql+psycopg://user@host/name"
@@ -128,6 +128,7 @@ def open_storage(url: str | None) -> BaseStorage:
         raise ValueError(f"storage: {shown!r} is not a URL such as {EXAMPLES}")
     if re.match(r"postgres(ql)?://", url):
         raise ValueError(f"storage: {shown}: name the driver, postgresql+psycopg://…")
+    sqlite_path(url)  # It refuses an address that would name another file.
     try:
         return RDBStorage(url)
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:

@@ -5,10 +5,13 @@ directory, so that a test or a notebook can move the store. Nothing here imports
 """
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import unquote
 
 DEFAULT_FOLDER = "mlruns"
+# As behind the ? of an address: key=value, joined by &.
+SETTINGS = re.compile(r"(\w+=[^/&]*(&|$))*")
 
 
 def tracking_uri() -> str:
@@ -17,11 +20,17 @@ def tracking_uri() -> str:
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """Return the database file of a ``sqlite:///`` URI as an absolute path; None for others."""
+    """Return the database file of a ``sqlite:///`` URI as an absolute path; None for others.
+
+    Raises ``ValueError`` for a ``?`` that begins no settings: it would name another file.
+    """
     prefix = "sqlite:///"
     if not uri.startswith(prefix):
         return None
-    return Path(unquote(uri.removeprefix(prefix).split("?")[0])).absolute()
+    path, _, settings = uri.removeprefix(prefix).partition("?")
+    if not SETTINGS.fullmatch(settings):
+        raise ValueError(f"{uri}: write %3F for a ? in the name of a file or folder")
+    return Path(unquote(path)).absolute()
 
 
 def without_password(uri: str) -> str:

@@ -47,6 +47,12 @@ def test_a_port_in_use_is_refused() -> None:
             cli.serve(Serve(port=port))
 
 
+def test_a_store_that_lies_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////a?b/mlflow.db")
+    with pytest.raises(ValueError, match="write %3F"):
+        cli.serve(Serve())
+
+
 def test_login_without_secrets_is_refused(
     tmp_path: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -350,6 +350,7 @@ def test_a_claim_of_a_finished_sweep_is_none(pretend: ModuleType, spec: MakeSpec
         ("studies.db", "storage: 'studies.db' is not a URL"),
         ("postgresql://me:secret@host/db", r"postgresql://me:\*\*\*@host/db: name the driver"),
         ("sqlite:////nowhere/at/all.db", "storage: cannot open sqlite:////nowhere/at/all.db"),
+        ("sqlite:////nowhere?/all.db", r"sqlite:////nowhere\?/all.db: write %3F"),
         ("nosuch://x", "storage: cannot open nosuch://x"),
     ],
 )

@@ -1,6 +1,7 @@
 """Where things lie, worked out at the moment of the call."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -74,6 +75,14 @@ def test_sqlalchemy_opens_the_same_file(uri: str) -> None:
     from sqlalchemy.engine import make_url
 
     assert str(sqlite_path(uri)) == make_url(uri).database
+
+
+@pytest.mark.parametrize("rest", ["b/c.db", "b=c/d.db", "b.db", "timeout=5&b.db"])
+def test_a_question_mark_in_a_name_is_refused_where_it_is_not_quoted(rest: str) -> None:
+    with pytest.raises(ValueError, match=r"^sqlite:////a\?.*: write %3F for a \? in the name"):
+        sqlite_path(f"sqlite:////a?{rest}")
+    quoted = quote(f"/a?{rest}")
+    assert sqlite_path(f"sqlite:///{quoted}?timeout=5&mode=ro") == Path(f"/a?{rest}")
 
 
 def test_looking_creates_nothing(here: Path) -> None:

@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from filelock import FileLock
 from mlflow import MlflowClient
@@ -66,8 +66,10 @@ def _absolute(uri: str) -> str:
     if database is None:
         return uri
     _, mark, settings = uri.partition("?")
-    # No more than needed is quoted: mlflow creates the folder that it reads here.
-    path = str(database).replace("%", "%25")
+    path = str(database)
+    if "%" in path or "?" in path:
+        # mlflow makes the folder that stands here as it is quoted: with no / there is none.
+        path = quote(path, safe="")
     return f"sqlite:///{path}{mark}{settings}"
 
 

@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, TextClause, bindparam, create_engine, text
@@ -153,7 +154,7 @@ class _Connecting:
 
     def __enter__(self) -> Connection:
         try:
-            self._connection = _engine(self._uri).connect()
+            self._connection = _engine(sqlite_path(self._uri) or self._uri).connect()
         except (SQLAlchemyError, sqlite3.Error, ImportError) as error:
             shown = without_password(self._uri)
             raise ValueError(f"store: cannot open {shown}: {_line(error)}") from error
@@ -167,21 +168,21 @@ class _Connecting:
 
 
 @lru_cache(maxsize=8)
-def _engine(uri: str) -> Engine:
-    database = sqlite_path(uri)
-    if database is not None:
-        address = f"{database.as_uri()}?mode=ro"
+def _engine(place: Path | str) -> Engine:
+    """Return the engine of a SQLite file, whole, since relative paths move; or of an address."""
+    if isinstance(place, Path):
+        address = f"{place.as_uri()}?mode=ro"
         return create_engine(
             "sqlite://",
             creator=lambda: sqlite3.connect(address, uri=True, timeout=20),
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
         )
-    if make_url(uri).get_backend_name() not in _JSON_OBJECT:
-        shown = without_password(uri)
+    if make_url(place).get_backend_name() not in _JSON_OBJECT:
+        shown = without_password(place)
         raise ValueError(f"store: {shown} is neither SQLite nor PostgreSQL; use its server")
     return create_engine(
-        uri,
+        place,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         connect_args={"options": "-c default_transaction_read_only=on -c statement_timeout=60000"},

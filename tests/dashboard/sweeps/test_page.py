@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 import pytest
@@ -281,6 +282,25 @@ def test_a_further_storage_is_looked_into(
     monkeypatch.setenv(sweep_reading.STORAGES, f"sqlite:///{store}/not-there.db")
     assert "there is no such file" in said(open_app("sweeps"))
     assert not (store / "not-there.db").exists()
+
+
+@pytest.mark.parametrize("name", ["why?", "a#b", "50%", "a%3Fb", "two words", "Zürich 日本"])
+@pytest.mark.parametrize("kind", ["journal", "SQLite beside it", "SQLite by its address"])
+def test_a_storage_lies_in_its_folder_whatever_that_is_called(
+    kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "all" / name
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    path = "study.db" if kind == "SQLite beside it" else quote(str(folder / "study.db"))
+    storage = None if kind == "journal" else f"sqlite:///{path}"
+    fill(make(storage))
+    monkeypatch.setenv(sweep_reading.STORAGES, storage or "")
+    assert sweep_reading.study_names(sweep_reading.storages()[-1]) == ["hunt"]
+    assert len(sweep_reading.read_study(sweep_reading.storages()[-1], "hunt").trials) == 4
+    assert (folder / "mlruns/optuna.journal" if storage is None else folder / "study.db").is_file()
+    assert [path.name for path in folder.parent.iterdir()] == [name]
 
 
 def test_a_database_that_is_no_study_is_said(store: Path) -> None:

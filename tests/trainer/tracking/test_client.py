@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -17,6 +19,7 @@ from trainer.config import TrainConfig
 from trainer.tracking import client as client_module
 from trainer.tracking import get_run, start_run
 from trainer.tracking.client import client, experiment_id
+from trainer.tracking.reading import histories, list_runs
 
 ROOT = Path(__file__).parents[3]
 
@@ -66,6 +69,29 @@ def test_a_new_store_is_made_where_it_is_asked_for(
         # Readers of a write-ahead log do not block the writer.
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert {path.name for path in tmp_path.iterdir()} == {"new folder"}
+
+
+@pytest.mark.parametrize("name", ["why?", "a#b", "50%", "a%3Fb", "two words", "Zürich 日本"])
+def test_a_store_lies_in_its_folder_whatever_that_is_called(
+    name: str, tmp_path: Path, new_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "all" / name
+    (folder / "mlruns").mkdir(parents=True)
+    shutil.copyfile(new_database, folder / "mlruns" / "mlflow.db")
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    run = start_run(TrainConfig())
+    run.log_epoch(1, {"val/dice": 0.5})
+    run.finish("completed")
+    assert run.folder.is_relative_to(folder / "mlruns" / "artifacts")
+    url = f"sqlite:///{quote(str(folder / 'mlruns' / 'mlflow.db'))}"
+    for uri in (None, url):
+        assert list(list_runs(uri).index) == [run.id]
+        assert list(histories([run.id], ["val/dice"], uri=uri)["value"]) == [0.5]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+    assert get_run(run.id).data.metrics["val/dice"] == 0.5
+    assert [path.name for path in folder.parent.iterdir()] == [name]
+    assert [path.name for path in folder.iterdir()] == ["mlruns"]
 
 
 TOGETHER = """

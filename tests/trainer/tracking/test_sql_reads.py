@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import event
 
+from trainer.store import sqlite_path
 from trainer.tracking import reading, sql_reads
 
 ROOT = Path(__file__).parents[3]
@@ -90,7 +91,7 @@ def executed(uri: str) -> Iterator[list[Statement]]:
     ) -> None:
         statements.append((statement, values))
 
-    engine = sql_reads._engine(uri)
+    engine = sql_reads._engine(sqlite_path(uri) or uri)
     event.listen(engine, "before_cursor_execute", keep)
     yield statements
     event.remove(engine, "before_cursor_execute", keep)
