@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from inspect import signature
+from io import StringIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -54,6 +55,18 @@ def build_augmentation(name: str, settings: Settings) -> Augment:
     `REFUSED`.
     """
     return _unchanged if name == "none" else Augmentation(_pipeline(name, settings))
+
+
+def written_augmentation(name: str, settings: Settings) -> str | None:
+    """Return a preset's or file's pipeline, as it is used, as `build_augmentation` reads a file.
+
+    None where nothing is augmented.
+    """
+    if name == "none":
+        return None
+    written = StringIO()
+    _albumentations().save(_pipeline(name, settings), written, data_format="yaml")
+    return written.getvalue()
 
 
 def check_augmentation(name: str, settings: Settings, size: tuple[int, int]) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainer.config import TrainConfig
 from trainer.config_reading import scored_in
-from trainer.data.augment import check_augmentation
+from trainer.data.augment import check_augmentation, written_augmentation
 from trainer.data.loading import SegmentationData, open_data
 from trainer.data.splits import Splits
 from trainer.models import build_model
@@ -185,10 +185,13 @@ def _restore(training: Training, checkpoint: Path) -> None:
         setattr(training.progression, name, value)
 
 
-def _note_data(run: Run, data: SegmentationData) -> None:
+def _note_data(run: Run, data: SegmentationData, config: TrainConfig) -> None:
     run.set_tags({"segscope.data_digest": data.digest})
     run.write_json("dataset.json", data.to_json())
     run.write_json("split.json", data.splits.to_json())
+    pipeline = written_augmentation(config.augment, config.settings("augment"))
+    if pipeline is not None:
+        run.write_text("augmentation.yaml", pipeline)
 
 
 def _machine_line(config: TrainConfig, machine: Mapping[str, str]) -> str:
@@ -211,7 +214,7 @@ def _carry_out(
         for note in data.notes():
             logger.info("data: %s", note)
         logger.info(_machine_line(config, _machine(training)))
-        _note_data(run, data)
+        _note_data(run, data, config)
         recorder = Recorder(run, data, config, on_epoch=on_epoch)
         try:
             ending.outcome = train(training, data, config, recorder, progress)

@@ -229,11 +229,27 @@ def test_a_pipeline_that_does_not_fit_the_images_makes_no_run(
     albumentations.save(pipeline, tmp_path / "crop.yaml", data_format="yaml")
     for name, said in [
         ("crop.yaml", r"exceeds.*images are 32 x 48"),
-        ("none.yaml", "cannot read"),
+        ("none.yaml", "cannot be read"),
     ]:
         with pytest.raises(ValueError, match=rf"(?i)^augment: .*{said}"):
             fit(tiny.replace(augment=str(tmp_path / name)), progress=False)
     assert not find_runs("")
+
+
+def test_the_pipeline_that_was_used_is_kept(tiny: TrainConfig, store: Path, tmp_path: Path) -> None:
+    """A preset's changes with the version, and a file may be changed or deleted."""
+    kept = folder_of(fit(tiny, progress=False).run_id) / "augmentation.yaml"
+    assert not kept.exists()  # Nothing was augmented.
+    light = tiny.replace(augment="light", augment_probability=0.7)
+    first = fit(light, progress=False)
+    kept = folder_of(first.run_id) / "augmentation.yaml"
+    again = fit(tiny.replace(augment=str(kept)), progress=False)
+    assert again.best == first.best
+    assert (folder_of(again.run_id) / "augmentation.yaml").read_bytes() == kept.read_bytes()
+    assert "p: 0.7" in kept.read_text()
+    kept.unlink()
+    resume(first.run_id, epochs=4, progress=False)
+    assert "p: 0.7" in kept.read_text()
 
 
 def test_changed_data_is_not_resumed(tiny: TrainConfig, store: Path, tmp_path: Path) -> None:
