@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
@@ -10,7 +10,7 @@ from tyro.conf import Positional
 from sweeps.space import components
 from sweeps.spec import SweepSpec, with_changes
 from sweeps.spec_reading import PRESETS, read_spec
-from trainer.command_line import DONE, FAILURE, dispatch, parse, print_json
+from trainer.command_line import DONE, FAILURE, Answer, dispatch, parse, print_json
 from trainer.config import TrainConfig, field_names
 from trainer.flags import named_field, parse_run
 
@@ -19,8 +19,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Own:
-    """The options of a sweep, before those of its runs."""
+class Stored(Answer):
+    """Where the study of a sweep is kept."""
+
+    storage: str | None = None
+    """URL of a database for the study; left out, the journal beside the store."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Stored):
+    """Search the space of SPEC; any field of a run's configuration may be fixed beside it."""
 
     spec: Positional[str]
     """YAML file, or the name of a preset."""
@@ -28,24 +36,14 @@ class Own:
     """Trials that finish the sweep; left out, as many as the spec says."""
     timeout: float | None = None
     """Seconds after which no new trial starts."""
-    storage: str | None = None
-    """URL of a database for the study; left out, the journal beside the store."""
     name: str | None = None
     """Name of the sweep; left out, the spec's."""
-    json: bool = False
-    """Print the result as one JSON value."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run(Own):
-    """Search the space of SPEC; any field of a run's configuration may be fixed beside it."""
-
     workers: int = 1
     """Processes that run trials side by side."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resume:
+class Resume(Stored):
     """Go on with a sweep that was stopped, or with more trials."""
 
     name: Positional[str]
@@ -56,42 +54,27 @@ class Resume:
     """Seconds after which no new trial starts."""
     workers: int = 1
     """Processes that run trials side by side."""
-    storage: str | None = None
-    """URL of a database for the study; left out, the journal beside the store."""
-    json: bool = False
-    """Print the result as one JSON value."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Look(Stored):
     """Look at a sweep."""
 
     name: Positional[str]
     """The sweep."""
-    storage: str | None = None
-    """URL of a database for the study; left out, the journal beside the store."""
-    json: bool = False
-    """Print the result as one JSON value."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
+class Status(Stored):
     """Say how one sweep stands, or all of them."""
 
     name: Positional[str | None] = None
     """The sweep; left out, all."""
-    storage: str | None = None
-    """URL of a database for the study; left out, the journal beside the store."""
-    json: bool = False
-    """Print the result as one JSON value."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class List:
+class List(Answer):
     """List the presets."""
-
-    json: bool = field(default=False)
-    """Print the result as one JSON value."""
 
 
 def run(args: list[str]) -> int:

@@ -36,6 +36,14 @@ class NoOptions:
     """No options."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a command with a result answers with."""
+
+    json: bool = False
+    """Print the result as one JSON value."""
+
+
 def parse(kind: type[T], *, prog: str, args: Sequence[str], closing: str = "") -> T:
     """Return ``kind``, a dataclass, filled from the flags.
 

@@ -9,11 +9,11 @@ from rich.table import Table
 from tyro.conf import Positional, arg
 
 from trainer.analysis.score_table import check_comparable, comparable
-from trainer.command_line import DONE, parse, print_json
+from trainer.command_line import DONE, Answer, parse, print_json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compare:
+class Compare(Answer):
     """Say which of several runs is better, given what images and seeds explain.
 
     Runs that differ only in their seed count as repeats of one configuration.
@@ -26,12 +26,10 @@ class Compare:
     """Add every finished repeat, with another seed, of the runs that are named."""
     resamples: int = 10_000
     """Number of bootstrap resamples."""
-    json: bool = False
-    """Print the result as one JSON value."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stability:
+class Stability(Answer):
     """Print the instability statistics of any runs of the store."""
 
     run_ids: Positional[tuple[str, ...]]
@@ -42,8 +40,6 @@ class Stability:
     """The curve is a loss."""
     warmup: int = 0
     """First epochs to leave out."""
-    json: bool = False
-    """Print the result as one JSON value."""
 
 
 def compare(args: list[str]) -> int:

@@ -13,7 +13,7 @@ from rich.table import Table
 from tyro.conf import Positional
 
 from trainer import names
-from trainer.command_line import DONE, check_folder, parse, print_json
+from trainer.command_line import DONE, Answer, check_folder, parse, print_json
 from trainer.progress import Progress
 from trainer.reading import READING, Reading
 
@@ -25,7 +25,7 @@ SPLITS = ("train", "val", "test", "all")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(Reading):
+class Evaluate(Reading, Answer):
     """Score a model, or masks that another tool wrote, image by image at the images' own size."""
 
     model: Positional[str | None] = None
@@ -42,8 +42,6 @@ class Evaluate(Reading):
     """Folder for the scores per image and the confusion matrix of each split."""
     device: str = "auto"
     """Where to run: auto, cpu, cuda or cuda:N."""
-    json: bool = False
-    """Print the result as one JSON value."""
 
 
 def evaluate(args: list[str]) -> int:

@@ -10,13 +10,13 @@ from rich.console import Console
 from tyro.conf import Positional
 
 from trainer.catalogue import Preset
-from trainer.command_line import DONE, parse, print_json
+from trainer.command_line import DONE, Answer, parse, print_json
 from trainer.progress import Progress
 from trainer.reading import Reading
 
 
 @dataclass(frozen=True, kw_only=True)
-class Data(Reading):
+class Data(Reading, Answer):
     """Tell what is in a folder: layout, pairs, classes, splits, and every fault."""
 
     path: Positional[Path]
@@ -27,8 +27,6 @@ class Data(Reading):
     """Write a contact sheet of images with their masks to this file."""
     augment: str = "light"
     """Augmentation that the sheet's last row shows."""
-    json: bool = False
-    """Print the result as one JSON value."""
 
 
 def data(args: list[str]) -> int:

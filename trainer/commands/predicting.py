@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from trainer.command_line import DONE, check_folder, parse, print_json
+from trainer.command_line import DONE, Answer, check_folder, parse, print_json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Predict:
+class Predict(Answer):
     """Write the masks of images of any size."""
 
     model: Positional[str]
@@ -23,8 +23,6 @@ class Predict:
     """Write each image with its mask drawn over it, too."""
     device: str = "auto"
     """Where to run: auto, cpu, cuda or cuda:N."""
-    json: bool = False
-    """Print the result as one JSON value."""
 
 
 def predict(args: list[str]) -> int:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from trainer.command_line import DONE, parse, print_json
+from trainer.command_line import DONE, Answer, parse, print_json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Register:
+class Register(Answer):
     """Register the best checkpoint of a run."""
 
     run_id: Positional[str]
@@ -18,12 +18,10 @@ class Register:
     """Name of the registered model."""
     alias: str | None = None
     """Alias that shall point at the new version, such as champion."""
-    json: bool = False
-    """Print the result as one JSON value."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Promote:
+class Promote(Answer):
     """Point an alias at a version of a registered model."""
 
     name: Positional[str]
@@ -32,20 +30,16 @@ class Promote:
     """Number of the version."""
     alias: str = "champion"
     """The alias."""
-    json: bool = False
-    """Print the result as one JSON value."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pull:
+class Pull(Answer):
     """Copy a registered model into a folder."""
 
     model: Positional[str]
     """models:/NAME@ALIAS or models:/NAME/VERSION."""
     out: Path
     """The new folder."""
-    json: bool = False
-    """Print the result as one JSON value."""
 
 
 def register(args: list[str]) -> int:

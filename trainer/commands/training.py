@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from trainer.command_line import DONE, FAILURE, NoOptions, parse, print_json
+from trainer.command_line import DONE, FAILURE, Answer, NoOptions, parse, print_json
 from trainer.config import TrainConfig
 from trainer.config_reading import from_yaml
 from trainer.flags import config_of, first_flags, parse_run
@@ -24,25 +24,21 @@ class Start:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit(Start):
+class Fit(Start, Answer):
     """Train one run; with no option at all, the demo recipe on the built-in data."""
 
     seeds: int = 1
     """Repeat the run with this many seeds, counted up from seed."""
-    json: bool = False
-    """Print the result as one JSON value."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resume:
+class Resume(Answer):
     """Go on where a run stopped, in the same run."""
 
     run_id: Positional[str]
     """The run."""
     epochs: int | None = None
     """Raise the number of epochs to this."""
-    json: bool = False
-    """Print the result as one JSON value."""
 
 
 def fit(args: list[str]) -> int:
