@@ -18,6 +18,7 @@ from dashboard.display import plain, short_name
 from dashboard.store import reads, run_table
 from dashboard.ui import downloads, live, navigation, run_picker, states
 from dashboard.ui.charts import chart
+from dashboard.ui.choice import one_of
 from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.score_table import higher_is_better
 
@@ -70,17 +71,15 @@ def controls(run_ids: Sequence[str]) -> tuple[str, float, str, bool]:
         bind="query-params",
         help="Exponential moving average, weight of the past; the raw curve stays, faint.",
     )
-    scale = right.segmented_control(
+    scale = one_of(
         "Axis",
         ["all", "top", "log"],
-        default="all",
-        required=True,
         key="axis",
-        bind="query-params",
+        where=right,
         help="top: where the curves end up. log: for a score, its distance from 1.",
     )
     dips = marks.toggle("Mark dips", value=True, key="dips", bind="query-params")
-    return str(metric), float(smoothing), str(scale), bool(dips)
+    return str(metric), float(smoothing), scale, bool(dips)
 
 
 def show_curves(

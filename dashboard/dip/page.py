@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.dip import facts, parts
-from dashboard.dip.facts import AGAINST, Against, Moment
+from dashboard.dip.facts import AGAINST, Moment
 from dashboard.dip.figures import OTHER_METRICS, draw_epoch_choice
 from dashboard.pictures.stored import classes_of
 from dashboard.store import reads
 from dashboard.store.cache import Curve
 from dashboard.ui import navigation, run_picker, states
 from dashboard.ui.charts import chart
+from dashboard.ui.choice import one_of
 from trainer.analysis.dips import Dip, dips
 from trainer.analysis.headline import no_headline
 from trainer.analysis.history import clean
@@ -75,18 +76,11 @@ def choose(run_id: str, curve: Curve, steps: list[int]) -> Moment | None:
     default = facts.default_epoch(curve)
     first = steps.index(default) if default in steps else 0
     epoch = left.selectbox("Epoch", steps, index=first, key="epoch", bind="query-params")
-    against: Against | None = middle.segmented_control(
-        "Compared with",
-        AGAINST,
-        default=AGAINST[0],
-        required=True,
-        key="compared_with",
-        bind="query-params",
-    )
+    against = one_of("Compared with", AGAINST, key="compared_with", where=middle)
     with right.container(horizontal=True, gap="medium"):
         navigation.page_link("run", "Its run", run=run_id)
         navigation.page_link("samples", "Its samples at this epoch", run=run_id, epoch=str(epoch))
-    return facts.moment(curve, int(epoch or 0), against or AGAINST[0])
+    return facts.moment(curve, int(epoch or 0), against)
 
 
 def show_curve(run_id: str, curve: Curve, found: Sequence[Dip], shown: Moment | None) -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.store import reads, run_table
+from trainer.tracking import filtering
 
 
 def chosen_runs() -> pd.DataFrame:
@@ -65,7 +66,7 @@ def _passing(
         passing &= run_table.search(runs, searched)
     if expression:
         try:
-            passing &= reads.matching(runs, expression)
+            passing &= filtering.matching(runs, expression)
         except ValueError as error:
             st.code(str(error), language=None, wrap_lines=True)
     return passing

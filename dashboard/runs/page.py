@@ -7,6 +7,7 @@ from dashboard.display import spread
 from dashboard.runs import curation, filters, view_picker
 from dashboard.store import reads, run_table
 from dashboard.ui import downloads, live, selection, states, tables
+from dashboard.ui.choice import one_of
 
 ROWS = (200, 1000, 5000)
 ALWAYS = ("best_dice", "best_miou")
@@ -17,15 +18,7 @@ def main() -> None:
     head, view = st.columns([3, 1], vertical_alignment="center")
     with view.container(horizontal=True, gap="small", horizontal_alignment="right"):
         view_picker.view_picker()
-        chosen_view = st.segmented_control(
-            "View",
-            ["Runs", "Groups"],
-            default="Runs",
-            required=True,
-            key="view",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
+        chosen_view = one_of("View", ["Runs", "Groups"], key="view", label_visibility="collapsed")
     live.follow_store()
     found = filters.chosen_runs()
     everything = reads.runs()
@@ -99,14 +92,9 @@ def show_groups(found: pd.DataFrame) -> None:
         bind="query-params",
         placeholder="Choose hyperparameters",
     )
-    kind = spread_column.segmented_control(
-        "Spread",
-        ["std", "iqr"],
-        default="std",
-        required=True,
-        key="spread",
-        bind="query-params",
-        format_func=lambda kind: {"std": "mean ± std", "iqr": "mean, IQR"}[kind],
+    spreads = {"std": "mean ± std", "iqr": "mean, IQR"}
+    kind = one_of(
+        "Spread", list(spreads), key="spread", where=spread_column, format_func=spreads.__getitem__
     )
     if not by:
         states.nothing("Choose at least one hyperparameter to group by.")

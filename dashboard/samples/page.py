@@ -13,6 +13,7 @@ from dashboard.samples import side_by_side
 from dashboard.samples.gallery import Wanted
 from dashboard.store import reads, run_table
 from dashboard.ui import run_picker, selection, states
+from dashboard.ui.choice import one_of
 
 ALL = "all classes"
 SIDES = 4
@@ -71,14 +72,7 @@ def controls(run_id: str, epochs: Sequence[int]) -> Wanted:
         bind="query-params",
         help=None if best is None else plain(f"This run stands at {best}."),
     )
-    score = middle.segmented_control(
-        "By",
-        list(image_scores.SCORES),
-        default="Dice",
-        required=True,
-        key="order_by",
-        bind="query-params",
-    )
+    score = one_of("By", list(image_scores.SCORES), key="order_by", where=middle)
     classes = classes_of(run_id)
     chosen = right.selectbox(
         "Of",

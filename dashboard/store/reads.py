@@ -30,7 +30,7 @@ from trainer.evaluation.samples import (
     sampled_epochs,
 )
 from trainer.store import tracking_uri
-from trainer.tracking import artifacts, filtering
+from trainer.tracking import artifacts
 
 T = TypeVar("T")
 
@@ -125,11 +125,6 @@ def metrics_of(run_ids: Sequence[str]) -> list[str]:
     table = runs()
     known = table.index.intersection(list(run_ids))
     return sorted(set().union(*table.loc[known, "logged_metrics"]))
-
-
-def matching(table: pd.DataFrame, expression: str) -> np.ndarray:
-    """Return which runs satisfy an MLflow filter expression; ``ValueError`` in its words."""
-    return filtering.matching(table, expression)
 
 
 def artifact(run_id: str, path: str) -> Path | None:

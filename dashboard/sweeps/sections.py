@@ -8,6 +8,7 @@ from dashboard.sweeps import figures, reads, trial
 from dashboard.sweeps import parameter_figures as drawing
 from dashboard.ui import downloads, named_choice, states
 from dashboard.ui.charts import chart
+from dashboard.ui.choice import one_of
 from sweeps import reading
 from sweeps.reading import ENOUGH, FANOVA, PED_ANOVA
 from sweeps.trials import COMPLETE, RUNNING, SweepRead
@@ -73,13 +74,10 @@ def show_parameters(name: str) -> None:
     """Draw what the parameters do: all at once, one by one, two by two."""
     sweep = reads.sweep(name)
     rerun_when_asked()
-    of = st.segmented_control(
+    of = one_of(
         "Shown",
         ["score", DRAWDOWN],
-        default="score",
-        required=True,
         key="of",
-        bind="query-params",
         format_func=lambda kind: sweep.metric if kind == "score" else kind,
     )
     column, metric = ("value", sweep.metric) if of == "score" else ("max_drawdown", DRAWDOWN)
@@ -121,16 +119,8 @@ def show_importance(name: str) -> None:
     sweep = reads.sweep(name)
     rerun_when_asked()
     complete = sweep.counts.get(COMPLETE, 0)
-    evaluator = str(
-        st.segmented_control(
-            "Evaluator",
-            [PED_ANOVA, FANOVA],
-            default=reading.usual_evaluator(complete),
-            required=True,
-            key="evaluator",
-            bind="query-params",
-        )
-    )
+    usual = reading.usual_evaluator(complete)
+    evaluator = one_of("Evaluator", [PED_ANOVA, FANOVA], key="evaluator", default=usual)
     shares = {
         what: reading.importances(
             sweep.trials, sweep.parameters, column, higher_is_better=better, evaluator=evaluator
@@ -173,17 +163,7 @@ def show_front(name: str) -> None:
     """Draw the trials that no other beats in score and cost."""
     sweep = reads.sweep(name)
     rerun_when_asked()
-    cost = str(
-        st.segmented_control(
-            "Against",
-            list(COSTS),
-            default="max_drawdown",
-            required=True,
-            key="cost",
-            bind="query-params",
-            format_func=COSTS.__getitem__,
-        )
-    )
+    cost = one_of("Against", list(COSTS), key="cost", format_func=COSTS.__getitem__)
     figure = figures.draw_pareto(
         sweep.trials,
         sweep.parameters,

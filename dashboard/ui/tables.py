@@ -11,6 +11,7 @@ from dashboard.ui import navigation, selection
 
 TABLE = "runs_table"
 ROW_HEIGHT = 30
+NUMBERS = {"score": "%.4f", "count": "%d", "minutes": "%.1f"}
 
 
 def heading(column: str) -> str:
@@ -96,12 +97,8 @@ def _configured(column: str, table: pd.DataFrame) -> Any:
             return kinds.NumberColumn(heading(column), format="%.4g", width=92)
         return kinds.TextColumn(heading(column))
     label, help_text = known.label, known.help
-    if known.kind == "score":
-        return kinds.NumberColumn(label, help=help_text, format="%.4f")
-    if known.kind == "count":
-        return kinds.NumberColumn(label, help=help_text, format="%d")
-    if known.kind == "minutes":
-        return kinds.NumberColumn(label, help=help_text, format="%.1f")
+    if known.kind in NUMBERS:
+        return kinds.NumberColumn(label, help=help_text, format=NUMBERS[known.kind])
     if known.kind == "age":
         return kinds.DatetimeColumn(label, help=help_text, format="distance")
     if known.kind == "spark":
@@ -119,13 +116,9 @@ def _name_column(ids: list[str]) -> Any:
         alignment="left",
         key="open_run",
         help="Press a name to open its run",
-        on_click=_open_clicked,
-        args=(ids,),
+        on_click=navigation.open_clicked,
+        args=("open_run", ids),
     )
-
-
-def _open_clicked(ids: list[str]) -> None:
-    navigation.open_clicked("open_run", ids)
 
 
 def _take_rows(key: str, ids: list[str]) -> None:
