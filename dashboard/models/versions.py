@@ -23,7 +23,7 @@ def show_table(versions: list[ModelVersion]) -> None:
     table = version_table(versions, reads.overview(), st.context.timezone)
     kinds = st.column_config
     dice, miou = SCORES["dice"], SCORES["miou"]
-    ids = [version.run_id or "" for version in versions]
+    runs = [{"run": v.run_id} if v.run_id else {} for v in versions]
     number: dict[str, Any] = {"format": "%.4f", "width": 85}
     config: dict[str, Any] = {
         "version": kinds.NumberColumn("Version", format="%d", width=70, pinned=True),
@@ -42,8 +42,8 @@ def show_table(versions: list[ModelVersion]) -> None:
             type="tertiary",
             alignment="left",
             key="version_run",
-            on_click=_open_run,
-            args=(ids,),
+            on_click=navigation.open_clicked,
+            args=("version_run", "run", runs),
             help="Open the run that it comes from",
         ),
     }
@@ -142,7 +142,3 @@ def _score(version: ModelVersion, tag: str, fallback: Any) -> float | None:
         return float(version.tags[tag])
     except (KeyError, ValueError):
         return None if fallback is None else float(fallback)
-
-
-def _open_run(ids: list[str]) -> None:
-    navigation.open_clicked("version_run", ids)

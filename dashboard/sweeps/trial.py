@@ -1,6 +1,5 @@
 """One trial of a sweep: what it was, and one click to its run, checkpoint and model."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -79,8 +78,9 @@ def show_table(sweep: SweepRead) -> None:
     trials = sweep.trials.sort_values("value", ascending=False, na_position="last", kind="stable")
     table = trial_table(trials, sweep, model_reads.by_run(model_reads.models()))
     kinds = st.column_config
-    ids = [str(run_id or "") for run_id in trials["run_id"]]
-    models = [_models_of(row["run_ids"]) for _, row in trials.iterrows()]
+    runs = [{"run": str(run_id)} if run_id else {} for run_id in trials["run_id"]]
+    files = [row and row | {"part": "Files"} for row in runs]
+    models = [_address(_models_of(run_ids)) for run_ids in trials["run_ids"]]
     config: dict[str, Any] = {
         "number": kinds.NumberColumn("Trial", format="%d", pinned=True, width=60),
         "state": kinds.TextColumn("State", width=85),
@@ -92,11 +92,9 @@ def show_table(sweep: SweepRead) -> None:
         "epochs": kinds.NumberColumn("Epochs", format="%d", width=70),
         "seconds": kinds.NumberColumn("Seconds", format="%.1f", width=80),
         "reason": kinds.TextColumn("Reason"),
-        "run": _button("Run", "trial_run", "Open its run", _open_run, ids),
-        "checkpoint": _button("Checkpoint", "trial_files", "Open its files", _open_files, ids),
-        "model": _button(
-            "Model", "trial_model", "Open its version", _open_model, models, width=125
-        ),
+        "run": _button("Run", "trial_run", "Open its run", "run", runs),
+        "checkpoint": _button("Checkpoint", "trial_files", "Open its files", "run", files),
+        "model": _button("Model", "trial_model", "Open its version", "models", models, width=125),
     }
     for parameter in sweep.parameters:
         if pd.api.types.is_numeric_dtype(table[parameter.name]):
@@ -167,8 +165,13 @@ def _models_of(run_ids: list[str]) -> list[ModelVersion]:
     return [version for run_id in run_ids for version in known.get(run_id, [])]
 
 
+def _address(versions: list[ModelVersion]) -> dict[str, str]:
+    """Return the query parameters of the first version, if there is one."""
+    return {"model": versions[0].name, "version": versions[0].version} if versions else {}
+
+
 def _button(
-    title: str, key: str, help: str, on_click: Callable[..., None], args: list[Any], width: int = 85
+    title: str, key: str, help: str, page: str, rows: list[dict[str, str]], width: int = 85
 ) -> Any:
     return st.column_config.ButtonColumn(
         title,
@@ -177,27 +180,9 @@ def _button(
         alignment="left",
         key=key,
         help=help,
-        on_click=on_click,
-        args=(args,),
+        on_click=navigation.open_clicked,
+        args=(key, page, rows),
     )
-
-
-def _open_run(ids: list[str]) -> None:
-    run_id = ids[st.session_state["trial_run"]["row"]]
-    if run_id:
-        navigation.open_page("run", run=run_id)
-
-
-def _open_files(ids: list[str]) -> None:
-    run_id = ids[st.session_state["trial_files"]["row"]]
-    if run_id:
-        navigation.open_page("run", run=run_id, part="Files")
-
-
-def _open_model(models: list[list[ModelVersion]]) -> None:
-    own = models[st.session_state["trial_model"]["row"]]
-    if own:
-        navigation.open_page("models", model=own[0].name, version=own[0].version)
 
 
 def _take_row(key: str, numbers: list[int]) -> None:

@@ -1,6 +1,6 @@
 """From one page to another, with the address that reopens the view."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +45,14 @@ def page_link(name: str, label: str, *, help: str | None = None, **params: str |
     )
 
 
-def open_clicked(key: str, ids: list[str]) -> None:
-    """Open the run whose button in a table was pressed; a callback."""
+def open_clicked(key: str, name: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Open the page ``name`` for the row of a table whose button was pressed; a callback.
+
+    ``rows`` has the query parameters of each; a row without any opens nothing.
+    """
     row = st.session_state[key]["row"]
-    if row < len(ids):
-        open_page("run", run=ids[row])
+    if row < len(rows) and rows[row]:
+        open_page(name, **rows[row])
 
 
 def with_selection(params: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:

@@ -117,7 +117,7 @@ def _name_column(ids: list[str]) -> Any:
         key="open_run",
         help="Press a name to open its run",
         on_click=navigation.open_clicked,
-        args=("open_run", ids),
+        args=("open_run", "run", [{"run": run_id} for run_id in ids]),
     )
 
 
