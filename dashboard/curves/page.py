@@ -16,7 +16,7 @@ from dashboard.curves.facts import (
 from dashboard.curves.figures import draw_bands, draw_curves, draw_pair
 from dashboard.display import plain, short_name
 from dashboard.store import reads, run_table
-from dashboard.ui import downloads, live, navigation, run_picker, states
+from dashboard.ui import downloads, live, navigation, run_picker, states, tables
 from dashboard.ui.charts import chart
 from dashboard.ui.choice import one_of
 from trainer.analysis.definitions import DEFINITIONS
@@ -152,13 +152,8 @@ def show_spread(table: pd.DataFrame) -> None:
         name: number(short_name(d.name), help=plain(f"{d.name}: {d.formula}"), format="%.4f")
         for name, d in shown.items()
     }
-    st.dataframe(
-        table,
-        column_config=config,
-        key="seed_table",
-        row_height=30,
-        alt="Spread over the seeds of each configuration",
-    )
+    alt = "Spread over the seeds of each configuration"
+    tables.show(table, "seed_table", alt, row_height=30, column_config=config)
     said = ". ".join(f"{d.name}: {d.formula}" for d in shown.values())
     st.caption(plain(f"At the last epoch that most seeds reached. {said}."))
 
@@ -166,14 +161,9 @@ def show_spread(table: pd.DataFrame) -> None:
 def show_table(run_ids: Sequence[str], labels: dict[str, str], metric: str) -> None:
     """Show epoch by configuration, as the reports do."""
     table = epoch_table(reads.curves(run_ids, metric), labels)
-    st.dataframe(
-        table,
-        column_config={c: st.column_config.NumberColumn(format="%.4f") for c in table.columns},
-        height=min(38 + 30 * max(len(table), 3), 560),
-        row_height=30,
-        key="epoch_table",
-        alt=f"{metric} by epoch and configuration",
-    )
+    config = {c: st.column_config.NumberColumn(format="%.4f") for c in table.columns}
+    alt = f"{metric} by epoch and configuration"
+    tables.show(table, "epoch_table", alt, row_height=30, most=560, column_config=config)
     downloads.save_table(table, "epochs", ("CSV", "Markdown", "LaTeX"))
 
 

@@ -16,7 +16,7 @@ from dashboard.pictures.overlays import encoded
 from dashboard.pictures.stored import Picture
 from dashboard.pictures.viewer import Panel, overlay_viewer
 from dashboard.store import reads
-from dashboard.ui import downloads, states
+from dashboard.ui import downloads, states, tables
 from dashboard.ui.charts import chart
 from trainer.analysis.fallen import describe
 from trainer.analysis.headline import short
@@ -82,13 +82,8 @@ def show_images(rows: pd.DataFrame, shown: Moment, class_name: str | None) -> No
         st.caption(f"The {IMAGES} images that fell most; the table has all.")
     with st.expander("Table of all images"):
         config = {c: st.column_config.NumberColumn(format="%.4f") for c in changes.columns}
-        st.dataframe(
-            changes,
-            column_config=config,
-            key="changes_table",
-            row_height=28,
-            alt="Dice of each image before, at and after",
-        )
+        alt = "Dice of each image before, at and after"
+        tables.show(changes, "changes_table", alt, column_config=config)
         downloads.save_table(changes, "image_changes", ("CSV", "Markdown", "LaTeX"))
 
 
@@ -108,13 +103,8 @@ def show_classes(rows: pd.DataFrame, shown: Moment) -> None:
         format="%d",
         help="Images where it was found before (Dice 0.5 or more) and is gone now (below 0.05)",
     )
-    st.dataframe(
-        table,
-        column_config=config,
-        key="class_changes",
-        row_height=28,
-        alt="Dice of each class before, at and after",
-    )
+    alt = "Dice of each class before, at and after"
+    tables.show(table, "class_changes", alt, column_config=config)
 
 
 def show_masks(run_id: str, shown: Moment, class_name: str | None) -> None:

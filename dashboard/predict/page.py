@@ -15,7 +15,7 @@ from dashboard.display import score
 from dashboard.pictures.overlays import encoded
 from dashboard.pictures.viewer import Panel, legend, overlay_viewer
 from dashboard.predict import uploads
-from dashboard.ui import navigation, states
+from dashboard.ui import navigation, states, tables
 from trainer.data.collection import ClassInfo
 from trainer.prediction.registry import ModelVersion, list_models, resolve_model
 from trainer.store import tracking_uri
@@ -192,14 +192,8 @@ def show_files(found: Prediction, name: str, classes: list[ClassInfo]) -> None:
         "pixels": st.column_config.NumberColumn(format="localized"),
         "share": st.column_config.NumberColumn(format="percent"),
     }
-    st.dataframe(
-        table,
-        column_config=config,
-        key="class_shares",
-        row_height=28,
-        width="content",
-        alt="Share of each class in the predicted mask",
-    )
+    alt = "Share of each class in the predicted mask"
+    tables.show(table, "class_shares", alt, column_config=config, width="content")
     stem = PurePath(name).stem
     with st.container(horizontal=True, gap="small"):
         st.download_button(

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.run.figures import draw_class_curves, draw_confusion
 from dashboard.store import reads
-from dashboard.ui import states
+from dashboard.ui import states, tables
 from dashboard.ui.charts import chart
 from trainer.analysis.scores import counts, dice, iou
 
@@ -40,13 +40,8 @@ def show_scores(matrix: np.ndarray, classes: list[str]) -> None:
     formats = {name: st.column_config.NumberColumn(format="%.4f") for name in ("Dice", "IoU")}
     formats["pixels"] = st.column_config.NumberColumn(format="localized")
     formats["share"] = st.column_config.NumberColumn(format="percent")
-    st.dataframe(
-        class_scores(matrix, classes),
-        column_config=formats,
-        key="class_scores",
-        row_height=28,
-        alt="Dice and IoU of each class",
-    )
+    table = class_scores(matrix, classes)
+    tables.show(table, "class_scores", "Dice and IoU of each class", column_config=formats)
 
 
 def class_scores(matrix: np.ndarray, classes: list[str]) -> pd.DataFrame:

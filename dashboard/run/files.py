@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.curves.facts import curve_infos
 from dashboard.curves.figures import draw_curves
 from dashboard.store import reads
-from dashboard.ui import states
+from dashboard.ui import states, tables
 from dashboard.ui.charts import chart
 
 SYSTEM = {
@@ -35,7 +35,7 @@ def show_system(run_id: str) -> None:
     if isinstance(environment, dict):
         rows = {k: v if isinstance(v, str) else json.dumps(v) for k, v in environment.items()}
         table = pd.Series(rows, name="value").rename_axis("environment").to_frame()
-        st.dataframe(table, key="environment", row_height=28, alt="Environment of the run")
+        tables.show(table, "environment", "Environment of the run")
     elif not shown:
         states.nothing("This run has logged neither speed nor environment.")
 
@@ -45,9 +45,7 @@ def show_files(run_id: str) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.subheader("Files", anchor=False)
-        st.dataframe(
-            file_table(run_id), hide_index=True, key="files", row_height=28, alt="Files of the run"
-        )
+        tables.show(file_table(run_id), "files", "Files of the run", hide_index=True)
         config = reads.text(run_id, "config.yaml")
         if config:
             st.download_button("config.yaml", config, file_name="config.yaml", on_click="ignore")

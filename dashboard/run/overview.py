@@ -11,7 +11,7 @@ from dashboard.curves.figures import draw_curves
 from dashboard.display import MISSING, number, plain, score, short_name
 from dashboard.run import facts
 from dashboard.store import reads
-from dashboard.ui import states
+from dashboard.ui import states, tables
 from dashboard.ui.charts import chart
 from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.diagnosis import diagnose
@@ -71,19 +71,14 @@ def show_configuration(row: Any) -> None:
     if changed.empty:
         st.caption("Every parameter has its default.")
     else:
-        st.dataframe(
-            changed,
-            key="differences",
-            row_height=28,
-            alt="Parameters that differ from their defaults",
-        )
+        tables.show(changed, "differences", "Parameters that differ from their defaults")
     noted = reads.json_value(str(row.name), "dataset.json")
     if isinstance(noted, dict) and noted.get("notes"):
         with st.expander("Data, as it was read"):
             st.text("\n".join(map(str, noted["notes"])))
     with st.expander(f"All {len(params)} parameters"):
         table = pd.Series(params, name="value").rename_axis("parameter").to_frame()
-        st.dataframe(table, key="parameters", row_height=28, alt="All parameters")
+        tables.show(table, "parameters", "All parameters")
 
 
 def show_diagnoses(run_id: str) -> None:
@@ -136,14 +131,8 @@ def show_stability(run_id: str) -> None:
     left_out = f"; {cleaned.non_finite_count} not finite" if cleaned.non_finite_count else ""
     st.caption(f"Over {found.n} epochs, warm-up {found.warmup}{left_out}.")
     if found.dip_list:
-        st.dataframe(
-            _dip_table(found),
-            hide_index=True,
-            key="dip_table",
-            row_height=28,
-            width="content",
-            alt="Dips with depth and recovery",
-        )
+        alt = "Dips with depth and recovery"
+        tables.show(_dip_table(found), "dip_table", alt, hide_index=True, width="content")
 
 
 def _infos(run_id: str, metrics: tuple[str, ...]) -> list[CurveInfo]:

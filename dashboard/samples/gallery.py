@@ -10,10 +10,8 @@ from dashboard.pictures import scores as image_scores
 from dashboard.pictures import stored as stored_pictures
 from dashboard.pictures.viewer import Panel, overlay_viewer
 from dashboard.store import reads
-from dashboard.ui import downloads, states
+from dashboard.ui import downloads, states, tables
 from trainer.data.collection import ClassInfo
-
-ROW_HEIGHT = 28
 
 
 class Wanted(NamedTuple):
@@ -83,14 +81,9 @@ def show_scores(run_id: str, wanted: Wanted) -> None:
     table = image_scores.score_table(rows, scores, wanted.epoch, score=score, pictures=list(stored))
     if len(table) * len(scores.columns) > 200_000:
         table = table.drop(columns="course")
-    st.dataframe(
-        table,
-        column_config=_configured(table, wanted),
-        key="image_scores",
-        row_height=ROW_HEIGHT,
-        height=min(38 + ROW_HEIGHT * max(len(table), 3), 640),
-        alt=f"{wanted.score} of every validation image at epoch {wanted.epoch}",
-    )
+    alt = f"{wanted.score} of every validation image at epoch {wanted.epoch}"
+    config = _configured(table, wanted)
+    tables.show(table, "image_scores", alt, most=640, column_config=config)
     saved = table.drop(columns="course", errors="ignore")
     downloads.save_table(saved, "image_scores", ("CSV", "Markdown", "LaTeX"))
 

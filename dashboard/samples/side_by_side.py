@@ -17,7 +17,7 @@ from dashboard.pictures.stored import Picture
 from dashboard.pictures.viewer import Panel, legend, overlay_viewer
 from dashboard.samples.gallery import Wanted
 from dashboard.store import reads
-from dashboard.ui import states
+from dashboard.ui import states, tables
 from trainer.data.collection import VOID, ClassInfo
 
 LETTERS = "ABCD"
@@ -158,14 +158,8 @@ def _show_shares(of_epoch: pd.DataFrame, epoch: int) -> None:
     config: dict[str, Any] = {
         name: st.column_config.NumberColumn(format="percent") for name in of_epoch.columns
     }
-    st.dataframe(
-        of_epoch,
-        column_config=config,
-        row_height=28,
-        key="disagreement",
-        width="content",
-        alt="Share of pixels on which A and B differ",
-    )
+    alt = "Share of pixels on which A and B differ"
+    tables.show(of_epoch, "disagreement", alt, column_config=config, width="content")
     st.caption(f"Shares of the labelled pixels at epoch {epoch}.")
 
 

@@ -99,14 +99,8 @@ def show_ranking(rows: pd.DataFrame, labels: dict[str, str]) -> None:
     }
     config["n"] = st.column_config.NumberColumn("Epochs", format="%d")
     config["max_drawdown_epoch"] = st.column_config.NumberColumn("MDD at epoch", format="%d")
-    st.dataframe(
-        table,
-        column_config=config,
-        key="ranking",
-        row_height=tables.ROW_HEIGHT,
-        height=min(38 + tables.ROW_HEIGHT * max(len(table), 3), 560),
-        alt="Stability statistics of each run",
-    )
+    alt = "Stability statistics of each run"
+    tables.show(table, "ranking", alt, row_height=tables.ROW_HEIGHT, most=560, column_config=config)
     downloads.save_table(table, "stability", ("CSV", "Markdown", "LaTeX"))
 
 

@@ -1,4 +1,4 @@
-"""Tables of runs: columns with their formats, and the choice of rows."""
+"""Tables: any that is read, and those of runs with their formats and the choice of rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +12,24 @@ from dashboard.ui import navigation, selection
 TABLE = "runs_table"
 ROW_HEIGHT = 30
 NUMBERS = {"score": "%.4f", "count": "%d", "minutes": "%.1f"}
+
+
+def show(
+    table: pd.DataFrame,
+    key: str,
+    alt: str,
+    *,
+    row_height: int = 28,
+    most: int | None = None,
+    **shown: Any,
+) -> None:
+    """Show a table to be read; ``alt`` says what it holds, ``most`` how many pixels high it may be.
+
+    ``shown`` are options of ``st.dataframe``.
+    """
+    if most is not None:
+        shown["height"] = min(38 + row_height * max(len(table), 3), most)
+    st.dataframe(table, key=key, alt=alt, row_height=row_height, **shown)
 
 
 def heading(column: str) -> str:
@@ -46,19 +64,19 @@ def selectable(table: pd.DataFrame, columns: Sequence[str]) -> None:
     ids = list(table.index)
     chosen = set(selection.selected())
     key = f"{TABLE}_{hash((tuple(ids), tuple(columns)))}"
-    st.dataframe(
+    show(
         table,
-        hide_index=True,
-        height=min(38 + ROW_HEIGHT * max(len(table), 3), 640),
+        key,
+        "Runs: one row each; choose rows to compare them",
         row_height=ROW_HEIGHT,
+        most=640,
+        hide_index=True,
         column_order=["name", *(c for c in columns if c != "name")],
         column_config=column_config(table) | {"name": _name_column(ids)},
-        key=key,
         on_select=lambda: _take_rows(key, ids),
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [i for i, r in enumerate(ids) if r in chosen]}},
         placeholder="",
-        alt="Runs: one row each; choose rows to compare them",
     )
 
 
@@ -76,16 +94,16 @@ def group_table(rows: pd.DataFrame, by: Sequence[str], scores: Sequence[str]) ->
         f"{name}_text": st.column_config.TextColumn(label, alignment="right")
         for name, label in labels.items()
     }
-    st.dataframe(
+    show(
         rows,
+        "groups_table",
+        "Groups of runs with mean and spread of each score",
+        row_height=ROW_HEIGHT,
+        most=640,
         hide_index=True,
         column_order=["headline", *by, "runs", *(f"{name}_text" for name in scores)],
         column_config=config,
-        key="groups_table",
-        row_height=ROW_HEIGHT,
-        height=min(38 + ROW_HEIGHT * max(len(rows), 3), 640),
         placeholder="",
-        alt="Groups of runs with mean and spread of each score",
     )
 
 
