@@ -18,6 +18,7 @@ from trainer.data.balance import Weights, class_weights
 from trainer.data.cache.decoded import DecodedImages, open_cache
 from trainer.data.cache.decoding import Counts, Source
 from trainer.data.checking.faults import examine_pair
+from trainer.data.checking.scorable import check_scorable, one_sided
 from trainer.data.checking.screening import screen
 from trainer.data.collection import ClassInfo, Collection, Fault
 from trainer.data.geometry import UINT8, Size
@@ -27,6 +28,7 @@ from trainer.data.normalisation import Triple, normalisation
 from trainer.data.splits import SPLITS, Splits, duplicates_across, join_duplicates, make_splits
 from trainer.progress import Progress
 from trainer.store import cache_folder
+from trainer.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +141,23 @@ class DataSet:
         labelled = pixels.sum(axis=1, keepdims=True)
         return class_weights(name, self.class_pixels, (labelled * (pixels > 0)).sum(axis=0))
 
+    def check_scorable(self) -> None:
+        """Raise ``ValueError`` where this split cannot be learnt from, or not scored as asked."""
+        official = {pair.split for pair in self.collection.pairs}
+        if self.config.folds:
+            cure = "another --fold or --split-seed"
+        elif {"train", "val"} <= official:
+            cure = "--folds 5 divides training and validation images anew"
+        else:
+            cure = "another --split-seed, or a larger --val-fraction"
+        check_scorable(self._pixels, self.class_names, monitor=self.config.monitor, cure=cure)
+
+    @property
+    def _pixels(self) -> dict[str, Counts]:
+        """Return the pixels of each class in each image of each split, ``(images, classes)``."""
+        table = self.images.table.class_pixels
+        return {split: table[list(self.items(split).rows)] for split in SPLITS}
+
     def to_json(self) -> dict[str, Any]:
         """Return what a run stores of its data as ``dataset.json``."""
         return {
@@ -163,13 +182,14 @@ class DataSet:
         )
         sizes = {split: self.size(split) for split in SPLITS}
         splits = ", ".join(f"{split} {size}" for split, size in sizes.items() if size)
-        left_out = (f"{len(self.left_out)} pairs are left out",) if self.left_out else ()
+        left_out = len(self.left_out)
         return (
-            f"layout {self.collection.layout}, {len(self.collection.pairs)} pairs",
+            f"layout {self.collection.layout}, {counted(len(self.collection.pairs), 'pair')}",
             *self.collection.notes,
             f"classes, with their shares of the training pixels: {classes}",
+            *one_sided(self._pixels, self.class_names),
             f"images: {splits}",
-            *left_out,
+            *([f"{counted(left_out, 'pair is', 'pairs are')} left out"] if left_out else []),
         )
 
     @cached_property
@@ -246,8 +266,8 @@ def _without_leaks(
     listed = [f"{copy} is the same image as {kept}" for copy, kept in copies]
     if copies and not skip_faulty:
         raise ValueError(
-            f"data: {len(copies)} images stand in two splits; remove the copies, or "
-            "leave them out with --skip-faulty\n  " + "\n  ".join(listed[:10])
+            f"data: {counted(len(copies), 'image stands', 'images stand')} in two splits; "
+            "remove the copies, or leave them out with --skip-faulty\n  " + "\n  ".join(listed[:10])
         )
     for line in listed:
         log.warning("left out: %s, which is in another split", line)
@@ -260,6 +280,6 @@ def _check_names(splits: Splits, collection: Collection) -> None:
     missing = [name for name in [*splits.train, *splits.val, *splits.test] if name not in known]
     if missing:
         raise ValueError(
-            f"data: {len(missing)} images of the splits are not in {collection.root} (or are "
-            f"faulty there), such as {missing[0]!r}"
+            f"data: {counted(len(missing), 'image of the splits is', 'images of the splits are')} "
+            f"not in {collection.root} (or faulty there), such as {missing[0]!r}"
         )

@@ -40,6 +40,8 @@ def conclude(
     progression = training.progression
     statistics: dict[str, float] = {}
     if progression.epoch:
+        if not progression.is_scored:
+            logger.warning("no epoch had a %s, so the last one stands for the best", config.monitor)
         statistics = stability(np.array(progression.history[config.monitor])).to_metrics()
         run.set_tags({STABILITY_TAG: config.monitor})
         best = best_of(progression, config.monitor)

@@ -27,6 +27,7 @@ from trainer.training.loop import Progression, StopTraining, Training, TrainingF
 from trainer.training.optimizers import build_optimizer
 from trainer.training.recording import OnEpoch, Recorder
 from trainer.training.schedules import build_schedule
+from trainer.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ def fit(
     """
     shown = Progress(enabled=progress)
     data = open_data(config, progress=progress)
+    data.check_scorable()
     training = _new_training(config, data)
     check_augmentation(config.augment, config.settings("augment"), data.augmented_size)
     machine = _machine(training)
@@ -195,10 +197,10 @@ def _note_data(run: Run, data: SegmentationData, config: TrainConfig) -> None:
 
 
 def _machine_line(config: TrainConfig, machine: Mapping[str, str]) -> str:
-    threads = f"{machine['threads']} thread{'' if machine['threads'] == '1' else 's'}"
     return (
         f"training in {machine['train_dtype']}, scores in {config.eval_precision}, "
-        f"on {machine['processor'] or 'an unnamed processor'}, {threads}"
+        f"on {machine['processor'] or 'an unnamed processor'}, "
+        f"{counted(int(machine['threads']), 'thread')}"
     )
 
 

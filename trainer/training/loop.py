@@ -70,7 +70,10 @@ class Progression:
     history: dict[str, list[float]] = field(default_factory=dict)
 
     def update(self, epoch: int, metrics: Mapping[str, float], config: TrainConfig) -> bool:
-        """Take an epoch's metrics in; return whether it is the best so far."""
+        """Take an epoch's metrics in; return whether it is the best so far.
+
+        As long as no epoch has a score the newest stands for the best, so that there always is one.
+        """
         self.epoch = epoch
         for key in dict.fromkeys((*HISTORY, config.monitor)):
             # A checkpoint of an earlier version has no beginning of a curve that it did not keep.
@@ -83,11 +86,18 @@ class Progression:
             self.score_to_beat, self.epochs_without_gain = score, 0
         else:
             self.epochs_without_gain += 1
-        if not score > self.best_score:
+        if self.is_scored and not score > self.best_score:
             return False
-        self.best_epoch, self.best_score = epoch, score
+        self.best_epoch = epoch
+        if not math.isnan(score):
+            self.best_score = score
         self.best_metrics = {k: v for k, v in metrics.items() if k.startswith("val/")}
         return True
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether some epoch had the monitored score."""
+        return self.best_score > -math.inf
 
     def is_out_of_patience(self, config: TrainConfig) -> bool:
         """Whether early stopping ends the run here."""

@@ -308,7 +308,7 @@ def test_equal_images_across_an_official_split_are_named(make_cars, tmp_path: Pa
             Image.fromarray(mask).save(root / f"{part}annot" / f"{part}_{number}.png")
     copied = (root / "test" / "test_1.png").read_bytes()
     (root / "train" / "train_2.png").write_bytes(copied)
-    with pytest.raises(ValueError, match=r"1 images stand in two splits.*\n.*train_2.*test_1"):
+    with pytest.raises(ValueError, match=r"1 image stands in two splits.*\n.*train_2.*test_1"):
         opened(root)
     data = opened(root, skip_faulty=True)
     assert len(data.splits.train) == 3 and len(data.splits.test) == 2

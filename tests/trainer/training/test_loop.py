@@ -295,11 +295,16 @@ class TestProgression:
         rising = [0.5 + 0.006 * epoch for epoch in range(20)]
         assert follow(rising, patience=2, min_delta=0.01)[0].epoch == 20
 
-    def test_a_score_that_is_not_there_is_never_the_best(self) -> None:
-        progression, best = follow([math.nan, 0.2, math.nan], patience=5)
-        assert best == [2]
-        assert progression.best_score == 0.2
-        assert follow([math.nan] * 9, patience=3)[0].epoch == 3
+    def test_an_epoch_without_a_score_is_the_best_only_until_one_has_it(self) -> None:
+        progression, best = follow([math.nan, math.nan, 0.2, math.nan], patience=5)
+        assert best == [1, 2, 3]
+        assert (progression.best_epoch, progression.best_score) == (3, 0.2)
+
+    def test_where_no_epoch_has_a_score_the_last_is_the_best(self) -> None:
+        progression, best = follow([math.nan] * 9, patience=3)
+        assert best == [1, 2, 3]
+        assert (progression.epoch, progression.best_epoch) == (3, 3)
+        assert not progression.is_scored
 
     def test_it_goes_through_json(self, make: Callable[..., Trained]) -> None:
         trained = make(epochs=2)

@@ -1,0 +1,13 @@
+"""Words of messages."""
+
+from trainer.wording import counted
+
+
+def test_one_is_one_and_all_else_are_many() -> None:
+    assert [counted(n, "mask") for n in (0, 1, 2)] == ["0 masks", "1 mask", "2 masks"]
+    assert counted(12_345, "image") == "12,345 images"
+
+
+def test_a_plural_may_be_given() -> None:
+    told = [counted(n, "class is", "classes are") for n in (1, 2)]
+    assert told == ["1 class is", "2 classes are"]
