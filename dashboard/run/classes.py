@@ -1,5 +1,7 @@
 """What a run scores class by class."""
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -9,16 +11,19 @@ from dashboard.store import reads
 from dashboard.ui import states, tables
 from dashboard.ui.charts import chart
 from trainer.analysis.scores import counts, dice, iou
+from trainer.tracking.class_names import CLASSES_TAG, class_keys, tagged_classes
 
 PREFIX = "val/iou/"
 
 
 def show_classes(run_id: str) -> None:
     """Show IoU by class and epoch, and the confusion matrix with each class's scores."""
-    logged = reads.run(run_id)["logged_metrics"]
-    metrics = [name for name in _in_order(run_id, logged) if name in logged]
-    curves = {m.removeprefix(PREFIX): reads.curves([run_id], m)[run_id] for m in metrics}
+    run = reads.run(run_id)
     confusion = reads.json_value(run_id, "evaluation/confusion.json")
+    stored = confusion["classes"] if isinstance(confusion, dict) else []
+    names = tagged_classes(run.get(f"tags.{CLASSES_TAG}")) or [str(name) for name in stored]
+    metrics = class_metrics(names, run["logged_metrics"])
+    curves = {name: reads.curves([run_id], m)[run_id] for name, m in metrics.items()}
     left, right = st.columns([2, 3])
     with left:
         chart(draw_class_curves(curves), key="class_iou", alt="IoU of each class over epochs")
@@ -59,10 +64,12 @@ def class_scores(matrix: np.ndarray, classes: list[str]) -> pd.DataFrame:
     )
 
 
-def _in_order(run_id: str, logged: frozenset[str]) -> list[str]:
-    confusion = reads.json_value(run_id, "evaluation/confusion.json")
-    names = sorted(name for name in logged if name.startswith(PREFIX))
-    if not isinstance(confusion, dict):
-        return names
-    known = [PREFIX + str(name) for name in confusion["classes"]]
-    return [*known, *(name for name in names if name not in known)]
+def class_metrics(classes: Sequence[str], logged: Collection[str]) -> dict[str, str]:
+    """Return the logged IoU metric of each class by its name, in the order of the classes.
+
+    A metric of none of ``classes`` follows under what its own name says.
+    """
+    known = {name: PREFIX + key for name, key in class_keys(classes).items()}
+    others = sorted({m for m in logged if m.startswith(PREFIX)} - set(known.values()))
+    mine = {name: metric for name, metric in known.items() if metric in logged}
+    return mine | {m.removeprefix(PREFIX): m for m in others}

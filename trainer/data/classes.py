@@ -70,6 +70,15 @@ class ClassTable:
 
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.entries]
+        for index, name in enumerate(names):
+            if not name.strip():
+                raise ValueError(f"{self.source}: class {index} (counted from 0) has no name")
+            # Escaped as JSON does it, a character beyond the first 65,536 is two halves in YAML.
+            if any(0xD800 <= ord(letter) < 0xE000 for letter in name):
+                raise ValueError(
+                    f"{self.source}: the name of class {index} (counted from 0) holds half a "
+                    "character; write it as UTF-8 text, not escaped"
+                )
         repeated = {name for name in names if names.count(name) > 1}
         if repeated:
             raise ValueError(f"{self.source}: the class {min(repeated)!r} is listed twice")

@@ -13,6 +13,7 @@ from trainer.analysis.score_table import SCORES
 from trainer.analysis.scores import Counts, counts, dice, image_scores, iou
 from trainer.evaluation.per_image import write_part
 from trainer.files import write_json
+from trainer.tracking.class_names import class_keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,8 @@ class Evaluation:
 
     def metrics(self) -> dict[str, float]:
         """Return the metrics as the store names them; a class that never appears has no IoU."""
-        per_class = {f"iou/{name}": of["iou"] for name, of in self.per_class().items()}
+        keys = class_keys(self.classes)
+        per_class = {f"iou/{keys[name]}": of["iou"] for name, of in self.per_class().items()}
         named = self.all_scores | {k: v for k, v in per_class.items() if not np.isnan(v)}
         if self.loss is not None:
             named["loss"] = self.loss

@@ -21,6 +21,7 @@ from trainer.network.forward import Forward
 from trainer.network.losses import Weigh, build_loss
 from trainer.progress import Progress
 from trainer.tracking import Run, closing, get_run, log_file, reopen_run, start_run
+from trainer.tracking.class_names import classes_tag
 from trainer.training.checkpoints import find_checkpoint, load_optimizer, load_state, load_weights
 from trainer.training.conclusion import best_of, conclude
 from trainer.training.loop import Progression, StopTraining, Training, TrainingFailure, train
@@ -188,7 +189,7 @@ def _restore(training: Training, checkpoint: Path) -> None:
 
 
 def _note_data(run: Run, data: SegmentationData, config: TrainConfig) -> None:
-    run.set_tags({"segscope.data_digest": data.digest})
+    run.set_tags({"segscope.data_digest": data.digest, **classes_tag(data.class_names)})
     run.write_json("dataset.json", data.to_json())
     run.write_json("split.json", data.splits.to_json())
     pipeline = written_augmentation(config.augment, config.settings("augment"))
