@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from pathlib import Path
 
 from trainer.data.layouts.joining import Join, join
@@ -51,54 +50,79 @@ def between_two(root: Path, images: Sequence[Folder], masks: Sequence[Folder]) -
     used: dict[Path, set[Path]] = {}
     matched: list[Two] = []
     waiting = sorted(images, key=lambda folder: folder.path)
-    while True:
-        found = [two for folder in waiting for two in _candidates(folder, masks, used)]
-        if not found:
-            return matched
-        nearest = max(two.nearness for two in found)
-        level = [two for two in found if two.nearness == nearest]
-        chosen = [
-            _only_one(root, [two for two in level if two.images is folder])
-            for folder in waiting
-            if any(two.images is folder for two in level)
-        ]
+    while level := _nearest(waiting, _free(masks, used)):
+        candidates: dict[Path, list[Two]] = {}
+        for two in level:
+            candidates.setdefault(two.images.path, []).append(two)
+        chosen = [_only_one(root, rivals) for rivals in candidates.values()]
         _refuse_equal_images(root, chosen)
         matched += chosen
         for two in chosen:
             used.setdefault(two.masks.path, set()).update(claimed(two.joined))
-        taken = [two.images for two in matched]
-        waiting = [
-            folder
-            for folder in waiting
-            if folder not in taken and not any(_is_rendering(folder, other) for other in taken)
-        ]
+        waiting = [folder for folder in waiting if folder.path not in candidates]
+        waiting = _without_renderings(waiting, [two.images for two in chosen])
+    return matched
 
 
-def _is_rendering(folder: Folder, images: Folder) -> bool:
-    """Say whether a folder shows once more what lies in one that is called images beside it."""
-    if images.place.role != "image" or images.place.split != folder.place.split:
-        return False
-    known = {path.stem for path in images.files}
-    return 2 * sum(path.stem in known for path in folder.files) >= len(folder.files)
+def _free(masks: Sequence[Folder], used: Mapping[Path, set[Path]]) -> list[Folder]:
+    """Return the folders of masks with those that no image has."""
+    left = [
+        replace(f, files=tuple(path for path in f.files if path not in used[f.path]))
+        if f.path in used
+        else f
+        for f in masks
+    ]
+    return [folder for folder in left if folder.files]
+
+
+def _nearest(waiting: Sequence[Folder], masks: Sequence[Folder]) -> list[Two]:
+    """Return the candidates that are as near as any.
+
+    What lies in the same place is nearer than all else: of thousands of patients, each with
+    folders of its own, no other's masks are looked at.
+    """
+    of_place: dict[Sequence[str], list[Folder]] = {}
+    for folder in masks:
+        of_place.setdefault(folder.place.rest, []).append(folder)
+    found = [two for f in waiting for two in _candidates(f, of_place.get(f.place.rest, []))]
+    if not found:
+        found = [two for folder in waiting for two in _candidates(folder, masks)]
+    nearest = max((two.nearness for two in found), default=())
+    return [two for two in found if two.nearness == nearest]
+
+
+def _without_renderings(waiting: Sequence[Folder], taken: Sequence[Folder]) -> list[Folder]:
+    """Return the folders that do not show once more what lies in one called images beside them."""
+    known = [
+        (images.place.split, {path.stem for path in images.files})
+        for images in taken
+        if waiting and images.place.role == "image"
+    ]
+    return [
+        folder
+        for folder in waiting
+        if not any(
+            split == folder.place.split
+            and 2 * sum(path.stem in stems for path in folder.files) >= len(folder.files)
+            for split, stems in known
+        )
+    ]
 
 
 def claimed(joined: Join) -> set[Path]:
     return {path for _, found in joined.pairs for path in found} | set(joined.spare)
 
 
-def _candidates(
-    folder: Folder, masks: Sequence[Folder], used: Mapping[Path, set[Path]]
-) -> list[Two]:
-    """Return the folders that have free masks for most of the images of another."""
+def _candidates(folder: Folder, masks: Sequence[Folder]) -> list[Two]:
+    """Return the folders that have masks for most of the images of another."""
     found = []
     for candidate in masks:
         same_split = candidate.place.split == folder.place.split
         if not same_split and None not in (candidate.place.split, folder.place.split):
             continue
-        free = [path for path in candidate.files if path not in used.get(candidate.path, ())]
-        joined = join(folder.files, free)
+        joined = join(folder.files, candidate.files)
         same_rest = candidate.place.rest == folder.place.rest
-        enough = 2 * len(joined.pairs) >= min(len(folder.files), len(free))
+        enough = 2 * len(joined.pairs) >= min(len(folder.files), len(candidate.files))
         if joined.pairs and (enough or (same_rest and same_split)):
             shared = len(Path(os.path.commonpath([folder.path, candidate.path])).parts)
             named = folder.place.role == "image"
@@ -109,12 +133,15 @@ def _candidates(
 
 def _refuse_equal_images(root: Path, chosen: Sequence[Two]) -> None:
     """Raise ``ValueError`` where two folders of images would have the same masks."""
-    for one, other in combinations(chosen, 2):
-        if one.masks is other.masks and claimed(one.joined) & claimed(other.joined):
-            raise ValueError(
-                f"data: {_below(root, one.images)} and {_below(root, other.images)} fit the masks "
-                f"in {_below(root, one.masks)} equally well; say which with --images"
-            )
+    owner: dict[Path, Folder] = {}
+    for two in chosen:
+        for path in claimed(two.joined):
+            other = owner.setdefault(path, two.images)
+            if other is not two.images:
+                raise ValueError(
+                    f"data: {_below(root, other)} and {_below(root, two.images)} fit the masks in "
+                    f"{_below(root, two.masks)} equally well; say which with --images"
+                )
 
 
 def _only_one(root: Path, candidates: Sequence[Two]) -> Two:

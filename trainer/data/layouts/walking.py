@@ -26,15 +26,15 @@ def walk(root: Path) -> list[Folder]:
     a file but its name and that it is one, since there may be many thousands.
     """
     found: list[Folder] = []
-    seen: set[str] = set()
+    seen: set[tuple[int, int]] = set()
     waiting = [root]
     while waiting:
         path = waiting.pop()
-        real = os.path.realpath(path)
+        state = path.stat()
         parts = path.relative_to(root).parts
-        if real in seen or len(parts) > DEEPEST:
+        if (state.st_dev, state.st_ino) in seen or len(parts) > DEEPEST:
             continue
-        seen.add(real)
+        seen.add((state.st_dev, state.st_ino))
         below, names = _entries(path)
         waiting += [path / name for name in sorted(below, reverse=True)]
         if names:
