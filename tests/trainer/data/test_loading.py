@@ -362,3 +362,13 @@ def test_real_sets_reach_the_network(real_data, name: str, labels: set[int]) -> 
     assert batch.images.shape == (data.size("train"), 3, 64, 64)
     assert set(batch.targets.unique().tolist()) <= labels
     assert set(batch.targets.unique().tolist()) >= {0, 1}
+
+
+def test_a_link_to_nothing_is_refused_or_left_out(make_cars) -> None:
+    root = make_cars()
+    lost = sorted((root / "train").iterdir())[0]
+    lost.unlink()
+    lost.symlink_to(root / "elsewhere.jpg")
+    with pytest.raises(ValueError, match=rf"has 1 fault; .*{lost.name}: is a link to nothing"):
+        opened(root)
+    assert opened(root, skip_faulty=True).left_out == (lost.stem,)

@@ -138,7 +138,8 @@ def _plain(coding: MaskCoding) -> list[object]:
 
 def _file_state(path: Path) -> tuple[str, int, int]:
     try:
-        state = path.stat()
+        # A link to nothing is told with the other faults, when it is to be read.
+        state = path.lstat() if path.is_symlink() and not path.exists() else path.stat()
     except OSError as error:
         raise ValueError(f"data: cannot read {path}: {error.strerror}") from error
     return str(path.absolute()), state.st_size, state.st_mtime_ns

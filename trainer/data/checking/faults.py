@@ -98,7 +98,9 @@ def _try(read: Callable[[], Array], pair: Pair, faults: list[Fault]) -> Array | 
     try:
         return read()
     except UnreadableFile as error:
-        faults.append(Fault(path=error.path, problem=error.problem, pair=pair.name))
+        dangling = error.path.is_symlink() and not error.path.exists()
+        problem = "is a link to nothing" if dangling else error.problem
+        faults.append(Fault(path=error.path, problem=problem, pair=pair.name))
         return None
 
 

@@ -20,14 +20,22 @@ def is_image(name: str) -> bool:
     return not name.startswith(".") and dot + suffix.lower() in IMAGE_SUFFIXES
 
 
-def list_images(folder: Path) -> list[Path]:
-    """Return the images directly in ``folder``, sorted by name; none when it does not exist.
+def is_image_file(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry of a folder is an image's file, or a link to one.
 
-    Only regular files count (and links to them): opening a pipe would wait for ever.
+    Pipes are none: opening one would wait for ever. A link to nothing is one, or else its partner
+    would be told as lacking a mask or an image; whoever reads it finds out.
     """
+    if not is_image(entry.name):
+        return False
+    return entry.is_file() or (entry.is_symlink() and not Path(entry).exists())
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return the images directly in ``folder``, sorted by name; none when it does not exist."""
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if is_image(e.name) and e.is_file()]
+            names = [entry.name for entry in entries if is_image_file(entry)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except PermissionError as error:

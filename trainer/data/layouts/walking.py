@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.data.layouts.listing import is_image
+from trainer.data.layouts.listing import is_image_file
 from trainer.data.layouts.words import Place, place
 
 DEEPEST = 8
@@ -50,5 +50,5 @@ def _entries(path: Path) -> tuple[list[str], list[str]]:
             entries = [entry for entry in scan if not entry.name.startswith((".", "__MACOSX"))]
     except PermissionError as error:
         raise ValueError(f"data: cannot look into {path}: {error.strerror}") from error
-    images = [e.name for e in entries if is_image(e.name) and e.is_file()]
+    images = [entry.name for entry in entries if is_image_file(entry)]
     return [e.name for e in entries if e.is_dir()], images

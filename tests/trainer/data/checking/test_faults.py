@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.trainer.data.layouts.test_folders import FOLDERS
+from tests.trainer.data.layouts.test_pairing import lay_out
 from trainer.data.checking.faults import all_faults, examine
 from trainer.data.checking.screening import screen
 from trainer.data.layouts import open_collection
@@ -147,3 +149,28 @@ def test_a_mask_of_void_alone_is_reported(draw, tmp_path):
     (fault,) = faults_of(open_collection(tmp_path))
     assert "every pixel is void" in fault.problem
     assert not fault.refuses
+
+
+# Some masks must be left to say what they mean.
+LOSABLE = [
+    (name, kind)
+    for name, (images, masks, _) in FOLDERS.items()
+    for kind, least in (("image", 2), ("mask", 3))
+    if len(images) > 1 and len(masks) >= least
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), LOSABLE)
+def test_a_link_to_nothing_is_named_as_such_and_its_partner_is_not(draw, tmp_path, name, kind):
+    lay_out(draw, tmp_path, name)
+    whole = open_collection(tmp_path)
+    before = faults_of(whole)
+    lost = getattr(whole.pairs[0], kind)
+    lost.unlink()
+    lost.symlink_to(tmp_path / "elsewhere")
+    collection = open_collection(tmp_path)
+    assert [pair.name for pair in collection.pairs] == [pair.name for pair in whole.pairs]
+    (fault,) = [fault for fault in faults_of(collection) if fault not in before]
+    assert (fault.path, fault.problem) == (lost, "is a link to nothing")
+    sound, left_out = screen(collection, [fault], skip_faulty=True)
+    assert left_out == (whole.pairs[0].name,) and len(sound.pairs) == len(whole.pairs) - 1
