@@ -14,6 +14,7 @@ from trainer.data.collection import VOID, Collection
 from trainer.data.files.imagefile import UnreadableFile
 from trainer.data.files.reading import read_mask
 from trainer.data.layouts import open_collection
+from trainer.reading import Reading
 
 HEIGHT, WIDTH = 48, 64
 Map = NDArray[np.uint8]
@@ -286,3 +287,61 @@ def test_a_class_that_no_mask_has_is_no_class(tmp_path: Path) -> None:
     masks = [np.array([0, 3, 9], np.uint8)[blocks(seed, 3)] for seed in range(4)]
     collection = open_collection(write(tmp_path, list(masks)))
     assert [info.name for info in collection.classes] == ["class 0", "class 3", "class 9"]
+
+
+def numbered(seed: int, objects: int, *, kind: type[np.unsignedinteger[Any]] = np.uint8) -> Map:
+    """Return a map in which each of so many squares has its own number, in a random order."""
+    found = np.zeros((HEIGHT, WIDTH), kind)
+    places = np.random.default_rng(seed).permutation(48)[:objects]
+    for number, place in enumerate(places, start=1):
+        row, column = 8 * (place // 8), 8 * (place % 8)
+        found[row + 1 : row + 6, column + 1 : column + 6] = number
+    return found
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=3, max_size=8).filter(
+        lambda counts: len(set(counts)) >= 3 and max(counts) > 3
+    ),
+    st.sampled_from([np.uint8, np.uint16]),
+)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_numbered_objects_are_asked_about(
+    tmp_path_factory: pytest.TempPathFactory,
+    counts: list[int],
+    kind: type[np.unsignedinteger[Any]],
+) -> None:
+    masks = [numbered(seed, count, kind=kind) for seed, count in enumerate(counts)]
+    root = write(tmp_path_factory.mktemp("numbered"), masks)
+    with pytest.raises(ValueError, match="number the objects") as asked:
+        open_collection(root)
+    said = str(asked.value)
+    assert f"n from {min(counts)} to {max(counts)}, each value in one piece" in said
+    assert "\n" not in said and "--mask-values" in said
+    found = open_collection(root, Reading(threshold=0))
+    for mask, target in zip(masks, targets(found), strict=True):
+        assert np.array_equal(target, mask > 0)
+    ids = np.unique(np.concatenate([mask.ravel() for mask in masks]))
+    meaning = " ".join(f"{value}=c{value}" for value in ids)
+    assert len(open_collection(root, Reading(mask_values=meaning)).classes) == len(ids)
+
+
+def test_classes_are_no_numbered_objects(tmp_path: Path) -> None:
+    """Each of these lacks one thing that numbers of objects have."""
+    random = np.random.default_rng(0)
+    all_of_them = [numbered(seed, 6) for seed in range(6)]
+    gaps = [np.where(numbered(s, 6) == random.integers(1, 6), 0, numbered(s, 6)) for s in range(8)]
+    pieces = [np.where(m > 0, (m - 1) % n + 1, 0) for n, m in enumerate(map(sixteen, range(7)), 1)]
+    few_of_them = [numbered(seed, seed % 3 + 1) for seed in range(6)]
+    for name, masks in {
+        "every mask has all": all_of_them,
+        "values are missing": gaps,
+        "several pieces each": pieces,
+        "few": few_of_them,
+    }.items():
+        found = open_collection(write(tmp_path / name, [m.astype(np.uint8) for m in masks]))
+        assert len(found.classes) == len(set().union(*(np.unique(m) for m in masks))), name
+
+
+def sixteen(seed: int) -> Map:
+    return numbered(seed, 16)

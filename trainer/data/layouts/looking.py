@@ -1,15 +1,16 @@
 """Look at a sample of masks and add up what they store."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from trainer.data.collection import Colour
+from trainer.data.collection import VOID, Colour
 from trainer.data.files.imagefile import (
     StoredMask,
     UnreadableFile,
@@ -123,18 +124,36 @@ def lies_between(masks: Sequence[Path], value: int, one: int, other: int) -> boo
     from scipy.ndimage import maximum_filter
 
     border, between = 0, 0
-    for path in sample(masks, BORDERS):
-        try:
-            levels = stored_values(decode(path), path)
-        except UnreadableFile:
-            continue
-        if levels.ndim != 2:
-            continue
+    for levels in _levels_of(masks):
         reach = 2 * round(0.03 * float(np.hypot(*levels.shape))) + 1
         near = [maximum_filter(levels == each, max(reach, 3)) for each in (one, other)]
         border += int((levels == value).sum())
         between += int(((levels == value) & near[0] & near[1]).sum())
     return 2 * between > border
+
+
+def in_one_piece(masks: Sequence[Path]) -> bool:
+    """Say whether nearly every value but 0 and void is one connected area of its mask."""
+    from scipy.ndimage import find_objects, label
+
+    areas, whole = 0, 0
+    for levels in _levels_of(masks):
+        for value, box in enumerate(find_objects(levels.astype(np.int64)), start=1):
+            if box is not None and value != VOID:
+                areas += 1
+                whole += label(levels[box] == value, np.ones((3, 3)))[1] == 1
+    return whole >= 0.9 * areas > 0
+
+
+def _levels_of(masks: Sequence[Path]) -> Iterator[NDArray[Any]]:
+    """Yield the values of a few masks; what has none is left to the check of the files."""
+    for path in sample(masks, BORDERS):
+        try:
+            levels = stored_values(decode(path), path)
+        except UnreadableFile:
+            continue
+        if levels.ndim == 2:
+            yield levels
 
 
 def _look_or_none(path: Path) -> StoredMask | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from trainer.data.classes import class_colour, two_classes
 from trainer.data.collection import MAX_CLASSES, VOID, ClassInfo, Colour, MaskCoding
 from trainer.data.files.imagefile import NEAR
-from trainer.data.layouts.looking import Seen, few, lies_between
+from trainer.data.layouts.looking import Seen, few, in_one_piece, lies_between
 
 CURE = "say what they mean with --mask-values, or in a classes.yaml beside the data"
 
@@ -21,6 +21,7 @@ MAX_COLOURS = 64
 
 MOST = 0.9  # of the pixels must be near 0 or 255 for the rest to count as smoothed edges
 RARE = 0.01  # of the pixels may have values that mean nothing: a brush, a rounding, a resave
+COUNTS = 3  # of objects in a mask, when they are numbered, are no accident
 APART = 24  # levels at least this far from each other survive lossy compression
 
 
@@ -56,6 +57,7 @@ def by_values(seen: Seen, masks: Sequence[Path], *, trimap_border: str) -> Decod
         note = f"masks: values {shown}; 0 is background, the other foreground ({seen.how_many})"
         values = {0: 0, found[1]: 1}
         return Decoding(coding=MaskCoding(values=values), classes=two_classes(), notes=(note,))
+    _refuse_numbered(seen, masks)
     if _is_trimap(found, masks):
         return trimap(found, trimap_border)
     if seen.palette is None and _never_together(seen, found):
@@ -157,6 +159,32 @@ def _all_alike(seen: Seen, value: int) -> str:
         f"masks: every pixel of {seen.how_many} has the value {value}, so that there is nothing "
         f"to tell apart; give other masks, or {CURE}"
     )
+
+
+def _refuse_numbered(seen: Seen, masks: Sequence[Path]) -> None:
+    """Raise ``ValueError`` where values may number the objects of each mask instead of classes.
+
+    That is where they run from 1 to n without a gap in nearly every mask, n differs from mask to
+    mask and is more than a few, and each value is one piece.
+    """
+    numbers = [n for values in seen.together if (n := _runs_to(values)) is not None]
+    gaps = len(seen.together) - len(numbers)
+    if gaps > few(seen.masks) or len(set(numbers)) < COUNTS or max(numbers) <= COUNTS:
+        return
+    if in_one_piece(masks):
+        raise ValueError(
+            f"masks hold 1 to n without a gap, n from {min(numbers)} to {max(numbers)}, each value "
+            f"in one piece ({seen.how_many}): if they number the objects, --threshold 0 makes all "
+            f"of them foreground; if they are classes, {CURE}"
+        )
+
+
+def _runs_to(values: frozenset[int]) -> int | None:
+    """Return n where a mask's values, 0 and void aside, are 1 to n; None for any others."""
+    for labels in (values - {0}, values - {0, VOID}):
+        if labels == set(range(1, len(labels) + 1)):
+            return len(labels)
+    return None
 
 
 def _never_together(seen: Seen, found: Sequence[int]) -> bool:
