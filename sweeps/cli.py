@@ -13,6 +13,7 @@ from sweeps.spec_reading import PRESETS, read_spec
 from trainer.command_line import DONE, FAILURE, Answer, dispatch, parse, print_json
 from trainer.config import TrainConfig, field_names
 from trainer.flags import named_field, parse_run
+from trainer.wording import counted
 
 if TYPE_CHECKING:
     from sweeps.summary import Summary
@@ -237,5 +238,5 @@ def _standing(summary: "Summary") -> dict[str, Any]:
 def _status_line(summary: "Summary") -> str:
     value = summary.best.value if summary.best else None
     score = "no best yet" if value is None else f"best {summary.metric} {value:.4f}"
-    trials = f"{summary.finished}/{summary.total} trials ({summary.counted})"
+    trials = f"{summary.finished}/{counted(summary.total, 'trial')} ({summary.counted})"
     return f"{summary.study:<24}{trials}  {score}"

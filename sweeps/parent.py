@@ -10,6 +10,7 @@ from sweeps.attributes import PARENT, REASON
 from sweeps.study import Sweep
 from sweeps.summary import Summary
 from trainer import tracking
+from trainer.wording import counted
 
 
 def open_parent(sweep: Sweep) -> str:
@@ -57,7 +58,8 @@ def close_parent(sweep: Sweep, summary: Summary, *, interrupted: bool = False) -
     if summary.best is not None:
         tracking.set_tags(run_id, {"segscope.best_run": summary.best.run_id or ""})
     if interrupted:
-        tracking.finish(run_id, "interrupted", f"{summary.finished} of {summary.total} trials done")
+        reason = f"{summary.finished} of {counted(summary.total, 'trial')} done"
+        tracking.finish(run_id, "interrupted", reason)
     elif summary.best is None:
         tracking.finish(run_id, "failed", "no trial was completed")
     else:

@@ -5,6 +5,7 @@ from sweeps.study import Sweep
 from sweeps.summary import Summary, TrialRow, read, rows, summarise
 from sweeps.trials import COMPLETE, shown
 from sweeps.view import describe
+from trainer.wording import counted
 
 
 def markdown(sweep: Sweep) -> str:
@@ -36,7 +37,7 @@ def _heading(sweep: Sweep, summary: Summary) -> list[str]:
         f"Score: best `{spec.metric}` of a run"
         + (f", mean of {spec.seeds} seeds" if spec.seeds > 1 else "")
         + f". Sampler {spec.sampler.name}, pruner {spec.pruner.name}, "
-        + f"{spec.config.epochs} epochs at most."
+        + f"{counted(spec.config.epochs, 'epoch')} at most."
     )
     best = "No trial has been completed."
     if summary.best is not None and summary.best.value is not None:
@@ -52,9 +53,9 @@ def _heading(sweep: Sweep, summary: Summary) -> list[str]:
 def count_line(summary: Summary) -> str:
     """Return how many trials ended how and what they cost, in one sentence."""
     return (
-        f"{summary.finished} of {summary.total} trials: {summary.counted}; "
-        f"{summary.epochs_trained} epochs trained, {summary.epochs_saved} saved by pruning and "
-        "early stopping."
+        f"{summary.finished} of {counted(summary.total, 'trial')}: {summary.counted}; "
+        f"{counted(summary.epochs_trained, 'epoch')} trained, {summary.epochs_saved} saved by "
+        "pruning and early stopping."
     )
 
 
@@ -83,7 +84,7 @@ def _importance(sweep: Sweep, summary: Summary) -> str:
     if found is None:
         needed, complete = ENOUGH[evaluator], summary.complete
         if complete < needed:
-            return f"{evaluator} needs {needed} completed trials; there are {complete}."
+            return f"{evaluator} needs {counted(needed, 'completed trial')}; it has {complete}."
         return f"{evaluator} finds nothing: the completed trials do not differ."
     lines = [f"| Field | Importance ({evaluator}, n = {summary.complete}) |", "| --- | --- |"]
     return "\n".join([*lines, *(f"| {name} | {share:.2f} |" for name, share in found.items())])

@@ -20,6 +20,7 @@ from rich.progress import (
 from sweeps.study import Sweep
 from sweeps.summary import TrialRow, read, row
 from sweeps.trials import CUT_SHORT, ENDED, RUNNING, SweepRead, shown
+from trainer.wording import counted
 
 # What was cut short has a line too: it is over, and begins anew under another number.
 OVER = (*ENDED, CUT_SHORT)
@@ -49,8 +50,9 @@ class View:
         done = read(self._sweep).ended
         begun = f"going on after {done} of" if done else "of up to"
         self._say(
-            f"sweep {spec.name}: {begun} {spec.total} trials, "
-            f"{spec.config.epochs} epochs each, {spec.sampler.name}, pruner {spec.pruner.name}"
+            f"sweep {spec.name}: {begun} {counted(spec.total, 'trial')}, "
+            f"{counted(spec.config.epochs, 'epoch')} each, {spec.sampler.name}, "
+            f"pruner {spec.pruner.name}"
         )
         self._bars.start()
         return self
@@ -81,11 +83,10 @@ class View:
 
     def _line(self, trial: TrialRow, best: int | None) -> str:
         score = "      " if trial.value is None else f"{trial.value:.4f}"
-        epochs = f"{trial.epochs} epoch{'' if trial.epochs == 1 else 's'}"
         parts = [
             f"trial {trial.number:<3} {trial.state:<9} {score}",
             describe(trial.params),
-            epochs,
+            counted(trial.epochs, "epoch"),
         ]
         if trial.reason:
             parts.append(" ".join(trial.reason.split()))

@@ -32,6 +32,7 @@ TORCH_FREE = (
     "trainer.catalogue",
     "trainer.settings",
     "trainer.names",
+    "trainer.wording",
     "trainer.files",
     "trainer.yaml_files",
     "trainer.store",

@@ -13,6 +13,7 @@ from trainer.analysis.dips import Dip, dips
 from trainer.analysis.history import clean
 from trainer.analysis.seeds import AcrossSeeds, across_seeds
 from trainer.evaluation.results import BestEpoch
+from trainer.wording import counted
 
 FRAMES = 60
 """Most epochs whose masks are sent to the browser at once."""
@@ -100,11 +101,10 @@ def drawn_badge(infos: Sequence[CurveInfo]) -> str:
     points = sum(info.values.size for info in infos)
     largest = max((info.bucket for info in infos), default=1)
     left_out = sum(info.non_finite for info in infos)
-    said = f"every epoch drawn, {points:,} points"
+    drawn = counted(points, "point")
+    said = f"every epoch drawn, {drawn}"
     if largest > 1:
-        said = (
-            f"lowest and highest of every {largest} epochs drawn, {points:,} points: no dip hidden"
-        )
+        said = f"lowest and highest of every {largest} epochs drawn, {drawn}: no dip hidden"
     return said + (f"; {left_out} not finite, not drawn" if left_out else "")
 
 

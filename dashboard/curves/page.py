@@ -21,6 +21,7 @@ from dashboard.ui.charts import chart
 from dashboard.ui.choice import one_of
 from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.score_table import higher_is_better
+from trainer.wording import counted
 
 CHART = "curves"
 
@@ -100,9 +101,9 @@ def show_curves(
     )
     figure = draw_curves(infos, metric=metric, log=scale == "log", top=scale == "top")
     count = sum(len(info.dips) for info in infos)
-    said = f"{metric} over epochs of {len(infos)} runs, {count} dips"
+    said = f"{metric} over epochs of {counted(len(infos), 'run')}, {counted(count, 'dip')}"
     chart(figure, key=CHART, alt=said, on_select=take_click)
-    marked = f"; {count} dip{'s' * (count != 1)} ringed" if dips else ""
+    marked = f"; {counted(count, 'dip')} ringed" if dips else ""
     st.caption(f"{drawn_badge(infos)}{marked}. Click an epoch to see what happened in it.")
 
 

@@ -16,6 +16,7 @@ from dashboard.ui.choice import one_of
 from trainer.analysis.dips import Dip, dips
 from trainer.analysis.headline import no_headline
 from trainer.analysis.history import clean
+from trainer.wording import counted
 
 ALL = "all classes"
 CHART = "epoch_choice"
@@ -36,8 +37,8 @@ def main() -> None:
     cleaned = clean(curve.steps, curve.values)
     if cleaned.values.size < 2:
         states.nothing(
-            f"This run has {cleaned.values.size} finite values of {row['headline']}; a fall needs "
-            "two epochs."
+            f"This run has {counted(cleaned.values.size, 'finite value')} of {row['headline']}; a "
+            "fall needs two epochs."
         )
         return
     found = dips(cleaned.values, epochs=cleaned.steps)
@@ -88,7 +89,9 @@ def show_curve(run_id: str, curve: Curve, found: Sequence[Dip], shown: Moment | 
     others = {m: reads.curves([run_id], m)[run_id] for m in OTHER_METRICS}
     headline = reads.run(run_id)["headline"]
     figure = draw_epoch_choice(curve, others, found, shown, metric=headline)
-    said = f"{headline}, gradient norm and learning rate by epoch, {len(found)} dips ringed"
+    said = (
+        f"{headline}, gradient norm and learning rate by epoch, {counted(len(found), 'dip')} ringed"
+    )
     chart(figure, key=CHART, alt=said, on_select=_take_click)
     st.caption("Click an epoch to take it apart; the dotted lines are what it is compared with.")
 

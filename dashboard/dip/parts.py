@@ -21,6 +21,7 @@ from dashboard.ui.charts import chart
 from trainer.analysis.fallen import describe
 from trainer.analysis.headline import short
 from trainer.analysis.history import clean
+from trainer.wording import counted
 
 MOST_PICTURES = 16
 
@@ -72,7 +73,7 @@ def show_images(rows: pd.DataFrame, shown: Moment, class_name: str | None) -> No
     st.subheader("Images", anchor=False)
     fell = int((changes["fall"] > 0).sum())
     of_class = "" if class_name is None else f" of the class {class_name}"
-    st.text(f"{fell} of {len(changes)} images fell in Dice{of_class}.")
+    st.text(f"{fell} of {counted(len(changes), 'image')} fell in Dice{of_class}.")
     chart(
         draw_changes(changes, shown),
         key="image_changes",

@@ -12,6 +12,7 @@ from dashboard.ui.charts import chart
 from dashboard.ui.named_choice import choose_named
 from trainer.analysis.score_table import comparable
 from trainer.prediction.registry import CHAMPION, ModelVersion
+from trainer.wording import counted
 
 ALIAS = "alias"
 
@@ -68,8 +69,8 @@ def show_comparison(a: ModelVersion, b: ModelVersion) -> None:
             st.text(f"Note: {note}.")
     chart(draw_intervals(found), key="promotion_intervals", alt="Differences with their intervals")
     st.caption(
-        f"Paired bootstrap over {found.images} validation images, {found.resamples:,} resamples; "
-        f"{found.a} stands at {verdict.best[str(a.run_id)]}; "
+        f"Paired bootstrap over {counted(found.images, 'validation image')}, "
+        f"{found.resamples:,} resamples; {found.a} stands at {verdict.best[str(a.run_id)]}; "
         f"{found.b} at {verdict.best[str(b.run_id)]}."
     )
     navigation.page_link("compare", "Compare the two runs in full", runs=f"{a.run_id},{b.run_id}")

@@ -6,6 +6,7 @@ import pandas as pd
 
 from trainer.config import MACHINE_PARAMS, field_names
 from trainer.config_reading import default_params, scored_in
+from trainer.wording import counted
 
 
 def parameters(row: pd.Series) -> dict[str, str]:
@@ -44,5 +45,5 @@ def arithmetic(row: pd.Series) -> str:
     trained, processor, threads = (params.get(name, "") for name in MACHINE_PARAMS)
     return (
         f"Trained in {trained}, scored in {scored}, on {processor or 'an unnamed processor'} "
-        f"with {threads} thread{'' if threads == '1' else 's'}."
+        f"with {counted(int(threads), 'thread')}."
     )

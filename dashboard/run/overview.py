@@ -19,6 +19,7 @@ from trainer.analysis.headline import DEFAULT, STABILITY_TAG, stability_of
 from trainer.analysis.history import History, clean
 from trainer.analysis.score_table import title
 from trainer.analysis.stability import STATISTICS, Stability, stability
+from trainer.wording import counted
 
 DIAGNOSED = ("val/loss", "train/loss", "train/grad_norm", "lr", "val/foreground_share")
 """What the rules read beside the headline and its twin on the training images."""
@@ -76,7 +77,7 @@ def show_configuration(row: Any) -> None:
     if isinstance(noted, dict) and noted.get("notes"):
         with st.expander("Data, as it was read"):
             st.text("\n".join(map(str, noted["notes"])))
-    with st.expander(f"All {len(params)} parameters"):
+    with st.expander(f"All {counted(len(params), 'parameter')}"):
         table = pd.Series(params, name="value").rename_axis("parameter").to_frame()
         tables.show(table, "parameters", "All parameters")
 
@@ -129,7 +130,7 @@ def show_stability(run_id: str) -> None:
             help=f"{said} {_tail(found, name)}",
         )
     left_out = f"; {cleaned.non_finite_count} not finite" if cleaned.non_finite_count else ""
-    st.caption(f"Over {found.n} epochs, warm-up {found.warmup}{left_out}.")
+    st.caption(f"Over {counted(found.n, 'epoch')}, warm-up {found.warmup}{left_out}.")
     if found.dip_list:
         alt = "Dips with depth and recovery"
         tables.show(_dip_table(found), "dip_table", alt, hide_index=True, width="content")
@@ -174,9 +175,9 @@ def _grid(count: int) -> list[Any]:
 def _tail(found: Stability, name: str) -> str:
     tails = {"long_term_risk": found.long_term_tail, "short_term_risk": found.short_term_tail}
     if name in tails:
-        return f"Tail: {tails[name]} of {found.n} values."
+        return f"Tail: {tails[name]} of {counted(found.n, 'value')}."
     if name == "checkpoint_luck":
-        return f"Last {found.last_k} epochs."
+        return f"Last {counted(found.last_k, 'epoch')}."
     if name == "max_drawdown" and found.max_drawdown_epoch:
         return f"At epoch {found.max_drawdown_epoch}."
     return ""

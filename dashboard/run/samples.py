@@ -5,6 +5,7 @@ from dashboard.pictures.panels import sample_panels
 from dashboard.pictures.viewer import overlay_viewer
 from dashboard.store import reads
 from dashboard.ui import states
+from trainer.wording import counted
 
 
 def show_samples(run_id: str) -> None:
@@ -21,5 +22,6 @@ def show_samples(run_id: str) -> None:
         return
     note = "The slider of epochs, the opacity and the view change in the browser."
     if len(shown) < len(epochs):
-        note = f"{len(shown)} of {len(epochs)} epochs, with the best one and every dip. {note}"
+        of = f"{len(shown)} of {counted(len(epochs), 'epoch')}"
+        note = f"{of}, with the best one and every dip. {note}"
     overlay_viewer(panels, classes, key=f"samples_{run_id}", steps=shown, note=note)

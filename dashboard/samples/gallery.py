@@ -12,6 +12,7 @@ from dashboard.pictures.viewer import Panel, overlay_viewer
 from dashboard.store import reads
 from dashboard.ui import downloads, states, tables
 from trainer.data.collection import ClassInfo
+from trainer.wording import counted
 
 
 class Wanted(NamedTuple):
@@ -35,9 +36,9 @@ def show_gallery(run_id: str, shown: list[int], wanted: Wanted) -> None:
         )
         return
     note = (
-        f"{len(panels)} of {images} validation images have pictures: the fixed samples, and the "
-        f"worst of epoch {wanted.epoch}. The slider moves through {len(shown)} epochs; their order "
-        "stays."
+        f"Pictures of {len(panels)} of {counted(images, 'validation image')}: the fixed samples, "
+        f"and the worst of epoch {wanted.epoch}. The slider moves through "
+        f"{counted(len(shown), 'epoch')}; their order stays."
     )
     key = f"gallery_{run_id}_{wanted.score}_{wanted.class_name}_{wanted.epoch}"
     steps = sorted({*shown, wanted.epoch})

@@ -12,6 +12,7 @@ from dashboard.ui import downloads, run_picker, selection, states, tables
 from dashboard.ui.charts import chart
 from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.score_table import title
+from trainer.wording import counted
 
 NEWEST = 200
 MAPPED = 60
@@ -30,7 +31,7 @@ def main() -> None:
         states.nothing(f"None of these runs has logged {what}.", states.FIRST_RUN)
         return
     without = len(run_ids) - len(rows)
-    left_out = f"; {without} of {len(run_ids)} runs without a value" if without else ""
+    left_out = f"; {without} of {counted(len(run_ids), 'run')} without a value" if without else ""
     st.caption(plain(f"Of {title(metric)}{left_out}."))
     runs = reads.runs().loc[rows.index]
     labels = configuration_labels(runs, run_table.differing_parameters(runs, at_most=3))
@@ -47,7 +48,9 @@ def main() -> None:
             dips = facts.dip_places(curves, shown)
             figure = draw_drawdown_map(drawdown, labels, dips)
             chart(figure, key="drawdown_map", alt="Distance below the best so far, run by epoch")
-            st.caption(f"{len(shown)} of {len(rows)} runs, the least stable first; dips ringed.")
+            st.caption(
+                f"{len(shown)} of {counted(len(rows), 'run')}, the least stable first; dips ringed."
+            )
     if parameters.open:
         with parameters:
             show_parameters(rows, runs, by)
@@ -57,7 +60,7 @@ def newest() -> list[str]:
     """Return the newest runs that are not archived, and say so."""
     runs = reads.runs()
     found = list(runs.index[~runs["archived"].to_numpy(dtype=bool)][:NEWEST])
-    st.caption(f"No run is selected: the {len(found)} newest are ranked.")
+    st.caption(f"No run is selected: {counted(len(found), 'newest one is', 'newest are')} ranked.")
     return found
 
 
@@ -65,7 +68,7 @@ def controls(count: int) -> tuple[str, int]:
     """Let the reader choose the statistic to rank by and a warm-up to leave out."""
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     by = left.selectbox(
-        f"Rank {count} runs by",
+        f"Rank {counted(count, 'run')} by",
         facts.RANKED_BY,
         key="rank",
         bind="query-params",

@@ -6,6 +6,7 @@ from dashboard.sweeps import reads, sections, trial
 from dashboard.ui import navigation, states
 from dashboard.ui.named_choice import choose_named
 from sweeps.trials import RUNNING, SweepRead
+from trainer.wording import counted
 
 LIVE_SECONDS = 2
 PARTS = {
@@ -64,7 +65,7 @@ def show_head(sweep: SweepRead) -> None:
         f"score: best {sweep.metric}" + (f", mean of {sweep.seeds} seeds" * (sweep.seeds > 1)),
         f"sampler {sweep.sampler}" if sweep.sampler else "",
         f"pruner {sweep.pruner}" if sweep.pruner else "",
-        f"{sweep.epochs} epochs at most" if sweep.epochs else "",
+        f"{counted(sweep.epochs, 'epoch')} at most" if sweep.epochs else "",
     ]
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         st.text(" · ".join(part for part in how if part))

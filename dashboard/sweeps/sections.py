@@ -12,6 +12,7 @@ from dashboard.ui.choice import one_of
 from sweeps import reading
 from sweeps.reading import ENOUGH, FANOVA, PED_ANOVA
 from sweeps.trials import COMPLETE, RUNNING, SweepRead
+from trainer.wording import counted
 
 DRAWDOWN = "maximum drawdown"
 # Plotly gives parallel axes the colours of a light ground, whatever the theme.
@@ -28,7 +29,7 @@ def show_progress(name: str) -> None:
     rerun_when_asked(live=RUNNING in sweep.counts)
     ended = sweep.ended
     total = sweep.total or ended + sweep.counts.get(RUNNING, 0)
-    head = f"{ended} of {total} trials: {sweep.counted}"
+    head = f"{ended} of {counted(total, 'trial')}: {sweep.counted}"
     st.progress(min(ended / total, 1.0) if total else 0.0, text=head)
     columns = st.columns(4)
     where = "" if sweep.best is None else f" · trial {sweep.best}"
@@ -39,7 +40,7 @@ def show_progress(name: str) -> None:
     for number in sweep.trials.index[sweep.trials["state"] == RUNNING]:
         epochs, planned = int(sweep.trials["epochs"][number]), sweep.planned(number)
         done = min(epochs / planned, 1.0) if planned else 0.0
-        st.progress(done, text=f"trial {number}: {epochs} of {planned} epochs")
+        st.progress(done, text=f"trial {number}: {epochs} of {counted(planned, 'epoch')}")
 
 
 def elapsed(trials: pd.DataFrame) -> float | None:
@@ -137,7 +138,8 @@ def show_importance(name: str) -> None:
         alt="Importance of each parameter for the score and for the drawdown",
     )
     st.caption(
-        f"Optuna's {evaluator} on {complete} complete trials; it asks for {ENOUGH[evaluator]}. "
+        f"Optuna's {evaluator} on {counted(complete, 'complete trial')}; "
+        f"it asks for {ENOUGH[evaluator]}. "
         + (
             "How much a parameter decides whether a trial is among the best tenth."
             if evaluator == PED_ANOVA
@@ -175,7 +177,10 @@ def show_front(name: str) -> None:
     _clickable(figure, "sweep_front", f"{sweep.metric} against {COSTS[cost]}")
     complete = sweep.trials[sweep.trials["state"] == COMPLETE]
     without = int(complete[cost].isna().sum())
-    note = f" {without} complete trials have none and are left out." if without else ""
+    lacking = counted(
+        without, "complete trial has none and is", "complete trials have none and are"
+    )
+    note = f" {lacking} left out." if without else ""
     st.caption(f"No trial is better in both than one on the front.{note}")
 
 

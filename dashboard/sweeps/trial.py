@@ -13,6 +13,7 @@ from dashboard.ui import named_choice, navigation, tables
 from dashboard.ui.named_choice import choose_number
 from sweeps.trials import COMPLETE, SweepRead, shown
 from trainer.prediction.registry import ModelVersion
+from trainer.wording import counted
 
 TRIAL = "trial"
 PICKED = "_trial_picked"
@@ -67,8 +68,9 @@ def facts(row: pd.Series, metric: str) -> list[str]:
     if np.isfinite(row["max_drawdown"]):
         said.append(f"maximum drawdown {score(row['max_drawdown'])}")
     if row["epochs"] > 0:
-        of = f" of {row['planned']:.0f}" if np.isfinite(row["planned"]) else ""
-        said.append(f"{row['epochs']:.0f}{of} epochs")
+        trained, planned = row["epochs"], row["planned"]
+        of = f"{trained:.0f} of " if np.isfinite(planned) else ""
+        said.append(f"{of}{counted(int(planned if of else trained), 'epoch')}")
     seconds = (row["ended"] - row["started"]).total_seconds()
     return [*said, duration(seconds)] if np.isfinite(seconds) else said
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard.display import shortened
 from dashboard.store import reads
+from trainer.wording import counted
 
 KEY = "runs"
 AT_MOST = 200
@@ -26,7 +27,7 @@ def select(run_ids: Sequence[str]) -> None:
 def keep_in_address() -> None:
     """Draw the selection in the sidebar and bind it to the address; once a run of the app."""
     count = len(_ids())
-    st.text(f"{count or 'No'} run{'s' if count != 1 else ''} selected")
+    st.text(f"{counted(count, 'run') if count else 'No runs'} selected")
     if count:
         names = reads.runs(_ids())["name"].reindex(_ids()).fillna("not in this store")
         lines = [f"{shortened(name, 26)} · {str(r)[:6]}" for r, name in names.head(12).items()]

@@ -293,7 +293,7 @@ def test_importance_needs_enough_trials_and_finds_the_field(
     sweep = create(spec(space=space, trials=5, pruner="none", epochs=1), None)
     carry_out(sweep, fit=pretend.fit)
     assert importance(sweep) == ("fANOVA", None)
-    assert "fANOVA needs 6 completed trials; there are 5." in markdown(sweep)
+    assert "fANOVA needs 6 completed trials; it has 5." in markdown(sweep)
     for trials, usual in ((19, "fANOVA"), (40, "PED-ANOVA")):
         more = change(sweep, trials=trials)
         carry_out(more, fit=pretend.fit)

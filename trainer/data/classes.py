@@ -21,6 +21,7 @@ from PIL import ImageColor
 from trainer.data.collection import MAX_CLASSES, ClassInfo, Colour
 from trainer.files import read_text
 from trainer.settings import typed
+from trainer.wording import counted
 from trainer.yaml_files import parse_yaml
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,8 @@ class ClassTable:
         if repeated:
             raise ValueError(f"{self.source}: the class {min(repeated)!r} is listed twice")
         if not 2 <= len(names) <= MAX_CLASSES:
-            raise ValueError(f"{self.source}: has {len(names)} classes; 2 to {MAX_CLASSES} can be")
+            number = counted(len(names), "class", "classes")
+            raise ValueError(f"{self.source}: has {number}; 2 to {MAX_CLASSES} can be")
         if self.threshold is not None and len(names) != 2 and not self.layered:
             raise ValueError(f"{self.source}: a threshold divides two classes, not {len(names)}")
 

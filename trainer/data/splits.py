@@ -13,6 +13,7 @@ import numpy as np
 
 from trainer.config import TrainConfig
 from trainer.data.collection import Collection, Pair
+from trainer.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -156,8 +157,8 @@ def _official(
         splits = Splits(train=_names(train), val=_names(test))
     if leaks := leaking_groups(collection, splits):
         log.warning(
-            "the official split divides %d groups, such as %s",
-            len(leaks),
+            "the official split divides %s, such as %s",
+            counted(len(leaks), "group"),
             ", ".join(leaks[:3]),
         )
     return splits
@@ -167,8 +168,9 @@ def _seeded(groups: Groups, config: TrainConfig) -> Splits:
     if len(groups) < 2:
         (group,) = groups
         raise ValueError(
-            f"split: all {len(groups[group])} images belong to one group, {group!r}, so nothing "
-            "is left to validate on; add data, or give --group-by a pattern with several groups"
+            f"split: one group, {group!r}, has all of {counted(len(groups[group]), 'image')}, so "
+            "nothing is left to validate on; add data, or give --group-by a pattern with several "
+            "groups"
         )
     order = _shuffled(groups, config.split_seed)
     most = len(order) - max(2, config.folds or 2)
@@ -190,7 +192,8 @@ def _fold(groups: Groups, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
     assert config.folds
     if len(groups) < config.folds:
         raise ValueError(
-            f"folds: {config.folds} is more than the {len(groups)} groups; give at most that many"
+            f"folds: {config.folds} is more than the {counted(len(groups), 'group')}; "
+            "give at most that many"
         )
     order = _shuffled(groups, config.split_seed)
     validating = set(order[config.fold :: config.folds])
@@ -242,7 +245,7 @@ def _report_unlisted(pairs: list[Pair]) -> None:
     unlisted = [pair.name for pair in pairs if pair.split is None]
     if unlisted:
         log.warning(
-            "%d images are in no list of the official split and are not used, such as %s",
-            len(unlisted),
+            "%s in no list of the official split and not used, such as %s",
+            counted(len(unlisted), "image is", "images are"),
             unlisted[0],
         )

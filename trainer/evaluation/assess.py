@@ -17,6 +17,7 @@ from trainer.data.files.reading import read_image, read_mask, read_target
 from trainer.evaluation.boundary import boundary_confusion
 from trainer.evaluation.evaluation import Evaluation
 from trainer.evaluation.metrics import confusion_per_image
+from trainer.wording import counted
 
 Mask = NDArray[np.uint8]
 MaskOf = Callable[[Pair], Mask]
@@ -72,8 +73,8 @@ def masks_of_model(model_folder: Path, collection: Collection, device: str) -> M
     wanted = [info.name for info in collection.classes]
     if len(predictor.classes) != len(wanted):
         raise ValueError(
-            f"model: it knows {len(predictor.classes)} classes ({_listed(predictor.classes)}), "
-            f"the data has {len(wanted)} ({_listed(wanted)})"
+            f"model: it knows {counted(len(predictor.classes), 'class', 'classes')} "
+            f"({_listed(predictor.classes)}), the data has {len(wanted)} ({_listed(wanted)})"
         )
     return lambda pair: predictor.predict(read_image(pair.image))
 

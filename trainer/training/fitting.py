@@ -109,7 +109,7 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
         if training.progression.epoch >= config.epochs:
             done = training.progression.epoch
             raise ValueError(
-                f"run: {run_id} already has its {done} epochs; give more with --epochs"
+                f"run: {run_id} already has its {counted(done, 'epoch')}; give more with --epochs"
             )
         run.write_text("config.yaml", config.to_yaml())
         run.reopen()

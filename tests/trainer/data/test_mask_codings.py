@@ -235,7 +235,7 @@ def test_another_tools_list_that_does_not_fit_is_passed_over_and_said(draw, tmp_
     [
         ("classes: [a", "not valid YAML"),
         ("- a", "must hold 'classes:'"),
-        ("classes: [a]", "has 1 classes"),
+        ("classes: [a]", "has 1 class;"),
         ("classes: [a, a]", "'a' is listed twice"),
         ("classes: [a, b]\nvoids: 3", "unknown key 'voids'"),
         ("classes: {a: 0, b: {value: x}}", "not a whole number"),

@@ -19,6 +19,7 @@ from trainer.data.layouts import open_collection
 from trainer.data.layouts.listing import readable
 from trainer.data.splits import SPLITS, make_splits
 from trainer.reading import AUTO, Reading
+from trainer.wording import counted
 
 SHOWN = 20
 DARK = 32
@@ -117,8 +118,8 @@ class Inspection:
         refusing = sum(fault.refuses for fault in self.faults)
         legal = len(self.faults) - refusing
         console.print(
-            f"[bold]{refusing} faults[/bold] that fit refuses (or leaves out with --skip-faulty), "
-            f"{legal} worth knowing:",
+            f"[bold]{counted(refusing, 'fault')}[/bold] that fit refuses (or leaves out with "
+            f"--skip-faulty), {legal} worth knowing:",
             highlight=False,
         )
         for fault in sorted(self.faults, key=lambda fault: not fault.refuses)[:shown]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from trainer.data.collection import Collection, Fault
+from trainer.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def screen(
 
 
 def _listed(collection: Collection, faults: Sequence[Fault]) -> str:
-    number = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
+    number = counted(len(faults), "fault")
     shown = [f"{fault.path}: {fault.problem}" for fault in faults[:SHOWN]]
     more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
     cure = "mend them, or leave those pairs out with --skip-faulty"

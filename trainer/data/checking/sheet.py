@@ -11,6 +11,7 @@ from trainer.data.collection import VOID, ClassInfo, Collection, Colour, Pair
 from trainer.data.files.imagefile import Array, UnreadableFile
 from trainer.data.files.reading import read_pair
 from trainer.data.painting import VOID_CHEQUERS, is_painted, lay_over, save_image
+from trainer.wording import counted
 
 # A callable of image, target and seed that returns the two transformed alike.
 Augmentation = Callable[[Array, Array, int], tuple[Array, Array]]
@@ -112,7 +113,8 @@ def _fitted(image: Array, target: Array, cell: int) -> tuple[Array, Array]:
 def _heading(collection: Collection, width: int) -> Image.Image:
     strip = Image.new("RGB", (width, MARGIN + 2 * LINE + GAP), PAPER)
     draw = ImageDraw.Draw(strip)
-    title = f"{collection.root.name}: {len(collection.pairs):,} pairs, layout {collection.layout}"
+    pairs = counted(len(collection.pairs), "pair")
+    title = f"{collection.root.name}: {pairs}, layout {collection.layout}"
     draw.text((MARGIN, MARGIN), _cut(title, _font(17), width - 2 * MARGIN), INK, _font(17))
     note = collection.notes[0] if collection.notes else ""
     note = _cut(note, _font(12), width - 2 * MARGIN)

@@ -12,6 +12,7 @@ from trainer.data.classes import two_classes
 from trainer.data.collection import Collection, Fault, MaskCoding, Pair
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import list_images, match, readable
+from trainer.wording import counted
 
 SPLITS = {"training": "train", "train": "train", "test": "test"}
 
@@ -30,7 +31,7 @@ def _read(root: Path, options: Options) -> Collection:
         images = list_images(root / folder / "images")
         masks = list_images(root / folder / "1st_manual")
         if images and not masks:
-            notes.append(f"{len(images)} images without masks in {folder}/: not used")
+            notes.append(f"{counted(len(images), 'image')} without mask in {folder}/: not used")
             continue
         found = match(images, masks, mask_key=_number, image_key=_number)
         views = {_number(path.stem): path for path in list_images(root / folder / "mask")}

@@ -12,6 +12,7 @@ from trainer.data.classes import class_colour, two_classes
 from trainer.data.collection import ClassInfo, Collection, Fault, MaskCoding, Pair
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import has_images, list_images, match, readable
+from trainer.wording import counted
 
 ID = re.compile(r"[0-9a-f]{64}")
 
@@ -66,7 +67,8 @@ def _read(root: Path, options: Options) -> Collection:
 
 def _notes(pairs: list[Pair]) -> tuple[str, ...]:
     several = sum(bool(pair.more_masks) for pair in pairs)
-    over = f"; {several} images have several masks, laid over each other" if several else ""
+    many = counted(several, "image has", "images have")
+    over = f"; {many} several masks, laid over each other" if several else ""
     return (f"masks: above 127 is foreground{over}",)
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path, PurePath
 
 from trainer.data.layouts.listing import is_image, readable
+from trainer.wording import counted
 
 FOLDERS = 6
 FLOORS = 5
@@ -38,7 +39,7 @@ def inventory(root: Path) -> list[str]:
             said.append(_folder(place, names))
     if not said:
         return ["it is empty"]
-    more = [f"and {len(said) - FOLDERS} more folders"] if len(said) > FOLDERS else []
+    more = [f"and {counted(len(said) - FOLDERS, 'more folder')}"] if len(said) > FOLDERS else []
     return said[:FOLDERS] + more
 
 
@@ -49,10 +50,12 @@ def _folder(place: Path, names: list[str]) -> str:
     said = []
     if images:
         some = ", ".join(map(readable, images[:2]))
-        said.append(f"{len(images)} image{'' if len(images) == 1 else 's'} ({some}, …)")
+        said.append(f"{counted(len(images), 'image')} ({some}, …)")
     for suffix, n in others.most_common(2):
         cure = f" ({CURES[suffix]})" if suffix in CURES else ""
-        kind = f"{suffix} file" if suffix else "file without a suffix"
-        many = ", which is not read" if n == 1 else "s, which are not read"
-        said.append(f"{n} {kind}{many}{cure}")
+        before, after = (f"{suffix} ", "") if suffix else ("", " without a suffix")
+        read = (
+            f"{before}{file}{after}, which {be}" for file, be in (("file", "is"), ("files", "are"))
+        )
+        said.append(f"{counted(n, *read)} not read{cure}")
     return f"{' and '.join(said)} {where}"

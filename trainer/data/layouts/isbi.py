@@ -11,6 +11,7 @@ from trainer.data.collection import Collection, MaskCoding, Pair
 from trainer.data.files.imagefile import UnreadableFile, look_at_mask
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import first_image, list_images, match, readable
+from trainer.wording import counted
 
 
 def _matches(root: Path) -> bool:
@@ -38,7 +39,7 @@ def _read(root: Path, options: Options) -> Collection:
     unlabelled = len(list_images(root / "test"))
     notes = ["masks: 255 is the inside of cells (class 0), 0 the membrane (class 1)"]
     if unlabelled:
-        notes.append(f"{unlabelled} images without masks in test/: not used")
+        notes.append(f"{counted(unlabelled, 'image')} without mask in test/: not used")
     return Collection(
         root=root,
         layout=LAYOUT.name,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from trainer.data.layouts.listing import composed, is_image
+from trainer.wording import counted
 
 # Later files do not overrule earlier ones.
 LISTS = {
@@ -80,11 +81,12 @@ def read_lists(files: Mapping[str, Path], names: Collection[str]) -> SplitLists:
     unlisted = sum(name not in split for name in names)
     if split and unlisted:
         first = next(name for name in names if name not in split)
-        pairs = "1 pair is" if unlisted == 1 else f"{unlisted} pairs are"
+        pairs = counted(unlisted, "pair is", "pairs are")
         notes.append(f"{pairs} in no list of the official split, such as {first}")
     if absent:
         where, line = absent[0]
-        notes.append(f"{len(absent)} listed names have no pair here, such as {line!r} in {where}")
+        listed = counted(len(absent), "listed name has", "listed names have")
+        notes.append(f"{listed} no pair here, such as {line!r} in {where}")
     return SplitLists(split=split, notes=tuple(notes), absent=tuple(absent))
 
 

@@ -18,6 +18,7 @@ from trainer.data.files.imagefile import (
     look_at_mask,
     stored_values,
 )
+from trainer.wording import counted
 
 T = TypeVar("T")
 SAMPLE = 200
@@ -56,8 +57,9 @@ class Seen:
 
     @property
     def how_many(self) -> str:
-        """Return "all 20 masks" or "200 of 5,000 masks"."""
-        return f"all {self.of} masks" if self.complete else f"{self.masks} of {self.of:,} masks"
+        """Return "1 mask", "all 20 masks" or "200 of 5,000 masks"."""
+        many = "" if self.of == 1 else "all " if self.complete else f"{self.masks} of "
+        return f"{many}{counted(self.of, 'mask')}"
 
 
 def sample(masks: Sequence[T], most: int = SAMPLE) -> list[T]:

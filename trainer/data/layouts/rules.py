@@ -14,6 +14,7 @@ from trainer.data.classes import class_colour, two_classes
 from trainer.data.collection import MAX_CLASSES, VOID, ClassInfo, Colour, MaskCoding
 from trainer.data.files.imagefile import NEAR
 from trainer.data.layouts.looking import Seen, few, in_one_piece, lies_between
+from trainer.wording import counted
 
 CURE = "say what they mean with --mask-values, or in a classes.yaml beside the data"
 
@@ -211,8 +212,7 @@ def _two_whites(seen: Seen, found: Sequence[int]) -> Decoding:
 
 
 def _with(seen: Seen, value: int) -> str:
-    masks = seen.masks_with[value]
-    return f"{masks} mask{'' if masks == 1 else 's'}"
+    return counted(seen.masks_with[value], "mask")
 
 
 def _by_lossy_levels(seen: Seen) -> Decoding:
@@ -354,9 +354,9 @@ def _refuse_soft(seen: Seen, common: Sequence[Colour]) -> None:
         return
     if all(_is_mixture(colour, one, other) for colour in mixed):
         raise ValueError(
-            f"masks hold {_hex(one)} and {_hex(other)}, and {len(mixed)} mixtures of the two in "
-            f"{100 * pixels / seen.colours.total():.1f} % of the pixels, as softened edges are; "
-            f"save them without softening, or {CURE}"
+            f"masks hold {_hex(one)} and {_hex(other)}, and {counted(len(mixed), 'mixture')} of "
+            f"the two in {100 * pixels / seen.colours.total():.1f} % of the pixels, as softened "
+            f"edges are; save them without softening, or {CURE}"
         )
 
 

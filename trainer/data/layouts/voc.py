@@ -19,6 +19,7 @@ from trainer.data.layouts.listing import has_images, list_images, readable
 from trainer.data.layouts.lists import find_lists, read_lists
 from trainer.data.layouts.looking import Seen, look
 from trainer.data.layouts.rules import Decoding, by_values
+from trainer.wording import counted
 
 MASK_FOLDERS = ("SegmentationClass", "SegmentationClassPNG", "SegmentationClassAug")
 OFFICIAL_NAME = re.compile(r"\d{4}_\d{6}")
@@ -111,7 +112,8 @@ def _missing(
         Fault(path=path, problem="missing mask: no mask belongs to this image") for path in lacking
     ]
     rest = len(images) - len(lacking)
-    return faults, [f"{rest} images without masks are in no list: not used"] if rest else []
+    many = counted(rest, "image without mask is", "images without mask are")
+    return faults, [f"{many} in no list: not used"] if rest else []
 
 
 def _is_official(root: Path, pairs: Sequence[Pair]) -> bool:

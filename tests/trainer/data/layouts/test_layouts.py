@@ -191,7 +191,7 @@ def test_isbi_makes_the_dark_membrane_class_one_and_ignores_the_unlabelled_test(
     assert draw.first_row(collection) == [1, 0, 0, 0]
     assert [pair.name for pair in collection.pairs] == [str(i) for i in range(11)]
     assert not collection.faults
-    assert any("1 images without masks" in note for note in collection.notes)
+    assert any("1 image without mask in test/" in note for note in collection.notes)
 
 
 def test_bright_objects_in_the_same_folders_are_not_isbi(tmp_path, draw):

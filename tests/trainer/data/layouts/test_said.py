@@ -73,7 +73,7 @@ def test_the_flag_counts_before_a_table_and_a_particular_layout(tmp_path, draw):
     ("text", "message"),
     [
         ("", "has 0 classes"),
-        ("0=a", "has 1 classes"),
+        ("0=a", "has 1 class;"),
         ("0=a 1", "'1' is not VALUES=NAME"),
         ("0=a =b", "'=b' is not VALUES=NAME"),
         ("0=a x=b", "'x' is no value"),
