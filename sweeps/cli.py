@@ -10,7 +10,7 @@ from tyro.conf import Positional
 from sweeps.space import components
 from sweeps.spec import SweepSpec, with_changes
 from sweeps.spec_reading import PRESETS, read_spec
-from trainer.command_line import DONE, FAILURE, Answer, dispatch, parse, print_json
+from trainer.command_line import DONE, FAILURE, Answer, NoOptions, dispatch, parse, print_json
 from trainer.config import TrainConfig, field_names
 from trainer.flags import named_field, parse_run
 from trainer.wording import counted
@@ -164,6 +164,18 @@ def report(args: list[str]) -> int:
     return DONE
 
 
+def repair(args: list[str]) -> int:
+    """Mend a journal that is damaged, and keep it as it was beside."""
+    parse(NoOptions, prog="sweeps repair", args=args)
+    from sweeps.journal import repair as mend
+    from sweeps.reading import journal
+
+    if not journal().is_file():
+        raise ValueError(f"store: there is no journal of sweeps, {journal()}")
+    print(mend(journal()))
+    return DONE
+
+
 def presets(args: list[str]) -> int:
     """List the presets."""
     command = parse(List, prog="sweeps presets", args=args)
@@ -184,6 +196,7 @@ COMMANDS = {
     "status": status,
     "best": best,
     "report": report,
+    "repair": repair,
     "presets": presets,
 }
 

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from sweeps.attributes import EPOCHS, PLANNED, REASON, RUN, RUNS, SAVED, SCORES
 from sweeps.claims import give_back
 from sweeps.pruners import BestSoFar
-from sweeps.study import FINISHED, Sweep
+from sweeps.study import FINISHED, STORAGE_ERRORS, Sweep
 from trainer.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Objective:
         except KeyboardInterrupt:
             give_back(self.sweep, self._frozen(trial), "interrupted")
             raise
+        except STORAGE_ERRORS:
+            raise  # The study's failure, not the setting's: it is tried again.
         except ValueError as error:
             if not self.sweep.trials(*FINISHED):
                 give_back(self.sweep, self._frozen(trial), str(error))

@@ -195,10 +195,11 @@ def _opened(storage: str, identity: int) -> "BaseStorage":
     """Open a storage once: what it has read of finished trials it never reads again."""
     del identity
     from optuna.storages import JournalStorage, RDBStorage, get_storage
-    from optuna.storages.journal import JournalFileBackend
+
+    from sweeps.journal import Journal
 
     if "://" not in storage:
-        return JournalStorage(JournalFileBackend(storage))
+        return JournalStorage(Journal(Path(storage)))
     return get_storage(
         RDBStorage(
             storage,

@@ -4,6 +4,8 @@ A study keeps its spec with it, so that a sweep goes on from its name alone.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,11 @@ from typing import Any
 import optuna
 from filelock import BaseFileLock, FileLock
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from sweeps.attributes import PARENT, SPEC, UNCOUNTED
+from sweeps.journal import Journal
 from sweeps.presence import locks_folder
 from sweeps.pruners import build_pruner
 from sweeps.reading import journal, sweeps_in
@@ -26,6 +28,9 @@ from trainer.names import unknown
 from trainer.store import sqlite_path, without_password
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+STORAGE_ERRORS = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
+# A viewer or a backup may hold a database that long.
+LOCKED_SECONDS = 60.0
 EXAMPLES = "sqlite:///sweeps.db or postgresql+psycopg://user@host/name"
 
 
@@ -122,21 +127,40 @@ def open_storage(url: str | None) -> BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if url is None:
         _make_folder(journal().parent)
-        return JournalStorage(JournalFileBackend(str(journal())))
+        return JournalStorage(Journal(journal()))
     shown = without_password(url)
     if "://" not in url:
         raise ValueError(f"storage: {shown!r} is not a URL such as {EXAMPLES}")
     if re.match(r"postgres(ql)?://", url):
         raise ValueError(f"storage: {shown}: name the driver, postgresql+psycopg://…")
-    sqlite_path(url)  # It refuses an address that would name another file.
+    # It refuses an address that would name another file.
+    local = sqlite_path(url) is not None
+    waiting = {"connect_args": {"timeout": LOCKED_SECONDS}} if local else None
     try:
-        return RDBStorage(url)
-    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"storage: cannot open {shown}: {reason}") from error
+        return RDBStorage(url, engine_kwargs=waiting)
+    except STORAGE_ERRORS as error:
+        raise ValueError(f"storage: cannot open {shown}: {_cause(error)}") from error
     except ImportError as error:
         missing = f"it needs a package that is not installed ({error.name or 'a driver'})"
         raise ValueError(f"storage: cannot open {shown}: {missing}") from error
+
+
+@contextmanager
+def in_study(sweep: Sweep) -> Iterator[None]:
+    """Turn what the study's database raises into a ``ValueError`` of one line that says so."""
+    try:
+        yield
+    except STORAGE_ERRORS as error:
+        shown = without_password(sweep.storage or str(journal()))
+        raise ValueError(
+            f"storage: {shown}: {_cause(error)}; go on with: sweeps resume {sweep.spec.name}"
+        ) from error
+
+
+def _cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _load(opened: BaseStorage, name: str, storage: str | None) -> Sweep:

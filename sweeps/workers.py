@@ -18,7 +18,7 @@ from sweeps.attributes import WORKER
 from sweeps.claims import claim, reap
 from sweeps.objective import Fit, Objective
 from sweeps.presence import present
-from sweeps.study import Sweep, load
+from sweeps.study import Sweep, in_study, load
 from trainer.command_line import log_to_stderr
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def work(
 
         fit = train_one
     objective = Objective(sweep=sweep, fit=fit, on_change=on_change)
-    with present() as presence:
+    with in_study(sweep), present() as presence:
         while deadline is None or time.time() < deadline:
             trial, dead = claim(sweep, presence)
             _close_runs(sweep, dead)
@@ -69,7 +69,7 @@ def work_together(
     dies is replaced and its setting tried again. Raises ``ValueError`` for the user's mistake and
     ``RuntimeError`` for a failure of ours in any of them, after stopping the others.
     """
-    with _fewer_threads(count):
+    with in_study(sweep), _fewer_threads(count):
         crew = [_start(sweep, fit, deadline) for _ in range(count)]
         try:
             while crew:

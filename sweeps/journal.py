@@ -1,0 +1,146 @@
+"""The journal of sweeps: appended to line by line, and whole again after a crash in one of them.
+
+A torn last line is what a power cut leaves. Nobody has read it, and the next writer cuts it off.
+Damage elsewhere is told with its line; `repair` writes a journal without it.
+"""
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+
+from trainer.files import replacing
+from trainer.wording import counted
+
+logger = logging.getLogger(__name__)
+
+BEGINNING = b'{"op_code"'
+CREATE_TRIAL = 4
+CURE = "mend it with: sweeps repair"
+
+
+class Journal(JournalFileBackend):
+    """Optuna's journal in a file, with its end mended before anything is written behind it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), _MendingLock(path))
+        self.path = path
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        """Yield the entries from a number on; ``ValueError`` naming the line that is damaged."""
+        try:
+            yield from super().read_logs(log_number_from)
+        except (ValueError, RecursionError) as error:
+            lines = self.path.read_bytes().splitlines()
+            number = next((n for n, line in enumerate(lines, 1) if _entry(line) is None), 0)
+            raise ValueError(f"{self.path}, line {number} is damaged; {CURE}") from error
+
+
+class _MendingLock(JournalFileSymlinkLock):
+    """The lock that whoever appends holds: with it, the end of the file is its own to mend."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._path = path
+
+    def acquire(self) -> bool:
+        """Wait for the lock, and leave the file with a whole last line."""
+        held = super().acquire()
+        try:
+            _mend_end(self._path)
+        except BaseException:
+            self.release()
+            raise
+        return held
+
+
+def _mend_end(path: Path) -> None:
+    with path.open("rb+") as file:
+        size = file.seek(0, 2)
+        if size == 0:
+            return
+        file.seek(size - 1)
+        if file.read(1) == b"\n":
+            return
+        file.seek(0)
+        torn = file.read().rpartition(b"\n")[2]
+        if _entry(torn) is not None:
+            file.write(b"\n")
+            return
+        file.truncate(size - len(torn))
+    logger.warning("%s ended in the middle of an entry, as after a crash; it was cut off", path)
+
+
+def repair(path: Path) -> str:
+    """Write the journal without what is damaged, keep the damaged one, and say what was done.
+
+    Raises ``ValueError`` where what is lost began a trial of a sweep that nothing tells: the
+    numbers of all later ones would shift.
+    """
+    lock = _MendingLock(path)
+    lock.acquire()
+    try:
+        lines = path.read_bytes().splitlines()
+        kept = [_salvaged(path, number, line) for number, line in enumerate(lines, 1)]
+        entries = [line for line in kept if line is not None]
+        lost = sum(_entry(line) is None for line in lines)
+        if not lost:
+            return f"{path} is whole: {counted(len(lines), 'entry', 'entries')}"
+        _check_trials(path, entries)
+        copy = _free(path)
+        shutil.copy2(path, copy)
+        with replacing(path) as new:
+            new.write_bytes(b"".join(line + b"\n" for line in entries))
+    finally:
+        lock.release()
+    return f"{path}: {counted(lost, 'damaged line')} mended; as it was, it is kept as {copy.name}"
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and "op_code" in found else None
+
+
+def _salvaged(path: Path, number: int, line: bytes) -> bytes | None:
+    """Return the entry of a line; what stands in for one that is lost, or None where none need."""
+    if _entry(line) is not None:
+        return line
+    # Written behind an entry that was torn, and that nobody has read therefore.
+    whole = line[line.rfind(BEGINNING) :]
+    if _entry(whole) is not None:
+        return whole
+    code = re.match(rb'\{"op_code": ?(\d+)', line)
+    if code is None or int(code.group(1)) != CREATE_TRIAL:
+        return None
+    study = re.search(rb'"study_id": ?(\d+)', line)
+    if study is None:
+        raise ValueError(
+            f"{path}, line {number} began a trial, and of which sweep cannot be told; go on from a "
+            "copy of before"
+        )
+    placeholder = {"op_code": CREATE_TRIAL, "worker_id": "repair", "study_id": int(study.group(1))}
+    return json.dumps(placeholder | {"datetime_start": None}).encode()
+
+
+def _check_trials(path: Path, entries: Sequence[bytes]) -> None:
+    begun = 0
+    for number, entry in enumerate(map(json.loads, entries), 1):
+        begun += entry["op_code"] == CREATE_TRIAL
+        if entry.get("trial_id", -1) >= begun:
+            raise ValueError(
+                f"{path}: the beginning of trial {entry['trial_id']} is lost (entry {number} "
+                "speaks of it); go on from a copy of before"
+            )
+
+
+def _free(path: Path) -> Path:
+    copies = (path.with_name(f"{path.name}.damaged-{n}") for n in range(1, 10_000))
+    return next(copy for copy in copies if not copy.exists())
