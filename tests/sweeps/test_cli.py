@@ -107,7 +107,7 @@ def test_no_sweeps_yet_says_what_to_run(sweeps: Sweeps, capsys: pytest.CaptureFi
         (["run"], "spec: name a preset or a YAML file first"),
         (["run", "--trials", "3", "lr-only"], "spec: name a preset or a YAML file first"),
         (["run", "lr-onyl"], "unknown preset 'lr-onyl' (did you mean 'lr-only'?)"),
-        (["run", "gone.yaml"], "spec: cannot read gone.yaml"),
+        (["run", "gone.yaml"], "gone.yaml: cannot be read"),
         (["run", "lr-only", "--lr", "1e-3"], "lr: it is searched"),
         (["run", "lr-only", "--lr=1e-3"], "lr: it is searched"),
         (["run", "lr-only", "--batch-size", "-1"], "batch_size: -1 must be at least 1"),

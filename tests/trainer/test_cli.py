@@ -201,7 +201,7 @@ MISTAKES = {
     "half a size": (["fit", "--image-size", "160"], "--image-size"),
     "one run to compare": (["compare", "0" * 32], "at least two"),
     "nothing to evaluate": (["evaluate"], "--predictions"),
-    "a config that is not there": (["fit", "--config", "no.yaml"], "cannot read no.yaml"),
+    "a config that is not there": (["fit", "--config", "no.yaml"], "no.yaml: cannot be read"),
 }
 
 
