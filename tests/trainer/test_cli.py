@@ -165,6 +165,26 @@ def test_perfect_masks_of_another_tool_score_one(run, cars: Path, tmp_path: Path
     assert "has no mask for" in err
 
 
+def test_faulty_pairs_are_left_out_of_a_score_too(  # type: ignore[no-untyped-def]
+    run, store: Path, config_file: Path, cars: Path, tmp_path: Path
+):
+    data = Path(shutil.copytree(cars, tmp_path / "copy"))
+    _, out, _ = run("fit", "--config", config_file, "--data", data, "--epochs", "1")
+    run_id = out.strip()
+    scored = json.loads(run("evaluate", run_id, "--json")[1])["splits"]
+    cut, gone = sorted((data / "train").iterdir())[:2]
+    cut.write_bytes(cut.read_bytes()[:400])
+    gone.unlink()
+    code, _, err = run("evaluate", run_id, "--json")
+    assert code == 2 and "1 fault; mend them, or leave those pairs out with --skip-faulty" in err
+    code, out, err = run("evaluate", run_id, "--json", "--skip-faulty")
+    found = json.loads(out)["splits"]
+    assert code == 0 and "left out" in err and cut.name in err
+    assert set(found) == set(scored)
+    images = [sum(split["images"] for split in splits.values()) for splits in (found, scored)]
+    assert images == [22, 24]
+
+
 def test_compare_tells_repeats_from_configurations(run, store: Path, config_file: Path):  # type: ignore[no-untyped-def]
     base = ("fit", "--config", config_file, "--epochs", "2")
     code, out, _ = run(*base, "--seeds", "2")

@@ -5,10 +5,12 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from tyro.conf import Positional
 
@@ -18,7 +20,7 @@ from trainer.progress import Progress
 from trainer.reading import READING, Reading
 
 if TYPE_CHECKING:
-    from trainer.data.collection import Collection
+    from trainer.data.collection import Collection, Fault
     from trainer.evaluation.evaluation import Evaluation
 
 SPLITS = ("train", "val", "test", "all")
@@ -36,6 +38,8 @@ class Evaluate(Reading, Answer):
     """Folder with images and masks; left out, the data that the run was trained on."""
     split: str | None = None
     """train, val, test or all; left out, every split that there is."""
+    skip_faulty: bool = False
+    """Leave faulty pairs out, and log which, instead of refusing the data."""
     boundary_iou: bool = False
     """Compute boundary IoU too."""
     out: Path | None = None
@@ -89,8 +93,8 @@ def _assess(command: Evaluate, folder: Path | None) -> list["Evaluation"]:
     from trainer.evaluation.assess import assess, masks_in_folder, masks_of_model
     from trainer.network.device import choose_device
 
-    collection = _collection(command, folder)
-    splits = _splits(command, collection, folder)
+    collection, left_out = _collection(command, folder)
+    splits = _splits(command, collection, folder, left_out)
     if folder is not None:
         mask_of = masks_of_model(folder, collection, str(choose_device(command.device)))
     else:
@@ -112,7 +116,10 @@ def _assess(command: Evaluate, folder: Path | None) -> list["Evaluation"]:
     return [assessed(split, members) for split, members in splits.items()]
 
 
-def _collection(command: Evaluate, folder: Path | None) -> "Collection":
+def _collection(command: Evaluate, folder: Path | None) -> tuple["Collection", tuple[str, ...]]:
+    """Return the pairs to score, and the names of those left out because of a fault."""
+    from trainer.data.checking.faults import all_faults, examine
+    from trainer.data.checking.screening import screen
     from trainer.data.layouts import open_collection
 
     root, reading = command.data, command
@@ -126,21 +133,28 @@ def _collection(command: Evaluate, folder: Path | None) -> "Collection":
         stored = origin.get("reading", {})
         reading = replace(command, **{name: stored[name] for name in unsaid if name in stored})
     collection = open_collection(root, reading)
-    if collection.faults and any(fault.refuses for fault in collection.faults):
-        first = next(fault for fault in collection.faults if fault.refuses)
-        raise ValueError(f"data: {first.path}: {first.problem}")
-    return collection
+    faults: Sequence[Fault] = collection.faults
+    if command.skip_faulty:
+        watch = partial(Progress().watch, label="reading")
+        faults = all_faults(collection, examine(collection, progress=watch))
+    return screen(collection, faults, skip_faulty=command.skip_faulty)
 
 
 def _splits(
-    command: Evaluate, collection: "Collection", folder: Path | None
+    command: Evaluate, collection: "Collection", folder: Path | None, left_out: Sequence[str]
 ) -> dict[str, Sequence[str]]:
     """Return the names of each split: as the run split them, as published, or all as one."""
     everything = [pair.name for pair in collection.pairs]
     if command.split == "all":
         return {"all": everything}
     known = set(everything)
-    stored = _origin(folder).get("split", {})
+    # Of the run's own data a file may be gone since; of other data all names must be there.
+    may_lack = command.skip_faulty and command.data is None
+    stored = {
+        split: [n for n in members if n not in left_out and (n in known or not may_lack)]
+        for split, members in _origin(folder).get("split", {}).items()
+    }
+    splits: dict[str, Sequence[str]]
     if stored and all(name in known for members in stored.values() for name in members):
         splits = {split: members for split, members in stored.items() if members}
     else:
@@ -148,7 +162,7 @@ def _splits(
         for pair in collection.pairs:
             if pair.split is not None:
                 official.setdefault(pair.split, []).append(pair.name)
-        splits = official or {"all": everything}
+        splits = {**official} or {"all": everything}
     if command.split is None:
         return splits
     if command.split not in splits:
@@ -187,7 +201,7 @@ def _print(found: Sequence["Evaluation"]) -> None:
             cells.append(f"{evaluation.scores()[key]:.4f} {shown}".replace("[", r"\["))
         table.add_row(key, *cells)
     for name in found[0].classes:
-        table.add_row(f"iou {name}", *(f"{e.per_class()[name]['iou']:.4f}" for e in found))
+        table.add_row(f"iou {escape(name)}", *(f"{e.per_class()[name]['iou']:.4f}" for e in found))
     console.print(table)
     for evaluation in found:
         worst = (f"{evaluation.images[i]} {score:.4f}" for i, score in evaluation.worst(5))

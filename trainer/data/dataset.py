@@ -21,7 +21,7 @@ from trainer.data.checking.faults import examine_pair
 from trainer.data.checking.scorable import check_scorable, one_sided
 from trainer.data.checking.screening import screen
 from trainer.data.collection import ClassInfo, Collection, Fault
-from trainer.data.geometry import UINT8, Size
+from trainer.data.geometry import UINT8, Size, round_up
 from trainer.data.items import Items
 from trainer.data.layouts import open_collection
 from trainer.data.normalisation import Triple, normalisation
@@ -151,6 +151,18 @@ class DataSet:
         else:
             cure = "another --split-seed, or a larger --val-fraction"
         check_scorable(self._pixels, self.class_names, monitor=self.config.monitor, cure=cure)
+
+    def check_sizes(self) -> None:
+        """Raise ``ValueError`` where the model cannot train on an image of its own size."""
+        model = self.config.settings("model")
+        for name in self.splits.train if _size(self.config) is None else ():
+            height, width = self.images.size(self._row_of[name])
+            if max(round_up((height, width), model.stride)) < model.least_size:
+                raise ValueError(
+                    f"geometry: {name} has {height} x {width} pixels, too few for "
+                    f"{self.config.model} as it is set; give --geometry resize with --image-size "
+                    f"{model.least_size} {model.least_size} or more"
+                )
 
     @property
     def _pixels(self) -> dict[str, Counts]:

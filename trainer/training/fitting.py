@@ -75,6 +75,7 @@ def fit(
     shown = Progress(enabled=progress)
     data = open_data(config, progress=progress)
     data.check_scorable()
+    data.check_sizes()
     training = _new_training(config, data)
     check_augmentation(config.augment, config.settings("augment"), data.augmented_size)
     machine = _machine(training)

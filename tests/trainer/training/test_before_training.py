@@ -64,6 +64,19 @@ def test_where_training_starts_every_epoch_has_the_monitored_score(
         assert len(curve) == 2 and np.isfinite(curve).all()
 
 
+def test_an_image_too_small_for_the_network_is_named(
+    small: TrainConfig, store: Path, tmp_path: Path
+) -> None:
+    data = draw(tmp_path / "data", {"train": [BOTH] * 2, "val": [BOTH]})
+    config = small.replace(data=str(data), geometry="pad", depth=5, batch_size=1)
+    with pytest.raises(
+        ValueError, match=r"geometry: \S+ has 16 x 24 pixels, too few for unet"
+    ) as no:
+        fit(config, progress=False)
+    assert "--image-size 33 33" in str(no.value) and not find_runs("")
+    assert fit(config.replace(depth=4), progress=False).outcome == "completed"
+
+
 def test_a_set_that_shows_nothing_is_refused(
     small: TrainConfig, store: Path, tmp_path: Path
 ) -> None:
