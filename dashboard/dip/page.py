@@ -59,7 +59,7 @@ def show_dips(found: Sequence[Dip]) -> None:
         return
     deepest = sorted(found, key=lambda dip: -dip.drawdown)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.text(f"{len(found)} dip{'s' * (len(found) != 1)}:")
+        st.text(f"{counted(len(found), 'dip')}:")
         for dip in deepest[:DIP_BUTTONS]:
             st.button(
                 f"Epoch {dip.epoch} · −{dip.drawdown:.4f}",

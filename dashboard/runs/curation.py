@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard.store import reads
 from dashboard.ui import navigation, selection
 from trainer.tracking import curating
+from trainer.wording import counted
 
 UNDO = "_undo_archive"
 
@@ -58,7 +59,7 @@ def _tag_form(run_ids: Sequence[str]) -> None:
     with st.form("tag_form", border=False):
         key = st.text_input("Tag", max_chars=curating.MAX_TAG_NAME, key="tag_key")
         value = st.text_input("Value", max_chars=5000, key="tag_value")
-        if st.form_submit_button(f"Tag {len(run_ids)} run{'s' * (len(run_ids) > 1)}"):
+        if st.form_submit_button(f"Tag {counted(len(run_ids), 'run')}"):
             _write(run_ids, lambda: curating.tag_runs(run_ids, key or "", value or ""), "Tagged")
 
 
@@ -89,7 +90,7 @@ def _offer_undo() -> None:
     gone = st.session_state.get(UNDO)
     if gone and not reads.settings().read_only:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.text(f"Archived {len(gone)} run{'s' * (len(gone) > 1)}; nothing was deleted.")
+            st.text(f"Archived {counted(len(gone), 'run')}; nothing was deleted.")
             st.button("Undo", on_click=_restore, args=(gone,), key="undo_archive")
 
 
