@@ -217,7 +217,7 @@ def test_a_press_on_a_dip_and_a_click_on_the_curve_choose_its_epoch(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("one epoch", "has 1 finite values"),
+        ("one epoch", "has 1 finite value"),
         ("keras_baseline_0", "no dip"),
         ("half-written", "has 0 finite values"),
         ("diverged", "no dip"),
