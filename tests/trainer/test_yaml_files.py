@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sweeps.spec_reading import read_spec
 from trainer.config_reading import from_mapping, from_yaml
 from trainer.data.augment import build_augmentation
-from trainer.data.classes import find_table
+from trainer.data.class_tables import find_table
 from trainer.settings import Settings
 from trainer.yaml_files import parse_yaml, read_yaml
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from trainer.catalogue import LAYOUTS
-from trainer.data.classes import TABLES, find_table
+from trainer.data.class_tables import TABLES, find_table
 from trainer.data.collection import VOID, MaskCoding
 from trainer.data.layouts import open_collection
 from trainer.reading import Reading
@@ -234,7 +234,7 @@ def test_another_tools_list_that_does_not_fit_is_passed_over_and_said(draw, tmp_
     ("text", "problem"),
     [
         ("classes: [a", "not valid YAML"),
-        ("- a", "must hold 'classes:'"),
+        ("- a", "must hold 'key: value' lines"),
         ("classes: [a]", "has 1 class;"),
         ("classes: [a, a]", "'a' is listed twice"),
         ("classes: [a, b]\nvoids: 3", "unknown key 'voids'"),

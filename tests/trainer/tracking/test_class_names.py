@@ -11,7 +11,7 @@ from mlflow.utils.validation import _validate_metric_name
 from PIL import Image
 
 from trainer.config import TrainConfig
-from trainer.data.classes import find_table
+from trainer.data.class_tables import find_table
 from trainer.evaluation.evaluation import Evaluation
 from trainer.evaluation.per_image import read_parts
 from trainer.tracking import get_run, metric_key

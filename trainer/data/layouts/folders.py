@@ -26,6 +26,7 @@ from trainer.data.layouts.words import (
     mask_name,
     place,
 )
+from trainer.wording import counted
 
 LOSSY_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif"}
 
@@ -78,11 +79,13 @@ def survey(
     ]
     faults = [fault for source in sources for fault in _faults(source.joined)]
     notes += [note for source in sources for note in _notes(source.joined)]
-    faults += [fault for folder in rest for fault in _unclaimed(folder, matched)]
+    faults += _unclaimed(matched)
     for folder in rest:
         if folder.path not in in_use and folder.path not in alone:
-            kind = "masks" if folder.place.role == "mask" else "images without masks"
-            notes.append(f"{len(folder.files)} {kind} in {_shown(folder)} are not used")
+            kind = ("mask", "masks")
+            if folder.place.role != "mask":
+                kind = ("image without a mask", "images without masks")
+            notes.append(f"not used: {counted(len(folder.files), *kind)} in {_shown(folder)}")
     return Survey(sources=tuple(sources), faults=tuple(faults), notes=tuple(notes))
 
 
@@ -180,11 +183,11 @@ def _by_suffix(folder: Folder) -> Source | None:
     return None
 
 
-def _unclaimed(folder: Folder, matched: Sequence[Two]) -> list[Fault]:
-    """Return as orphans the masks of a folder in use that no folder of images has claimed."""
-    claims = [claimed(two.joined) for two in matched if two.masks.path == folder.path]
-    in_use = set().union(*claims)
-    return [_orphan(path) for path in folder.files if path not in in_use] if claims else []
+def _unclaimed(matched: Sequence[Two]) -> list[Fault]:
+    """Return as orphans the masks of folders in use that no folder of images has claimed."""
+    folders = {two.masks.path: two.masks for two in matched}
+    in_use = {path for two in matched for path in claimed(two.joined)}
+    return [_orphan(p) for folder in folders.values() for p in folder.files if p not in in_use]
 
 
 def _faults(joined: Join) -> list[Fault]:
@@ -200,10 +203,10 @@ def _notes(joined: Join) -> list[str]:
     notes = []
     if joined.spare:
         first = readable(joined.spare[0].name)
-        notes.append(f"{len(joined.spare)} files beside are not used, such as {first}")
+        notes.append(f"not used: {counted(len(joined.spare), 'file')} beside, such as {first}")
     several = sum(len(masks) > 1 for _, masks in joined.pairs)
     if several:
-        notes.append(f"{several} images have several masks, which are laid over each other")
+        notes.append(f"several masks, laid over each other: {counted(several, 'image')}")
     return notes
 
 

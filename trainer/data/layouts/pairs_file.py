@@ -17,6 +17,7 @@ from trainer.data.layouts.discovery import discover, odd_ones
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import readable
 from trainer.data.layouts.words import SPLIT_WORDS
+from trainer.wording import counted
 
 NAME = "pairs.csv"
 NEEDED = ("image", "mask")
@@ -57,7 +58,7 @@ def _read(root: Path, options: Options) -> Collection:
     told = "no split" if set(splits) == {None} else f"official split by {path.name}"
     several = sum(bool(pair.more_masks) for pair in pairs)
     if several:
-        notes.append(f"images with several masks, which are laid over each other: {several}")
+        notes.append(f"several masks, laid over each other: {counted(several, 'image')}")
     return Collection(
         root=root,
         layout=LAYOUT.name,

@@ -8,7 +8,8 @@ they are named, and a name in quotes may hold spaces.
 import shlex
 from pathlib import Path
 
-from trainer.data.classes import ClassEntry, ClassTable, find_table, hex_colour, two_classes
+from trainer.data.class_tables import find_table
+from trainer.data.classes import ClassEntry, ClassTable, hex_colour, two_classes
 from trainer.data.collection import Colour
 from trainer.reading import Reading
 

@@ -158,7 +158,7 @@ def test_what_belongs_to_an_image_with_its_mask_is_no_image(tmp_path, draw):
     collection = open_collection(tmp_path)
     assert [pair.image.stem for pair in collection.pairs] == ["plant001_rgb", "plant002_rgb"]
     assert not collection.faults
-    assert any(note.startswith("4 files beside are not used") for note in collection.notes)
+    assert any(note.startswith("not used: 4 files beside") for note in collection.notes)
 
 
 def test_a_numbered_image_without_its_mask_is_still_missed(tmp_path, draw):
