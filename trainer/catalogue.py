@@ -97,6 +97,8 @@ LAYOUTS = {
     "carvana": "trainer.data.layouts.carvana:LAYOUT",
     "camvid": "trainer.data.layouts.camvid:LAYOUT",
     "voc": "trainer.data.layouts.voc:LAYOUT",
+    "cityscapes": "trainer.data.layouts.cityscapes:LAYOUT",
+    "ade20k": "trainer.data.layouts.ade20k:LAYOUT",
     "pets": "trainer.data.layouts.pets:LAYOUT",
     "drive": "trainer.data.layouts.drive:LAYOUT",
     "isbi": "trainer.data.layouts.isbi:LAYOUT",
