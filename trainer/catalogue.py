@@ -104,6 +104,8 @@ LAYOUTS = {
     "isbi": "trainer.data.layouts.isbi:LAYOUT",
     "kvasir": "trainer.data.layouts.kvasir:LAYOUT",
     "dsb2018": "trainer.data.layouts.dsb:LAYOUT",
+    "coco": "trainer.data.layouts.coco:LAYOUT",
+    "labelme": "trainer.data.layouts.labelme:LAYOUT",
     "folders": "trainer.data.layouts.folders:LAYOUT",
 }
 

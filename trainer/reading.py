@@ -37,7 +37,9 @@ class Reading:
         check("trimap_border", self.trimap_border, ["void", "class"])
         if self.mask_values is not None and self.threshold is not None:
             raise ValueError("mask_values: a threshold says what the values mean already")
-        if (self.images or self.masks) and self.layout not in ("auto", "folders"):
+        # COCO's masks are a file, of which several may lie there.
+        told = self.images or (self.masks and self.layout != "coco")
+        if told and self.layout not in ("auto", "folders"):
             raise ValueError(f"images, masks: are for the layout folders, not for {self.layout}")
 
 

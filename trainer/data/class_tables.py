@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from trainer.data.classes import ClassEntry, ClassTable, hex_colour
+from trainer.data.classes import VOID_NAMES, ClassEntry, ClassTable, hex_colour
 from trainer.data.collection import Colour
 from trainer.files import read_text
 from trainer.settings import typed
@@ -141,7 +141,7 @@ def _colour(given: Any, path: Path) -> Colour:
 def _void_apart(path: Path, named: Iterable[tuple[str, Colour | None]]) -> ClassTable:
     entries, void = [], []
     for name, colour in named:
-        if name.lower() in {"void", "ignore", "unlabelled", "unlabeled", "unknown"} and colour:
+        if name.lower() in VOID_NAMES and colour:
             void.append(colour)
         else:
             entries.append(ClassEntry(name=name, colour=colour))

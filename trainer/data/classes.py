@@ -21,6 +21,8 @@ DISTINCT: tuple[Colour, ...] = (
     (213, 94, 0),
     (204, 121, 167),
 )
+# What people call what does not count.
+VOID_NAMES = ("void", "ignore", "unlabelled", "unlabeled", "unknown")
 HEX = re.compile(r"#?([0-9a-fA-F]{6})")
 
 

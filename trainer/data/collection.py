@@ -26,12 +26,13 @@ class ClassInfo:
 class MaskCoding:
     """How the values of a mask file become class indices.
 
-    Exactly one of the three is used: ``values`` maps stored values (palette indices or grey
+    Exactly one of the four is used: ``values`` maps stored values (palette indices or grey
     levels) to class indices or `VOID`; ``threshold`` makes everything above it class 1, for
-    lossy or smoothed masks; ``colours`` maps RGB colours to class indices or `VOID`. A value
-    that ``values`` or ``colours`` does not list is a fault of the file, except that with
-    ``nearest`` it takes the class of the listed one closest to it, for masks that went through
-    lossy compression or scaling.
+    lossy or smoothed masks; ``colours`` maps RGB colours to class indices or `VOID`; ``labels``
+    does so with what annotations call a shape (the id of a COCO category, a label of labelme),
+    for targets that are drawn from JSON. A value that is not listed is a fault of the file,
+    except that with ``nearest`` it takes the class of the listed one closest to it, for masks
+    that went through lossy compression or scaling.
 
     Where a pair has several mask files, each object's foreground is laid over the ones before;
     with ``layered`` the foreground of the n-th file (from 1) is class n.
@@ -40,13 +41,14 @@ class MaskCoding:
     values: dict[int, int] | None = None
     threshold: int | None = None
     colours: dict[Colour, int] | None = None
+    labels: dict[str, int] | None = None
     nearest: bool = False
     layered: bool = False
 
     def __post_init__(self) -> None:
-        given = [x for x in (self.values, self.threshold, self.colours) if x is not None]
-        if len(given) != 1:
-            raise ValueError("MaskCoding: give exactly one of values, threshold and colours")
+        all_of = (self.values, self.threshold, self.colours, self.labels)
+        if sum(each is not None for each in all_of) != 1:
+            raise ValueError("MaskCoding: give exactly one of values, threshold, colours, labels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,8 @@ class Pair:
     every image stands alone. ``split`` is the official one (train, val or test), if any.
     ``valid`` is a file that is 0 where pixels do not count (a field of view), if any.
     ``more_masks`` are further masks of the same image (one object or one class each).
+    ``parts`` are given where ``mask`` is one JSON file for many images: first and last byte (the
+    last excluded) of what it says of this one, the image's entry and then its annotations.
     """
 
     name: str
@@ -67,6 +71,12 @@ class Pair:
     split: str | None = None
     valid: Path | None = None
     more_masks: tuple[Path, ...] = ()
+    parts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def blamed(self) -> Path:
+        """The file that a fault of the target is told of: the image, where many share a file."""
+        return self.image if self.parts else self.mask
 
     @property
     def files(self) -> tuple[Path, ...]:

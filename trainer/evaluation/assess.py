@@ -107,7 +107,8 @@ def masks_in_folder(folder: Path, collection: Collection) -> MaskOf:
 
 def _possible_codings(collection: Collection) -> list[MaskCoding]:
     indices = MaskCoding(values={index: index for index in range(collection.num_classes)})
-    codings = [indices, collection.coding]
+    drawn = collection.coding.labels is not None  # and no file holds what labels code
+    codings = [indices] if drawn else [indices, collection.coding]
     if collection.num_classes == 2:
         codings.append(MaskCoding(values={0: 0, 255: 1}))
     return codings

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from PIL import Image
 
 from trainer.data.collection import MaskCoding, Pair
 from trainer.data.files.imagefile import DECODER_ERRORS, UnreadableFile
+from trainer.data.files.jsonfile import read_parts
 from trainer.data.files.passing import each_in_order
 from trainer.data.files.reading import content_hash, count_labels, read_pair
 from trainer.data.geometry import UINT8, Size, resize_image, resize_target
@@ -96,7 +97,7 @@ def decode_and_count(pair: Pair, source: Source) -> Decoded:
         channel_sums=occurrences @ values,
         channel_squares=occurrences @ values**2,
         content=content,
-        files=_files_digest(pair.files),
+        files=_files_digest(pair),
     )
 
 
@@ -133,7 +134,8 @@ def dataset_digest(files: Mapping[str, str], source: Source) -> str:
 def _plain(coding: MaskCoding) -> list[object]:
     """Return a coding as JSON has it, the same in whatever order its values were found."""
     tables = [sorted((table or {}).items()) for table in (coding.values, coding.colours)]
-    return [*tables, coding.threshold, coding.nearest, coding.layered]
+    labels = [] if coding.labels is None else [sorted(coding.labels.items())]
+    return [*tables, coding.threshold, coding.nearest, coding.layered, *labels]
 
 
 def _file_state(path: Path) -> tuple[str, int, int]:
@@ -145,9 +147,14 @@ def _file_state(path: Path) -> tuple[str, int, int]:
     return str(path.absolute()), state.st_size, state.st_mtime_ns
 
 
-def _files_digest(paths: Sequence[Path]) -> str:
+def _files_digest(pair: Pair) -> str:
+    """Return a hash of a pair's files, of a shared one what it says of this pair."""
     digest = hashlib.sha256()
-    for path in paths:
+    for path in pair.files:
+        if pair.parts and path == pair.mask:
+            said = b"\n".join(read_parts(path, pair.parts))
+            digest.update(hashlib.sha256(said).digest())
+            continue
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

@@ -76,7 +76,7 @@ def examine_pair(pair: Pair, collection: Collection) -> PairReport:
     target = _try(lambda: read_target(pair, collection.coding), pair, faults)
     if image is not None and target is not None and image.shape[:2] != target.shape:
         problem = size_mismatch(image, target)
-        faults.append(Fault(path=pair.mask, problem=problem, pair=pair.name))
+        faults.append(Fault(path=pair.blamed, problem=problem, pair=pair.name))
     counts = None
     if target is not None:
         counts = count_labels(target, collection.num_classes)
@@ -112,7 +112,7 @@ def _emptiness(pair: Pair, collection: Collection, counts: NDArray[np.int64]) ->
         problem = f"empty mask: every pixel is {background}"
     else:
         return []
-    return [Fault(path=pair.mask, problem=problem, pair=pair.name, refuses=False)]
+    return [Fault(path=pair.blamed, problem=problem, pair=pair.name, refuses=False)]
 
 
 def duplicates(reports: Sequence[PairReport]) -> list[Fault]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from trainer.data.collection import VOID, Colour, MaskCoding, Pair
+from trainer.data.files.annotations import read_drawing
 from trainer.data.files.imagefile import (
     Array,
     UnreadableFile,
@@ -50,10 +51,12 @@ def read_mask(path: Path, coding: MaskCoding, valid: Path | None = None) -> Arra
 
 
 def read_target(pair: Pair, coding: MaskCoding) -> Array:
-    """Return the target of a pair, all its mask files laid over each other.
+    """Return the target of a pair, all its mask files laid over each other, or drawn from JSON.
 
     Raises `UnreadableFile`, also when two masks of the pair differ in size.
     """
+    if coding.labels is not None:
+        return read_drawing(pair, coding.labels)
     target = read_mask(pair.mask, coding, None if pair.more_masks else pair.valid)
     for number, path in enumerate(pair.more_masks, start=2):
         layer = read_mask(path, coding)
@@ -76,7 +79,7 @@ def read_pair(pair: Pair, coding: MaskCoding) -> tuple[Array, Array]:
     """
     image, target = read_image(pair.image), read_target(pair, coding)
     if image.shape[:2] != target.shape:
-        raise UnreadableFile(pair.mask, size_mismatch(image, target))
+        raise UnreadableFile(pair.blamed, size_mismatch(image, target))
     return image, target
 
 

@@ -19,8 +19,8 @@ from trainer.data.layouts.said import table_of
 from trainer.data.layouts.split_file import split_as_said
 from trainer.reading import AUTO, Reading
 
-# Layouts that ask the class table themselves, since their masks say nothing of classes.
-READ_TABLES = frozenset({"voc", "folders", "pairs"})
+# Layouts that ask the class table themselves, since their masks say nothing of classes, or all.
+READ_TABLES = frozenset({"voc", "folders", "pairs", "coco", "labelme"})
 
 
 def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
@@ -37,7 +37,8 @@ def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
     if not root.is_dir() and not is_table:
         problem = "is a file; give the folder it lies in" if root.exists() else "does not exist"
         raise ValueError(f"data: {root} {problem}")
-    layout = "folders" if reading.images or reading.masks else reading.layout
+    told = reading.images or reading.masks
+    layout = "folders" if told and reading.layout == "auto" else reading.layout
     if is_table:
         names.check("layout of a table of pairs", layout, ["auto", "pairs"])
         layout = "pairs"

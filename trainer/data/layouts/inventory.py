@@ -14,7 +14,7 @@ CURES = {
     ".npy": "save each array as a PNG of class indices",
     ".npz": "save each array as a PNG of class indices",
     ".mat": "save each array as a PNG of class indices",
-    ".json": "export the polygons as masks",
+    ".json": "export the polygons as masks, or as COCO or labelme have them",
     ".xml": "export the polygons as masks",
     ".gz": "unpack them",
     ".zip": "unpack them",
