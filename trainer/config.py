@@ -34,6 +34,7 @@ CAME_LATER = {
     "eval_precision": "float32",
     "images": None,
     "masks": None,
+    "combine": None,
     "mask_values": None,
     "threshold": None,
     "split_file": None,

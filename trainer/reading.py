@@ -20,6 +20,8 @@ class Reading:
     """Folder below data that holds the images, where names do not tell; * is any name."""
     masks: str | None = None
     """Folder below data that holds the masks, where names do not tell; * is any name."""
+    combine: str | None = None
+    """What masks from several folders (masks left,right) are: union (one class) or classes."""
     mask_values: str | None = None
     """What the masks' values mean, such as "0=background 1,255=car 2=void"; or colours, #rrggbb."""
     threshold: int | None = None
@@ -34,11 +36,13 @@ class Reading:
     def check_reading(self) -> None:
         """Raise ``ValueError`` naming the field that is wrong, or that contradicts another."""
         check("layout", self.layout, ["auto", *LAYOUTS])
+        if self.combine is not None:
+            check("combine", self.combine, ["union", "classes"])
         check("trimap_border", self.trimap_border, ["void", "class"])
         if self.mask_values is not None and self.threshold is not None:
             raise ValueError("mask_values: a threshold says what the values mean already")
         # COCO's masks are a file, of which several may lie there.
-        told = self.images or (self.masks and self.layout != "coco")
+        told = self.images or self.combine or (self.masks and self.layout != "coco")
         if told and self.layout not in ("auto", "folders"):
             raise ValueError(f"images, masks: are for the layout folders, not for {self.layout}")
 

@@ -23,6 +23,7 @@ OTHER: dict[str, Any] = {
     "split_file": "split.csv",
     "images": "photos",
     "masks": "*/labels",
+    "combine": "union",
     "image_size": (31, 47),
     "geometry": "five-crop",
     "fraction": 0.1,

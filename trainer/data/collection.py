@@ -35,7 +35,8 @@ class MaskCoding:
     that went through lossy compression or scaling.
 
     Where a pair has several mask files, each object's foreground is laid over the ones before;
-    with ``layered`` the foreground of the n-th file (from 1) is class n.
+    with ``layered`` the foreground of the n-th file (from 1) is class n, unless the pair's
+    ``layers`` say otherwise.
     """
 
     values: dict[int, int] | None = None
@@ -60,6 +61,7 @@ class Pair:
     every image stands alone. ``split`` is the official one (train, val or test), if any.
     ``valid`` is a file that is 0 where pixels do not count (a field of view), if any.
     ``more_masks`` are further masks of the same image (one object or one class each).
+    ``layers`` are the classes of the masks, the first included, where they are not 1, 2, 3 ….
     ``parts`` are given where ``mask`` is one JSON file for many images: first and last byte (the
     last excluded) of what it says of this one, the image's entry and then its annotations.
     """
@@ -71,6 +73,7 @@ class Pair:
     split: str | None = None
     valid: Path | None = None
     more_masks: tuple[Path, ...] = ()
+    layers: tuple[int, ...] = ()
     parts: tuple[tuple[int, int], ...] = ()
 
     @property

@@ -36,7 +36,7 @@ class Source:
         It covers path, size and time of change of every file, the coding of the masks and the
         size decoded to; the files' contents are not read.
         """
-        files = [[_file_state(path) for path in pair.files] for pair in self.pairs]
+        files = [[*map(_file_state, pair.files), *pair.layers] for pair in self.pairs]
         names = [pair.name for pair in self.pairs]
         what = [FORMAT, names, files, _plain(self.coding), self.num_classes, self.size]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:24]
@@ -149,7 +149,7 @@ def _file_state(path: Path) -> tuple[str, int, int]:
 
 def _files_digest(pair: Pair) -> str:
     """Return a hash of a pair's files, of a shared one what it says of this pair."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(bytes(pair.layers))
     for path in pair.files:
         if pair.parts and path == pair.mask:
             said = b"\n".join(read_parts(path, pair.parts))

@@ -17,12 +17,16 @@ def write_pairs(collection: Collection, path: Path) -> list[Path]:
     """Write down how a folder was read, to be corrected by hand, and return what was written.
 
     Beside the table of pairs stands a classes.yaml, unless one is there already: it was read.
-    Raises ``ValueError`` where ``path`` is no .csv or exists, and where the masks are drawn.
+    Raises ``ValueError`` where ``path`` is no .csv or exists, and where the masks are
+    drawn or their classes hang on their folders.
     """
     if path.suffix.lower() != ".csv":
         raise ValueError(f"write: {path} must end in .csv")
-    if collection.coding.labels is not None:
+    coding = collection.coding
+    if coding.labels is not None:
         raise ValueError("write: a table of pairs cannot tell of masks that are drawn from JSON")
+    if any(p.layers for p in collection.pairs) or (coding.layered and coding.threshold is None):
+        raise ValueError("write: a table of pairs cannot tell which mask is of which class")
     if path.exists():
         raise ValueError(f"write: {path} is there already; give another name, or remove it")
     rows = list(_rows(collection.pairs, path.parent))

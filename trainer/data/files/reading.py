@@ -58,7 +58,10 @@ def read_target(pair: Pair, coding: MaskCoding) -> Array:
     if coding.labels is not None:
         return read_drawing(pair, coding.labels)
     target = read_mask(pair.mask, coding, None if pair.more_masks else pair.valid)
-    for number, path in enumerate(pair.more_masks, start=2):
+    first, *others = pair.layers or range(1, len(pair.more_masks) + 2)
+    if coding.layered and first != 1:
+        target[target == 1] = first
+    for number, path in zip(others, pair.more_masks, strict=True):
         layer = read_mask(path, coding)
         if layer.shape != target.shape:
             raise UnreadableFile(path, f"is {size(layer)}, but {pair.mask.name} is {size(target)}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from trainer import names
 from trainer.catalogue import LAYOUTS
 from trainer.data.collection import Collection
+from trainer.data.layouts.combining import read_combined
 from trainer.data.layouts.discovery import discover
 from trainer.data.layouts.groups import grouped, proposal
 from trainer.data.layouts.inventory import inventory
@@ -46,7 +47,8 @@ def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
     options = Options(
         reading=reading, table=table_of(root if root.is_dir() else root.parent, reading)
     )
-    collection = chosen.read(root, options)
+    read = read_combined if reading.combine else chosen.read
+    collection = read(root, options)
     if not collection.pairs:
         raise ValueError(_no_pairs(collection, None if layout == "auto" else chosen))
     if options.table is not None and chosen.name not in READ_TABLES:

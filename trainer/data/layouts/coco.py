@@ -20,11 +20,10 @@ from trainer.data.layouts.labels import (
     json_files,
     name_classes,
     notes_of_void,
-    source_of,
 )
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import composed, readable
-from trainer.data.layouts.matching import Source
+from trainer.data.layouts.matching import Source, source_of
 from trainer.data.layouts.official import with_split
 from trainer.data.layouts.walking import Folder, walk
 from trainer.data.layouts.words import place
@@ -176,7 +175,7 @@ def _located(
         (
             source_of(
                 replace(folder.place, split=split or folder.place.split),
-                [(image, listing.path) for image in images],
+                [(image, (listing.path,)) for image in images],
             ),
             parts,
         )

@@ -39,5 +39,5 @@ def discover(masks: Sequence[Path], *, table: ClassTable | None, trimap_border: 
 def odd_ones(pairs: Sequence[Pair], decoding: Decoding) -> list[Fault]:
     """Return a fault for each pair whose mask looks like none."""
     problem = "is no mask: it holds a photograph or noise, where all others hold areas"
-    names = {pair.mask: pair.name for pair in pairs}
+    names = {path: pair.name for pair in pairs for path in (pair.mask, *pair.more_masks)}
     return [Fault(path=path, problem=problem, pair=names[path]) for path in decoding.strays]

@@ -45,15 +45,17 @@ def survey(
     within: Sequence[str] = (),
     *,
     images_in: str | None = None,
-    masks_in: str | None = None,
+    masks_in: str | Sequence[Path] | None = None,
+    aside: Sequence[Path] = (),
 ) -> Survey:
     """Find all pairs under ``root``, or in some folders of it, by names of folders and files.
 
     ``images_in`` and ``masks_in`` are folders below ``root`` that hold the images, and the masks,
-    whatever their names say; ``*`` stands for any name. Raises ``ValueError`` where several
-    folders fit equally well.
+    whatever their names say; ``*`` stands for any name. Those ``aside`` are left out. Raises
+    ``ValueError`` where several folders fit equally well.
     """
-    folders = _as_told(root, walk(root), images_in, masks_in)
+    found = [f for f in walk(root) if not any(f.path.is_relative_to(top) for top in aside)]
+    folders = _as_told(root, found, images_in, masks_in)
     if within:
         folders = [f for f in folders if any(f.path.is_relative_to(root / top) for top in within)]
     alone = {
@@ -90,11 +92,14 @@ def survey(
 
 
 def _as_told(
-    root: Path, folders: list[Folder], images_in: str | None, masks_in: str | None
+    root: Path,
+    folders: list[Folder],
+    images_in: str | None,
+    masks_in: str | Sequence[Path] | None,
 ) -> list[Folder]:
     """Return the folders with the roles that the user gave them, without those ruled out."""
     told = {
-        role: _told(root, role, given)
+        role: told_folders(root, role, given) if isinstance(given, str) else given
         for role, given in (("image", images_in), ("mask", masks_in))
         if given
     }
@@ -120,11 +125,17 @@ def _as_told(
     return found
 
 
-def _told(root: Path, role: str, given: str) -> list[Path]:
+def told_folders(root: Path, role: str, given: str) -> list[Path]:
+    """Return the folders below ``root`` that a user names; ``ValueError`` where there is none."""
     try:
         tops = [path for path in root.glob(given.strip("/")) if path.is_dir()]
     except (ValueError, NotImplementedError) as error:
         raise ValueError(f"{role}s: {given!r} names no folder: {error}") from error
+    if not tops and "," in given:
+        raise ValueError(
+            f"{role}s: {given!r} names several folders; --combine union makes one foreground of "
+            "them, --combine classes a class of each"
+        )
     if not tops:
         raise ValueError(f"{role}s: there is no folder {given!r} below {root}")
     return tops

@@ -21,12 +21,11 @@ from trainer.data.layouts.labels import (
     json_files,
     name_classes,
     notes_of_void,
-    source_of,
 )
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import match, readable
 from trainer.data.layouts.looking import sample
-from trainer.data.layouts.matching import Source
+from trainer.data.layouts.matching import Source, source_of
 from trainer.data.layouts.official import with_split
 from trainer.data.layouts.walking import walk
 from trainer.wording import counted
@@ -62,7 +61,7 @@ def _read(root: Path, options: Options) -> Collection:
     for folder in walk(root):
         if folder.path in files:
             found = match(folder.files, files[folder.path])
-            sources.append(source_of(folder.place, found.pairs))
+            sources.append(source_of(folder.place, [(a, (b,)) for a, b in found.pairs]))
             # Other programs' files have no image of their name either, and no shapes.
             faults += [f for f in found.faults if f.path in folder.files or _shapes(f.path)]
         else:

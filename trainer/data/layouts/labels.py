@@ -7,10 +7,7 @@ from pathlib import Path
 from trainer.data.classes import VOID_NAMES, ClassTable, class_colour
 from trainer.data.collection import MAX_CLASSES, VOID, ClassInfo
 from trainer.data.layouts.folders import survey
-from trainer.data.layouts.joining import Join
-from trainer.data.layouts.matching import Source
 from trainer.data.layouts.walking import DEEPEST
-from trainer.data.layouts.words import Place
 
 BACKGROUND = ("background", "_background_")
 IGNORED = (*VOID_NAMES, "__ignore__")
@@ -55,18 +52,6 @@ def notes_of_void(index: Mapping[str, int]) -> list[str]:
     kinds = {VOID: "void", 0: "background"}
     said = [f"{label} is {kinds[value]}" for label, value in index.items() if value in kinds]
     return [f"labels: {', '.join(said)}"] if said else []
-
-
-def source_of(place: Place, pairs: Sequence[tuple[Path, Path]]) -> Source:
-    """Return images with their annotation files as what `name_pairs` names."""
-    joined = Join(
-        pairs=tuple((image, (file,)) for image, file in pairs),
-        without_mask=(),
-        orphans=(),
-        spare=(),
-        doubles=(),
-    )
-    return Source(place=place, joined=joined)
 
 
 def json_files(root: Path) -> Iterator[list[Path]]:

@@ -20,6 +20,12 @@ class Source:
     joined: Join
 
 
+def source_of(place: Place, pairs: Sequence[tuple[Path, tuple[Path, ...]]]) -> Source:
+    """Return images with their masks as found together, with nothing left over."""
+    joined = Join(pairs=tuple(pairs), without_mask=(), orphans=(), spare=(), doubles=())
+    return Source(place=place, joined=joined)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Two:
     """A folder of images, the folder with their masks, and what belongs together.
@@ -163,7 +169,7 @@ def _only_one(root: Path, candidates: Sequence[Two]) -> Two:
         )
         raise ValueError(
             f"data: {_below(root, best.images)} has {len(rivals)} folders of masks that fit it "
-            f"equally well: {listed}; say which with --masks"
+            f"equally well: {listed}; say which with --masks, or take several with --combine"
         )
     return best
 
