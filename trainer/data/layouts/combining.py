@@ -155,4 +155,5 @@ def _overlap(pairs: Sequence[Pair], decoding: Decoding) -> str:
         except ValueError:
             continue  # The check of the files tells what is wrong.
     where = f"{len(chosen)} of {counted(len(several), 'image')} with several masks"
-    return f"in two masks at once: {counted(pixels, 'pixel')}, looked for in {where}; the later folder counts"
+    many = counted(pixels, "pixel")
+    return f"in two masks at once: {many}, looked for in {where}; the later folder counts"
