@@ -17,15 +17,16 @@ Mask = NDArray[np.uint8]
 def boundary_confusion(predicted: Mask, target: Mask, num_classes: int) -> NDArray[np.int64]:
     """Return TP, FP and FN of the boundary bands, ``(3, num_classes)``, in pixels.
 
-    Both maps are ``(height, width)`` class indices; pixels that are `VOID` in the target count
-    for neither.
+    Both maps are ``(height, width)`` class indices. Pixels that are `VOID` in the target are taken
+    out of both before the bands are: where void begins is then an edge of both maps or of neither,
+    and what is predicted inside it changes nothing.
     """
     width = max(1, round(SHARE_OF_DIAGONAL * float(np.hypot(*target.shape))))
     labelled = target != VOID
     counts = np.zeros((3, num_classes), np.int64)
     for index in range(num_classes):
-        said = inner_band(predicted == index, width) & labelled
-        true = inner_band(target == index, width) & labelled
+        said = inner_band((predicted == index) & labelled, width)
+        true = inner_band(target == index, width)
         counts[:, index] = (said & true).sum(), (said & ~true).sum(), (true & ~said).sum()
     return counts
 

@@ -2,9 +2,28 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from trainer.analysis.scores import iou
+from trainer.data.collection import VOID
 from trainer.evaluation.boundary import boundary_confusion, inner_band
+
+SHAPES = st.tuples(st.integers(1, 70), st.integers(1, 70))
+
+
+@st.composite
+def maps(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a target with void, in blocks so that it has an inside, and a map of classes alone."""
+    shape = draw(SHAPES)
+    small = (-(-shape[0] // 8), -(-shape[1] // 8))
+    blocks = [
+        draw(arrays(np.uint8, small, elements=st.sampled_from(values)))
+        for values in ((0, 1, 2, VOID), (0, 1, 2))
+    ]
+    target, other = (np.kron(b, np.ones((8, 8), np.uint8))[: shape[0], : shape[1]] for b in blocks)
+    return target, other
 
 
 def square(size: int, low: int, high: int) -> np.ndarray:
@@ -55,3 +74,23 @@ def test_void_counts_for_neither() -> None:
 def test_a_class_in_neither_map_has_none() -> None:
     counts = boundary_confusion(np.zeros((9, 9), np.uint8), np.zeros((9, 9), np.uint8), 3)
     assert np.isnan(iou(*counts)[1:]).all()
+
+
+@given(maps())
+def test_the_target_scores_1_against_itself_whatever_is_said_of_void(
+    drawn: tuple[np.ndarray, np.ndarray],
+) -> None:
+    target, other = drawn
+    counts = boundary_confusion(np.where(target == VOID, other, target), target, 3)
+    there = np.isin([0, 1, 2], target)
+    np.testing.assert_array_equal(iou(*counts), np.where(there, 1.0, np.nan))
+
+
+@given(maps(), st.integers(0, 1000))
+def test_no_pixel_of_void_changes_a_count(drawn: tuple[np.ndarray, np.ndarray], seed: int) -> None:
+    target, predicted = drawn
+    noise = np.random.default_rng(seed).integers(0, 3, target.shape)
+    other = np.where(target == VOID, noise, predicted).astype(np.uint8)
+    np.testing.assert_array_equal(
+        boundary_confusion(predicted, target, 3), boundary_confusion(other, target, 3)
+    )
