@@ -1,5 +1,11 @@
 """The scores, one entry each: what is logged, monitored, compared, shown and documented.
 
+The mean Dice per image has two conventions in the field, which differ much where classes are
+rare. ``dice_per_image`` is the one in which a false alarm counts: nnU-Net, whose evaluation most
+papers with per-image means use or follow, leaves out an image only where neither map has the
+class. A model must not gain from finding what is not there. What every run ever stored under that
+name is this. The other one has a name of its own.
+
 A new score is a new entry of `SCORES` and a row in docs/metrics.md, which a test compares with it.
 Nothing is imported here, so that the configuration and ``--help`` may read the table.
 """
@@ -17,6 +23,11 @@ Terms = Callable[[Any, Any, Any], tuple[Any, Any]]
 def dice_terms(tp: Any, fp: Any, fn: Any) -> tuple[Any, Any]:
     """Return 2 TP and 2 TP + FP + FN of each class."""
     return 2 * tp, 2 * tp + fp + fn
+
+
+def _dice_where_present(tp: Any, fp: Any, fn: Any) -> tuple[Any, Any]:
+    there = tp + fn > 0
+    return 2 * tp, (2 * tp + fp + fn) * there
 
 
 def iou_terms(tp: Any, fp: Any, fn: Any) -> tuple[Any, Any]:
@@ -94,12 +105,21 @@ SCORES: dict[str, Score] = {
     ),
     "dice_per_image": Score(
         label="Dice per image",
-        definition="each image's Dice, averaged over the images that have the class, then over "
-        "classes; small images and small objects weigh as much as large ones",
+        definition="each image's Dice, averaged over the images whose target or prediction has the "
+        "class, then over classes: a false alarm scores 0, as in nnU-Net's evaluation (Isensee et "
+        "al., Nature Methods 2021); small images and small objects weigh as much as large ones",
         terms=dice_terms,
         classes=headline_classes,
         per_image=True,
         headline=True,
+    ),
+    "dice_per_image_present": Score(
+        label="Dice per image present",
+        definition="the same averaged over the images whose target has the class alone, as MONAI's "
+        "DiceMetric does by default: a false alarm in an image without the class costs nothing",
+        terms=_dice_where_present,
+        classes=headline_classes,
+        per_image=True,
     ),
     "dice_no_background": Score(
         label="Dice without background",
@@ -121,8 +141,9 @@ SCORES: dict[str, Score] = {
     ),
     "boundary_iou": Score(
         label="Boundary IoU",
-        definition="mean over classes of the IoU of the inner boundary bands of target and "
-        "prediction, 2 % of the image diagonal wide (Cheng et al., CVPR 2021)",
+        definition="mean over classes, background included, of the IoU of the inner boundary bands "
+        "of target and prediction, 2 % of the image diagonal wide (Cheng et al., CVPR 2021); void "
+        "is taken out of both before",
         terms=iou_terms,
         counts="bands",
         headline=True,

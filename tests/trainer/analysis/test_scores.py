@@ -92,9 +92,15 @@ def test_an_image_without_the_object_is_left_out_of_its_mean() -> None:
     with_object = [[80, 0], [5, 15]]
     without = [[100, 0], [0, 0]]
     assert summary(np.array([with_object, without]))["dice_per_image"] == pytest.approx(30 / 35)
-    # A false alarm there is an error, and counts.
+    # A false alarm there is an error, and counts, except where the name says otherwise.
     alarm = [[90, 10], [0, 0]]
-    assert summary(np.array([with_object, alarm]))["dice_per_image"] == pytest.approx(15 / 35)
+    scores = summary(np.array([with_object, alarm]))
+    assert scores["dice_per_image"] == pytest.approx(15 / 35)
+    assert scores["dice_per_image_present"] == pytest.approx(30 / 35)
+    # What is there and not found at all counts in both.
+    missed = [[90, 0], [10, 0]]
+    scores = summary(np.array([with_object, missed]))
+    assert scores["dice_per_image"] == scores["dice_per_image_present"] == pytest.approx(15 / 35)
 
 
 def test_a_class_in_neither_map_has_no_score() -> None:

@@ -96,7 +96,7 @@ def test_torchmetrics_agrees(num_classes: int) -> None:
 
 @pytest.mark.slow  # importing MONAI takes five seconds
 @pytest.mark.parametrize("num_classes", [2, 4])
-def test_monai_agrees_on_dice_per_image(num_classes: int) -> None:
+def test_monai_agrees_on_dice_per_image_where_the_class_is(num_classes: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from monai.metrics import DiceMetric
@@ -104,7 +104,7 @@ def test_monai_agrees_on_dice_per_image(num_classes: int) -> None:
 
     predicted, target = random_maps(num_classes, seed=2)
     target[target == VOID] = 0  # MONAI knows no void
-    target[3] = 0  # an image without any object
+    target[3:5] = 0  # two images without any object, in one of which some are predicted
     predicted[3] = 0
     metric = DiceMetric(include_background=num_classes > 2, reduction="none")
     of_image_and_class = metric(
@@ -115,7 +115,29 @@ def test_monai_agrees_on_dice_per_image(num_classes: int) -> None:
     expected = of_image_and_class.nanmean(dim=0).nanmean()
     confusion = confusion_per_image(predicted, target, num_classes).numpy()
     ours = summary(PixelCounts(*counts(confusion)))
-    assert ours["dice_per_image"] == pytest.approx(float(expected), rel=1e-5)
+    assert ours["dice_per_image_present"] == pytest.approx(float(expected), rel=1e-5)
+    assert ours["dice_per_image"] < ours["dice_per_image_present"]
+
+
+@pytest.mark.parametrize("num_classes", CLASSES)
+def test_dice_per_image_is_a_mean_over_the_images_where_either_map_has_the_class(
+    num_classes: int,
+) -> None:
+    predicted, target = random_maps(num_classes, seed=4)
+    target[3] = torch.where(target[3] == VOID, VOID, 0)  # all else that is said there is an alarm
+    shown = [1] if num_classes == 2 else range(num_classes)
+    of_class = []
+    for index in shown:
+        scores = []
+        for said, true in zip(predicted, target, strict=True):
+            a, b = (said == index) & (true != VOID), true == index
+            if (total := int(a.sum() + b.sum())) > 0:
+                scores.append(2 * int((a & b).sum()) / total)
+        of_class += [np.mean(scores)] if scores else []
+    ours = summary(
+        PixelCounts(*counts(confusion_per_image(predicted, target, num_classes).numpy()))
+    )
+    assert ours["dice_per_image"] == pytest.approx(np.mean(of_class))
 
 
 @pytest.mark.parametrize("num_classes", CLASSES)

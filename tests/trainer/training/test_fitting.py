@@ -35,6 +35,7 @@ PER_EPOCH = {
     "val/miou",
     "val/accuracy",
     "val/dice_per_image",
+    "val/dice_per_image_present",
     "val/dice_no_background",
     "val/miou_no_background",
     "val/foreground_share",

@@ -32,6 +32,7 @@ from trainer.training.recording import Recorder
 EVERY_EPOCH = {
     *("train/loss", "train/dice", "train/miou", "train/grad_norm"),
     *("val/loss", "val/dice", "val/miou", "val/accuracy", "val/dice_per_image"),
+    "val/dice_per_image_present",
     *("val/dice_no_background", "val/miou_no_background", "val/foreground_share"),
     *("lr", "time/epoch_seconds", "throughput/train_images_per_second", "memory/peak_mib"),
 }
