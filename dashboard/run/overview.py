@@ -16,9 +16,9 @@ from dashboard.ui.charts import chart
 from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.diagnosis import diagnose
 from trainer.analysis.headline import DEFAULT, STABILITY_TAG, stability_of
-from trainer.analysis.history import History, clean
+from trainer.analysis.history import History
 from trainer.analysis.score_table import title
-from trainer.analysis.stability import STATISTICS, Stability, stability
+from trainer.analysis.stability import STATISTICS, Stability, of_history
 from trainer.wording import counted
 
 DIAGNOSED = ("val/loss", "train/loss", "train/grad_norm", "lr", "val/foreground_share")
@@ -104,21 +104,21 @@ def show_stability(run_id: str) -> None:
     """Show every statistic with its definition, the length of its tail, and the dips."""
     headline = reads.run(run_id)["headline"]
     st.subheader(f"Stability{headline and f' of {plain(title(headline))}'}", anchor=False)
-    cleaned = clean(*reads.headline_curves([run_id])[run_id])
-    if cleaned.values.size == 0:
+    logged = History(*reads.headline_curves([run_id])[run_id])
+    if of_history(logged).n == 0:
         states.nothing(f"This run has logged no {headline or 'score that it is judged by'}.")
         return
     warmup = st.number_input(
         "Warm-up epochs left out",
         0,
-        int(cleaned.steps.max()),
+        int(logged.steps.max()),
         0,
         key="warmup",
         bind="query-params",
         width=200,
         help="Nothing is left out by default. What you declare here does not count at all.",
     )
-    found = stability(cleaned.values, epochs=cleaned.steps, warmup=int(warmup))
+    found = of_history(logged, warmup=int(warmup))
     for column, name in zip(_grid(len(STATISTICS)), STATISTICS, strict=True):
         definition = DEFINITIONS[f"stability/{name}"]
         value = getattr(found, name)
@@ -129,7 +129,7 @@ def show_stability(run_id: str) -> None:
             shown,
             help=f"{said} {_tail(found, name)}",
         )
-    left_out = f"; {cleaned.non_finite_count} not finite" if cleaned.non_finite_count else ""
+    left_out = f"; {found.non_finite} not finite" if found.non_finite else ""
     st.caption(f"Over {counted(found.n, 'epoch')}, warm-up {found.warmup}{left_out}.")
     if found.dip_list:
         alt = "Dips with depth and recovery"

@@ -53,8 +53,8 @@ DEFINITIONS: dict[str, Definition] = {
     "stability/dips": Definition(
         name="Number of dips",
         formula=(
-            "epochs with |y_t − median| > 3 × 1.4826 × MAD over the window t ± 5 (cut off at the "
-            "ends) and D_t > 0.01"
+            "epochs with median − y_t > 3 × 1.4826 × MAD over the window t ± 5 (cut off at the "
+            "ends; repeated without those found until no more are) and D_t > 0.01"
         ),
         source=f"Hampel filter; the threshold on D_t is {OURS}",
         unit="count",

@@ -61,13 +61,15 @@ def dips(
     """Return the dips of one curve, in order.
 
     ``values`` is ``(epochs,)``; ``epochs`` are their numbers, ascending, from 1 when left out.
-    A dip is an epoch that the Hampel filter flags on levels (window of 5 epochs on each side,
-    cut off at the ends, |y − median| > 3 × 1.4826 × MAD) and that lies more than 0.01 below the
-    best so far. Non-finite values and the first ``warmup`` epochs are left out.
+    A dip is an epoch that the Hampel filter flags as low (window of 5 epochs on each side, cut off
+    at the ends, median − y > 3 × 1.4826 × MAD) and that lies more than 0.01 below the best so far.
+    The filter is repeated without the epochs that it has flagged until it flags no more, so that
+    the neighbours in a trough do not hide each other. Non-finite values are left out, and epochs
+    up to the number ``warmup`` where one is declared.
     """
     levels = np.asarray(values, dtype=np.float64).ravel()
     numbers = epoch_numbers(levels.size, epochs)
-    kept = is_finite(levels) & (numbers > warmup)
+    kept = is_finite(levels) & is_counted(numbers, warmup)
     levels, numbers = levels[kept], numbers[kept]
     y = levels if higher_is_better else -levels
     flagged = find_dips(y[None])
@@ -97,6 +99,11 @@ def epoch_numbers(count: int, epochs: ArrayLike | None) -> Ints:
     return numbers
 
 
+def is_counted(numbers: Ints, warmup: int) -> NDArray[np.bool_]:
+    """Return which epochs count: all of them, step 0 too, unless a warm-up is declared."""
+    return (numbers > warmup) | (warmup == 0)
+
+
 def find_dips(y: Floats) -> Flagged:
     """Return the dips of ``y (runs, epochs)``: finite throughout, higher is better."""
     if y.shape[1] == 0:
@@ -105,14 +112,30 @@ def find_dips(y: Floats) -> Flagged:
     best = np.maximum.accumulate(y, axis=1)
     # Only these can be dips, so the filter's medians are taken here alone: on real curves few.
     rows, columns = np.nonzero(best - y > DIP_DRAWDOWN)
-    out_of_line = _hampel(y, rows, columns)
+    out_of_line = _out_of_line(y, rows, columns)
     rows, columns = rows[out_of_line], columns[out_of_line]
     goal = best[rows, columns] - RECOVERY_MARGIN
     return Flagged(rows, columns, _first_reaching(y, rows, columns, goal))
 
 
+def _out_of_line(y: Floats, rows: Ints, columns: Ints) -> NDArray[np.bool_]:
+    """Return which of the points ``(rows, columns)`` the repeated Hampel filter flags."""
+    flags = _hampel(y, rows, columns)
+    added = flags
+    while added.any():
+        affected = np.zeros(len(y), dtype=bool)
+        affected[rows[added]] = True
+        left = np.flatnonzero(affected[rows] & ~flags)
+        others = y.copy()
+        others[rows[flags], columns[flags]] = np.nan
+        added = np.zeros_like(flags)
+        added[left] = _hampel(others, rows[left], columns[left])
+        flags = flags | added
+    return flags
+
+
 def _hampel(y: Floats, rows: Ints, columns: Ints) -> NDArray[np.bool_]:
-    """Return which of the points ``(rows, columns)`` the Hampel filter flags."""
+    """Return which of the points the Hampel filter flags as low; a NaN of ``y`` is no neighbour."""
     flags = np.zeros(rows.size, dtype=bool)
     last = y.shape[1] - 1
     whole = (columns >= HALF_WINDOW) & (columns <= last - HALF_WINDOW)
@@ -133,11 +156,14 @@ def _hampel(y: Floats, rows: Ints, columns: Ints) -> NDArray[np.bool_]:
 def _outlying(windows: Floats, centre: Floats) -> NDArray[np.bool_]:
     median = row_medians(windows)
     deviation = row_medians(np.abs(windows - median[:, None]))
-    return np.abs(centre - median) > HAMPEL_CUTOFF * MAD_TO_SIGMA * deviation
+    return median - centre > HAMPEL_CUTOFF * MAD_TO_SIGMA * deviation
 
 
 def row_medians(values: Floats) -> Floats:
-    """Return the median of each row of finite ``values``; as `numpy.median`, three times faster."""
+    """Return the median of each row, NaN left out; without any three times faster than numpy's."""
+    if np.isnan(values).any():
+        medians: Floats = np.nanmedian(values, axis=1)
+        return medians
     middle = values.shape[1] // 2
     if values.shape[1] % 2:
         return np.partition(values, middle, axis=1)[:, middle]

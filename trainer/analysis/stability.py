@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trainer.analysis.dips import Dip, dips, epoch_numbers, find_dips, row_medians
-from trainer.analysis.history import is_finite
+from trainer.analysis.dips import Dip, dips, epoch_numbers, find_dips, is_counted, row_medians
+from trainer.analysis.history import History, is_finite, newest
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -47,7 +47,7 @@ class Stability:
     higher_is_better: bool
     max_drawdown: float
     max_drawdown_epoch: int
-    """First epoch of the maximum drawdown; 0 when the curve never fell."""
+    """First epoch of the maximum drawdown; 0 when the curve never fell, as it cannot at step 0."""
     long_term_risk: float
     long_term_tail: int
     """Number of drawdowns averaged in ``long_term_risk``."""
@@ -70,6 +70,15 @@ class Stability:
         return {f"stability/{name}": float(getattr(self, name)) for name in STATISTICS}
 
 
+def of_history(logged: History, *, warmup: int = 0, higher_is_better: bool = True) -> Stability:
+    """Return every stability statistic of a metric as it was logged, gaps and repeats included.
+
+    Epochs keep the numbers that they were logged under, and of a repeated one the newest counts.
+    """
+    steps, values = newest(*logged)
+    return stability(values, epochs=steps, warmup=warmup, higher_is_better=higher_is_better)
+
+
 def stability(
     values: ArrayLike,
     *,
@@ -89,7 +98,7 @@ def stability(
     numbers = epoch_numbers(levels.size, epochs)
     counts = {name: int(table[name][0]) for name in COUNTS}
     # In a single curve every missing value was logged as such; in a table it is padding.
-    counts["non_finite"] = int((~is_finite(levels[0]) & (numbers > warmup)).sum())
+    counts["non_finite"] = int((~is_finite(levels[0]) & is_counted(numbers, warmup)).sum())
     found = dips(levels, epochs=epochs, warmup=warmup, higher_is_better=higher_is_better)
     statistics = {name: float(table[name][0]) for name in STATISTICS}
     return Stability(
@@ -118,7 +127,8 @@ def stability_table(
     if levels.ndim != 2:
         raise ValueError(f"curves: shape {levels.shape} is not (runs, epochs)")
     numbers = epoch_numbers(levels.shape[1], epochs)
-    levels, numbers = levels[:, numbers > warmup], numbers[numbers > warmup]
+    counted = is_counted(numbers, warmup)
+    levels, numbers = levels[:, counted], numbers[counted]
     table = {name: np.full(len(levels), np.nan) for name in (*STATISTICS, *COUNTS)}
     table["non_finite"] = (~is_finite(levels) & ~np.isnan(levels)).sum(axis=1).astype(np.float64)
     for rows, kept, kept_numbers in _by_length(levels, numbers):

@@ -39,7 +39,7 @@ class Stability(Answer):
     lower_is_better: bool = False
     """The curve is a loss."""
     warmup: int = 0
-    """First epochs to leave out."""
+    """Leave out the epochs up to this number."""
 
 
 def compare(args: list[str]) -> int:
@@ -87,8 +87,7 @@ def stability(args: list[str]) -> int:
 
 def _statistics(command: Stability) -> list[dict[str, Any]]:
     from trainer.analysis.headline import no_headline
-    from trainer.analysis.history import clean
-    from trainer.analysis.stability import stability as of_curve
+    from trainer.analysis.stability import of_history
     from trainer.evaluation.results import chosen, history
 
     rows = []
@@ -99,19 +98,16 @@ def _statistics(command: Stability) -> list[dict[str, Any]]:
         logged = history(str(run_id), metric)
         if not logged.steps.size:
             raise ValueError(f"metric: run {run_id} has no {metric!r}")
-        curve = clean(*logged)
-        found = of_curve(
-            curve.values,
-            warmup=command.warmup,
-            higher_is_better=not command.lower_is_better,
+        found = of_history(
+            logged, warmup=command.warmup, higher_is_better=not command.lower_is_better
         )
         rows.append(
             {
                 "run_id": run_id,
                 "name": run["name"] or str(run_id)[:8],
                 "metric": metric,
-                "epochs": len(curve.values),
-                "non_finite": curve.non_finite_count,
+                "epochs": found.n,
+                "non_finite": found.non_finite,
                 **found.to_metrics(),
             }
         )

@@ -3,12 +3,28 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.trainer.analysis.curves import BY_DRAWDOWN, LR_1E_4
 from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.dips import dips
+from trainer.analysis.history import History
 from trainer.analysis.seeds import across_seeds
-from trainer.analysis.stability import COUNTS, STATISTICS, stability, stability_table
+from trainer.analysis.stability import (
+    COUNTS,
+    STATISTICS,
+    of_history,
+    stability,
+    stability_table,
+)
+
+
+def is_low(y: list[float], t: int, left_out: set[int]) -> bool:
+    near = range(max(0, t - 5), min(len(y), t + 6))
+    window = np.array([y[s] for s in near if s not in left_out])
+    median = float(np.median(window))
+    return median - y[t] > 3 * 1.4826 * float(np.median(np.abs(window - median)))
 
 
 def by_the_book(y: list[float]) -> dict[str, float]:
@@ -18,13 +34,13 @@ def by_the_book(y: list[float]) -> dict[str, float]:
     drawdown = [best[t] - y[t] for t in range(n)]
     change = [y[t] - y[t - 1] for t in range(1, n)]
     series = pd.Series(y, dtype=float)
-    median = series.rolling(11, center=True, min_periods=1).median()
-    flagged = []
-    for t in range(n):
-        window = np.array(y[max(0, t - 5) : t + 6])
-        deviation = np.median(np.abs(window - median[t]))
-        if abs(y[t] - median[t]) > 3 * 1.4826 * deviation and drawdown[t] > 0.01:
-            flagged.append(t)
+    flagged: list[int] = []
+    while True:
+        found = [t for t in range(n) if t not in flagged and drawdown[t] > 0.01]
+        found = [t for t in found if is_low(y, t, set(flagged))]
+        if not found:
+            break
+        flagged = sorted(flagged + found)
     recoveries, lost = [0], 0
     for t in flagged:
         back = [s for s in range(t + 1, n) if y[s] >= best[t] - 0.005]
@@ -187,6 +203,56 @@ def test_epoch_numbers_of_a_sparse_history() -> None:
         stability([0.1, 0.2], epochs=[2, 1])
     with pytest.raises(ValueError, match="3 numbers for 2 values"):
         stability([0.1, 0.2], epochs=[1, 2, 3])
+
+
+LEVELS = st.one_of(
+    st.floats(0, 1), st.just(0.1), st.sampled_from([np.nan, np.inf, -np.inf, np.finfo(float).max])
+)
+LOGGED = st.lists(st.tuples(st.integers(0, 40), LEVELS), max_size=40)
+
+
+@given(LOGGED, st.integers(0, 10))
+def test_a_logged_history_counts_as_its_newest_finite_epochs_under_their_own_numbers(
+    rows: list[tuple[int, float]], warmup: int
+) -> None:
+    steps, values = (np.array([row[i] for row in rows], dtype=float) for i in (0, 1))
+    newest = {int(step): value for step, value in rows if not warmup or step > warmup}
+    finite = {step: v for step, v in sorted(newest.items()) if abs(v) < 1e300}
+    found = of_history(History(steps.astype(int), values), warmup=warmup)
+    assert (found.n, found.non_finite) == (len(finite), len(newest) - len(finite))
+    expected = by_the_book(list(finite.values()))
+    for name in STATISTICS:
+        if name != "longest_recovery":  # its unit is the epochs' own numbers
+            np.testing.assert_allclose(getattr(found, name), expected[name], atol=1e-12)
+    of_numbers = list(finite)
+    if of_numbers and found.max_drawdown > 0:
+        best = np.maximum.accumulate(list(finite.values()))
+        at = of_numbers.index(found.max_drawdown_epoch)
+        assert best[at] - finite[found.max_drawdown_epoch] == found.max_drawdown
+    until = [(dip.recovered_at or of_numbers[-1] + 1) - dip.epoch for dip in found.dip_list]
+    assert len(finite) == 0 or found.longest_recovery == max(until, default=0)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(1, 5))
+def test_step_0_is_an_epoch_and_gaps_change_no_level(values: list[float], gap: int) -> None:
+    usual = stability(values)
+    for epochs in (np.arange(len(values)), np.arange(len(values)) * gap):
+        found = of_history(History(epochs, np.array(values)))
+        assert (found.n, found.dips) == (usual.n, usual.dips)
+        assert found.max_drawdown == usual.max_drawdown
+        if usual.max_drawdown > 0:
+            assert found.max_drawdown_epoch == epochs[usual.max_drawdown_epoch - 1]
+
+
+def test_a_peak_is_no_dip_and_each_epoch_of_a_trough_is_one() -> None:
+    assert dips([0.5, 0.5, 0.9, 0.5, 0.5, 0.5, 0.85, 0.5, 0.5]) == ()
+    rising = 0.95 - 0.4 * np.exp(-np.arange(30) / 8)
+    for length in range(1, 6):
+        curve = rising - 0.4 * ((np.arange(30) >= 12) & (np.arange(30) < 12 + length))
+        assert [dip.epoch for dip in dips(curve)] == list(range(13, 13 + length))
+    longer = rising - 0.4 * ((np.arange(30) >= 12) & (np.arange(30) < 24))
+    assert dips(longer) == ()
+    assert stability(longer).max_drawdown == pytest.approx(0.4, abs=0.02)
 
 
 def test_an_unrecovered_dip_is_marked_and_counts_past_the_end() -> None:
