@@ -34,6 +34,9 @@ class Evaluate(Reading, Answer):
     """A run id, models:/NAME@ALIAS, models:/NAME/VERSION, or a pulled folder."""
     predictions: Path | None = None
     """Folder of masks named as the images, instead of a model."""
+    coding: str | None = None
+    """How those masks code classes: own (as the data set's), indices, binary (0 and 255); left
+    out, what all of them fit, the data set's own first."""
     data: Path | None = None
     """Folder with images and masks; left out, the data that the run was trained on."""
     split: str | None = None
@@ -53,6 +56,8 @@ def evaluate(args: list[str]) -> int:
     command = parse(Evaluate, prog="trainer evaluate", args=args)
     if (command.model is None) == (command.predictions is None):
         raise ValueError("model: give either a model or --predictions DIR")
+    if command.coding is not None and command.predictions is None:
+        raise ValueError("coding: it is of --predictions; a model needs none")
     if command.split is not None:
         names.check("split", command.split, SPLITS)
     if command.out is not None:
@@ -90,7 +95,8 @@ def _precision(folder: Path) -> str:
 
 
 def _assess(command: Evaluate, folder: Path | None) -> list["Evaluation"]:
-    from trainer.evaluation.assess import assess, masks_in_folder, masks_of_model
+    from trainer.evaluation.assess import assess, masks_of_model
+    from trainer.evaluation.predictions import CODINGS, masks_in_folder
     from trainer.network.device import choose_device
 
     collection, left_out = _collection(command, folder)
@@ -99,7 +105,8 @@ def _assess(command: Evaluate, folder: Path | None) -> list["Evaluation"]:
         mask_of = masks_of_model(folder, collection, str(choose_device(command.device)))
     else:
         assert command.predictions is not None
-        mask_of = masks_in_folder(command.predictions, collection)
+        mask_of, coding = masks_in_folder(command.predictions, collection, coding=command.coding)
+        print(f"predictions: masks read {CODINGS[coding]} ({coding})", file=sys.stderr)
     progress = Progress()
     pairs = {pair.name: pair for pair in collection.pairs}
 

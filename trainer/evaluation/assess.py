@@ -1,7 +1,8 @@
 """Judge masks against a data set, image by image, at the images' own sizes.
 
-The masks come from a model or from a folder that another tool wrote. Training scores at the
-network's size; here a mask is scored as it will be used, so that the two can be compared.
+The masks come from a model or from a folder that another tool wrote (`predictions`). Training
+scores at the network's size; here a mask is scored as it will be used, so that the two can be
+compared.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,9 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.data.collection import VOID, Collection, MaskCoding, Pair
-from trainer.data.files.imagefile import UnreadableFile
-from trainer.data.files.reading import read_image, read_mask, read_target
+from trainer.data.collection import Collection, Pair
+from trainer.data.files.reading import read_image, read_target
 from trainer.evaluation.boundary import boundary_confusion
 from trainer.evaluation.evaluation import Evaluation
 from trainer.evaluation.metrics import confusion_per_image
@@ -21,7 +21,6 @@ from trainer.wording import counted
 
 Mask = NDArray[np.uint8]
 MaskOf = Callable[[Pair], Mask]
-MASK_SUFFIXES = (".png", ".gif", ".tif", ".tiff", ".bmp", ".webp", ".jpg", ".jpeg")
 
 
 def assess(
@@ -77,49 +76,6 @@ def masks_of_model(model_folder: Path, collection: Collection, device: str) -> M
             f"({_listed(predictor.classes)}), the data has {len(wanted)} ({_listed(wanted)})"
         )
     return lambda pair: predictor.predict(read_image(pair.image))
-
-
-def masks_in_folder(folder: Path, collection: Collection) -> MaskOf:
-    """Return what reads a pair's mask from ``folder``: a file of the pair's name.
-
-    The files may code classes as the data set's own masks do, as class indices, or, with two
-    classes, as 0 and 255. Raises ``ValueError`` when there is no such folder or file.
-    """
-    if not folder.is_dir():
-        raise ValueError(f"predictions: {folder} is no folder")
-    codings = _possible_codings(collection)
-
-    def read(pair: Pair) -> Mask:
-        path = _mask_file(folder, pair)
-        problems: list[str] = []
-        for coding in codings:
-            try:
-                mask = read_mask(path, coding)
-            except UnreadableFile as error:
-                problems.append(str(error))
-                continue
-            # A prediction has no void: what the coding calls so is taken for background.
-            return np.where(mask == VOID, np.uint8(0), mask)
-        raise ValueError(f"predictions: {problems[0]}")
-
-    return read
-
-
-def _possible_codings(collection: Collection) -> list[MaskCoding]:
-    indices = MaskCoding(values={index: index for index in range(collection.num_classes)})
-    drawn = collection.coding.labels is not None  # and no file holds what labels code
-    codings = [indices] if drawn else [indices, collection.coding]
-    if collection.num_classes == 2:
-        codings.append(MaskCoding(values={0: 0, 255: 1}))
-    return codings
-
-
-def _mask_file(folder: Path, pair: Pair) -> Path:
-    for stem in (pair.name, Path(pair.name).name, pair.image.stem, pair.mask.stem):
-        for suffix in MASK_SUFFIXES:
-            if (path := folder / f"{stem}{suffix}").is_file():
-                return path
-    raise ValueError(f"predictions: {folder} has no mask for {pair.name!r}")
 
 
 def _batch(mask: Mask) -> torch.Tensor:
