@@ -101,7 +101,7 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
             splits=Splits.from_json(run.read_json("split.json")),
             progress=progress,
         )
-        if data.digest != noted["digest"]:
+        if {data.digest, data.images.digest_of_files()} != {noted["digest"]}:
             raise ValueError(f"data: {config.data} has changed since run {run_id}; start a new run")
         recorded = get_run(run_id).data.params
         training = _new_training(config, data, train_dtype=recorded.get("train_dtype"))

@@ -257,8 +257,23 @@ def test_changed_data_is_not_resumed(tiny: TrainConfig, store: Path, tmp_path: P
     copy = Path(shutil.copytree(tiny.data or "", tmp_path / "copy"))
     result = fit(tiny.replace(data=str(copy)), progress=False)
     one, other = sorted((copy / "train").iterdir())[:2]
+    whole = one.read_bytes()
     one.write_bytes(other.read_bytes())
-    with pytest.raises(ValueError, match=r"data"):
+    with pytest.raises(ValueError, match=r"data.*has changed since run"):
+        resume(result.run_id, epochs=5, progress=False)
+    one.write_bytes(whole)
+    assert resume(result.run_id, epochs=5, progress=False).epochs == 5
+
+
+def test_changed_data_is_not_resumed_where_the_file_system_does_not_tell(
+    tiny: TrainConfig, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.data.cache.decoding._file_state", str)
+    copy = Path(shutil.copytree(tiny.data or "", tmp_path / "copy"))
+    result = fit(tiny.replace(data=str(copy)), progress=False)
+    one, other = sorted((copy / "train").iterdir())[:2]
+    one.write_bytes(other.read_bytes())
+    with pytest.raises(ValueError, match=r"data.*has changed since run"):
         resume(result.run_id, epochs=5, progress=False)
 
 

@@ -10,7 +10,7 @@ import logging
 import mmap
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,9 +21,18 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from trainer.data.cache.decoding import Counts, Decoded, Source, dataset_digest, decode, decode_all
+from trainer.data.cache.decoding import (
+    Counts,
+    Decoded,
+    Source,
+    dataset_digest,
+    decode,
+    decode_all,
+    files_digest,
+)
 from trainer.data.cache.eviction import hold, make_room
 from trainer.data.files.imagefile import UnreadableFile
+from trainer.data.files.passing import each_in_order
 from trainer.data.geometry import UINT8, Size
 from trainer.files import replacing_folder
 from trainer.progress import Progress
@@ -75,14 +84,9 @@ class DecodedImages:
     ) -> None:
         self.source = source
         self.table = table
-        files = {
-            pair.name: digest
-            for pair, digest, faulty in zip(
-                source.pairs, table.files.tolist(), table.faulty, strict=True
-            )
-            if not faulty
-        }
-        self.digest = dataset_digest(files, source)
+        readable = np.flatnonzero(~table.faulty)
+        self._readable = tuple(source.pairs[row] for row in readable)
+        self.digest = self._digest_of(table.files[readable].tolist())
         # Plain numbers: indexing an array for one of them costs more than reading the pixels.
         self._places = [
             (offset, height, width)
@@ -105,6 +109,17 @@ class DecodedImages:
         vars(self).update(state)
         if self._path is not None:
             self._pixels, self._held = _map(self._path), hold(self._path.parent)
+
+    def digest_of_files(self) -> str:
+        """Return the digest of the files as they are, all bytes read again.
+
+        Where a file system tells nothing of a change, what was decoded may not be what is there.
+        """
+        return self._digest_of(each_in_order(files_digest, self._readable))
+
+    def _digest_of(self, files: Iterable[str]) -> str:
+        names = (pair.name for pair in self._readable)
+        return dataset_digest(dict(zip(names, files, strict=True)), self.source)
 
     def content_by_name(self) -> dict[str, str]:
         """Return the hash of each image's pixels by the name of its pair."""

@@ -33,8 +33,9 @@ class Source:
     def key(self) -> str:
         """Return a hash that changes whenever a decoded pixel might.
 
-        It covers path, size and time of change of every file, the coding of the masks and the
-        size decoded to; the files' contents are not read.
+        It covers path, size, inode and both times of change of every file (a tool can set one
+        back, the system keeps the other), the coding of the masks and the size decoded to; the
+        files' contents are not read.
         """
         files = [[*map(_file_state, pair.files), *pair.layers] for pair in self.pairs]
         names = [pair.name for pair in self.pairs]
@@ -97,7 +98,7 @@ def decode_and_count(pair: Pair, source: Source) -> Decoded:
         channel_sums=occurrences @ values,
         channel_squares=occurrences @ values**2,
         content=content,
-        files=_files_digest(pair),
+        files=files_digest(pair),
     )
 
 
@@ -138,16 +139,17 @@ def _plain(coding: MaskCoding) -> list[object]:
     return [*tables, coding.threshold, coding.nearest, coding.layered, *labels]
 
 
-def _file_state(path: Path) -> tuple[str, int, int]:
+def _file_state(path: Path) -> tuple[str, int, int, int, int]:
     try:
         # A link to nothing is told with the other faults, when it is to be read.
         state = path.lstat() if path.is_symlink() and not path.exists() else path.stat()
     except OSError as error:
         raise ValueError(f"data: cannot read {path}: {error.strerror}") from error
-    return str(path.absolute()), state.st_size, state.st_mtime_ns
+    times = state.st_mtime_ns, state.st_ctime_ns
+    return str(path.absolute()), state.st_size, state.st_ino, *times
 
 
-def _files_digest(pair: Pair) -> str:
+def files_digest(pair: Pair) -> str:
     """Return a hash of a pair's files, of a shared one what it says of this pair."""
     digest = hashlib.sha256(bytes(pair.layers))
     for path in pair.files:

@@ -109,6 +109,38 @@ def test_the_key_follows_the_files_and_the_decoding(make_cars) -> None:
     assert source_of(root).key() not in keys
 
 
+@pytest.mark.parametrize("mode", ["disk", "ram", "off"])
+def test_a_change_is_seen_that_keeps_size_and_time(make_cars, tmp_path: Path, mode: str) -> None:
+    """Rewritten in place, and two files swapped, each with the time of change set back."""
+    root = make_cars(folder="edited")
+    before = opened(root, tmp_path / "cache", size=None, mode=mode)
+    one, other = (pair.mask for pair in before.source.pairs[:2])
+    time = one.stat().st_mtime_ns
+    os.utime(other, ns=(time, time))
+    same = opened(root, tmp_path / "cache", size=None, mode=mode)
+    assert same.digest == before.digest == before.digest_of_files()
+    size = one.stat().st_size
+    Image.fromarray(np.eye(24, 36, dtype=np.uint8), mode="P").save(one)
+    one.write_bytes(one.read_bytes().ljust(size, b"\0"))
+    os.utime(one, ns=(time, time))
+    edited = opened(root, tmp_path / "cache", size=None, mode=mode)
+    assert edited.digest != before.digest
+    assert (edited.read(0)[1] == np.eye(24, 36)).all()
+    one.rename(tmp_path / "aside")
+    other.rename(one)
+    (tmp_path / "aside").rename(other)
+    swapped = opened(root, tmp_path / "cache", size=None, mode=mode)
+    assert (swapped.read(1)[1] == np.eye(24, 36)).all()
+    assert swapped.digest not in (edited.digest, before.digest)
+
+
+def test_the_digest_of_the_files_is_read_from_them(make_cars, tmp_path: Path) -> None:
+    images = opened(make_cars(), tmp_path / "cache")
+    digest, mask = images.digest, images.source.pairs[3].mask
+    mask.write_bytes(mask.read_bytes()[:-1] + b"\1")
+    assert images.digest == digest != images.digest_of_files()
+
+
 def test_a_changed_image_is_decoded_anew(make_cars, tmp_path: Path) -> None:
     root = make_cars()
     before = opened(root, tmp_path / "cache")
