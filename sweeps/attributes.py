@@ -4,8 +4,9 @@ Those that write a study and those that read one both take them from here. Nothi
 anything, so that a page need not wait for Optuna.
 """
 
-# Of a study: the spec that it was made from, and the run in the store that groups its runs.
-SPEC, PARENT = "spec", "parent_run_id"
+# Of a study: the spec that it was made from, the run in the store that groups its runs, and the
+# digest of the data that its trials learn from.
+SPEC, PARENT, DATA = "spec", "parent_run_id", "data_digest"
 # Of a trial: who runs it, how often its process has died, why it ended as it did.
 WORKER, DEATHS, REASON = "worker", "deaths", "reason"
 # A trial with this attribute was cut short and does not count: its setting is tried again.

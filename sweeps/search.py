@@ -3,10 +3,13 @@
 import logging
 import time
 
+from optuna.trial import TrialState
+
+from sweeps.attributes import DATA, RUN
 from sweeps.objective import Fit
 from sweeps.parent import close_parent, open_parent
 from sweeps.spec import SweepSpec
-from sweeps.study import Sweep, create
+from sweeps.study import FINISHED, Sweep, create
 from sweeps.summary import Summary, summarise
 from sweeps.view import View
 from sweeps.workers import work, work_together
@@ -24,8 +27,10 @@ def start(
     Raises ``ValueError`` as `carry_out` does; a sweep that cannot begin leaves no study behind.
     """
     _check_workers(workers)
-    _check_data(spec.config)
-    return _run_trials(create(spec, storage), workers, fit)
+    digest = _data_digest(spec.config)
+    sweep = create(spec, storage)
+    _check_data(sweep, digest)
+    return _run_trials(sweep, workers, fit)
 
 
 def carry_out(sweep: Sweep, *, workers: int = 1, fit: Fit | None = None) -> Summary:
@@ -37,7 +42,7 @@ def carry_out(sweep: Sweep, *, workers: int = 1, fit: Fit | None = None) -> Summ
     """
     _check_workers(workers)
     if not _is_done(summarise(sweep)):
-        _check_data(sweep.spec.config)
+        _check_data(sweep, _data_digest(sweep.spec.config))
     return _run_trials(sweep, workers, fit)
 
 
@@ -76,9 +81,38 @@ def _check_workers(workers: int) -> None:
         raise ValueError(f"workers: {workers} must be at least 1")
 
 
-def _check_data(config: TrainConfig) -> None:
-    """Raise ``ValueError`` for a wrong path before the sweep leaves anything in the store."""
-    from trainer.data.dataset import data_folder
-    from trainer.data.layouts import open_collection
+def _data_digest(config: TrainConfig) -> str:
+    """Return the digest of the data, decoded on the way for the trials.
 
-    open_collection(data_folder(config), config)
+    Raises ``ValueError`` for wrong data before the sweep leaves anything in the store.
+    """
+    from trainer.data.dataset import DataSet
+
+    return DataSet.open(config).images.digest_of_files()
+
+
+def _check_data(sweep: Sweep, digest: str) -> None:
+    """Raise ``ValueError`` when the trials so far, or another worker's, learn from other data."""
+    with sweep.lock():
+        # What came of nothing yet may be corrected.
+        known = _known_digest(sweep) if sweep.trials(*FINISHED, TrialState.RUNNING) else None
+        if known not in (None, digest):
+            where = sweep.spec.config.data or "the built-in data"
+            raise ValueError(
+                f"data: {where} has changed since sweep {sweep.spec.name} began (digest {known}, "
+                f"here {digest}); give a new sweep another --name"
+            )
+        sweep.study.set_user_attr(DATA, digest)
+
+
+def _known_digest(sweep: Sweep) -> str | None:
+    """Return the digest that the study keeps; one of before kept it with its runs alone."""
+    if (kept := sweep.study.user_attrs.get(DATA)) is not None:
+        return str(kept)
+    for trial in sweep.trials(*FINISHED):
+        try:
+            tags = tracking.get_run(trial.user_attrs.get(RUN, "")).data.tags
+        except ValueError:
+            continue  # The run is gone.
+        return str(tags["segscope.data_digest"]) if "segscope.data_digest" in tags else None
+    return None
