@@ -49,8 +49,8 @@ COLUMNS: dict[str, Column] = {
     "ema": Column(
         "EMA-best",
         "score",
-        f"Highest exponential moving average (weight {EMA_WEIGHT} on the past): one lucky epoch "
-        "does not reach it",
+        f"Highest exponential moving average (weight {EMA_WEIGHT} on the past), from the third "
+        "epoch on: one lucky epoch does not reach it",
     ),
     "best_dice": Column(
         f"Best {DICE.label}", "score", f"Validation, at the run's best epoch: {DICE.definition}"
@@ -242,14 +242,18 @@ def ema_best(curves: np.ndarray, weight: float = EMA_WEIGHT) -> np.ndarray:
     """Return the highest exponential moving average of each curve ``(runs, epochs)``: ``(runs,)``.
 
     NaN at a row's end is padding; the average is corrected for its start, as Adam's moments are.
+    An average of one or two epochs is the luck of these, and counts only where there are no more.
     """
     best = np.full(len(curves), -np.inf)
+    seen = np.zeros(len(curves), dtype=int)
     total, weights = np.zeros(len(curves)), np.zeros(len(curves))
     for column in curves.T:
         there = np.isfinite(column)
         total = np.where(there, weight * total + column, total)
         weights = np.where(there, weight * weights + 1, weights)
-        best = np.where(there, np.maximum(best, total / np.maximum(weights, 1e-12)), best)
+        seen += there
+        average = total / np.maximum(weights, 1e-12)
+        best = np.where(there, np.where(seen > 3, np.maximum(best, average), average), best)
     return np.where(np.isfinite(best), best, np.nan)
 
 

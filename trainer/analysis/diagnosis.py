@@ -1,25 +1,28 @@
 """Say in words what a run's curves show: a table of named rules, each with its threshold.
 
-To add a rule, write its function in `trainer.analysis.rules` and one line in `RULES`.
+To add a rule, write its function in `trainer.analysis.rules`, or a module of its own beside it, and
+one line in `RULES`.
 """
 
 from collections.abc import Callable, Mapping
 
 from numpy.typing import ArrayLike
 
-from trainer.analysis import rules
+from trainer.analysis import collapse, rules
 from trainer.analysis.fallen import PerImageDice
 from trainer.analysis.findings import Finding, RunFacts, as_histories
 from trainer.analysis.history import History
+from trainer.analysis.overfitting import overfitting
 
 __all__ = ["RULES", "Finding", "History", "PerImageDice", "diagnose"]
 
 # The most serious first: the order in which findings are told.
 RULES: dict[str, Callable[[RunFacts], Finding | None]] = {
     "diverged": rules.diverged,
-    "collapsed to background": rules.collapsed,
+    "collapsed to background": collapse.to_background,
+    "collapsed to foreground": collapse.to_foreground,
     "unstable": rules.unstable,
-    "overfitting": rules.overfitting,
+    "overfitting": overfitting,
     "plateaued": rules.plateaued,
     "still improving": rules.still_improving,
     "validation set too small": rules.too_few_images,
@@ -43,7 +46,8 @@ def diagnose(
     ``train/grad_norm``, ``lr``, ``val/foreground_share``) to full histories: ``(epochs,)`` from
     epoch 1 on, or a `History` where epochs are missing. A NaN is a value that was NaN. A rule
     whose curves or facts are missing stays silent. ``metric`` is the score that is judged, higher
-    is better; ``claimed_difference`` a difference in it that somebody wants to rely on.
+    is better; ``target_foreground_share`` that of the validation targets;
+    ``claimed_difference`` a difference in it that somebody wants to rely on.
     """
     facts = RunFacts(
         curves=as_histories(curves),

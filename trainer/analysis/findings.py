@@ -50,6 +50,7 @@ class RunFacts:
     outcome: str | None = None
     patience: int | None = None
     target_foreground_share: float | None = None
+    """Of the validation targets."""
     claimed_difference: float | None = None
     per_image: PerImageDice | None = None
 
@@ -90,6 +91,12 @@ def as_histories(curves: Mapping[str, ArrayLike | History]) -> dict[str, History
         else newest(np.arange(1, np.size(curve) + 1), curve)
         for name, curve in curves.items()
     }
+
+
+def running_median(values: Floats) -> Floats:
+    """Return the median of each epoch and its neighbours, so that one odd epoch counts little."""
+    near = [values[max(0, at - 1) : at + 2] for at in range(values.size)]
+    return np.array([np.median(window) for window in near])
 
 
 def plain(value: Any) -> Any:

@@ -34,6 +34,14 @@ def per_image_dice(rows: Rows) -> PerImageDice:
     return PerImageDice(epochs=epochs.tolist(), images=images, classes=classes, dice=dice)
 
 
+def target_foreground_share(rows: Rows) -> float:
+    """Return the share of the labelled pixels whose target is any class but the first."""
+    classes, class_at = _by_appearance(rows["class"])
+    pixels = np.asarray(rows["tp"], dtype=np.float64) + np.asarray(rows["fn"], dtype=np.float64)
+    of_class = np.bincount(class_at, weights=pixels, minlength=len(classes))
+    return float(of_class[1:].sum() / max(of_class.sum(), 1))
+
+
 def pixel_counts(runs: Sequence[Rows]) -> tuple[PixelCounts, tuple[str, ...], tuple[str, ...]]:
     """Return the counts of one configuration, its images by name, and its classes.
 

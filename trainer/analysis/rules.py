@@ -8,28 +8,25 @@ epochs where a single odd epoch must not decide.
 import numpy as np
 
 from trainer.analysis.bootstrap import t_quantile
-from trainer.analysis.dips import RECOVERY_MARGIN
+from trainer.analysis.dips import RECOVERY_MARGIN, dips
 from trainer.analysis.fallen import describe, fallen
-from trainer.analysis.findings import Finding, Floats, RunFacts
+from trainer.analysis.findings import Finding, Floats, RunFacts, running_median
 from trainer.analysis.history import is_finite
 from trainer.analysis.score_table import title
-from trainer.analysis.stability import stability
 
 UNSTABLE_DRAWDOWN = 0.05
-"""A maximum drawdown above this is called unstable."""
-OVERFITTING_FALL = 0.01
-"""Overfitting: the validation score has fallen by more than this from its best, …"""
-OVERFITTING_GAP = 0.02
-"""… and the training score has gained more than this on it since."""
-OVERFITTING_LOSS = 0.1
-"""The same on losses: both by this share of the best validation loss."""
-COLLAPSED_SHARE = 0.05
-"""Less predicted foreground than this share of the target's is a collapse to background."""
+"""A drawdown above this is called unstable, …"""
+FIRST_EPOCHS = 3
+"""… past this many epochs, in which a network may still stagger."""
 PLATEAU_GAIN = 0.001
 """Plateaued: the best score rose by less than this over the last window, …"""
+PLATEAU_NOISE = 2.0
+"""… or by less than this many times its spread from epoch to epoch, …"""
+MEDIAN_STEP = 0.954
+"""The median step from epoch to epoch of independent normal noise, in standard deviations."""
 PLATEAU_FALL = 0.01
 """… and the curve did not fall away from it either."""
-PLATEAU_EPOCHS = 5
+PLATEAU_EPOCHS = 4
 """The window's epochs at least; a third of the run where that is more."""
 IMPROVING_GAIN = 0.005
 """Still improving: the last window's median is higher than the one's before by more than this."""
@@ -62,40 +59,14 @@ def diverged(facts: RunFacts) -> Finding | None:
     return None
 
 
-def collapsed(facts: RunFacts) -> Finding | None:
-    """Report predictions that are background nearly everywhere while the targets are not."""
-    epochs, share = facts.curve("val/foreground_share")
-    target = facts.target_foreground_share
-    if share.size == 0 or not target or not np.isfinite(target):
-        return None
-    few = share < COLLAPSED_SHARE * target
-    if not few[-1]:
-        return None
-    since = int(epochs[np.flatnonzero(~few)[-1] + 1]) if (~few).any() else int(epochs[0])
-    suggestion = "weigh the classes, use a loss with a Dice term, or lower the learning rate"
-    return Finding(
-        rule="collapsed to background",
-        severity="problem",
-        message=(
-            f"since epoch {since} {share[-1]:.2%} of the pixels are predicted as foreground, and "
-            f"{target:.2%} are: {suggestion}"
-        ),
-        threshold=(
-            f"predicted foreground at the last epoch < {COLLAPSED_SHARE:g} × the target's share"
-        ),
-        suggestion=suggestion,
-        evidence={"foreground_share": share[-1], "target_foreground_share": target},
-        epochs=tuple(int(epoch) for epoch in epochs[epochs >= since]),
-    )
-
-
 def unstable(facts: RunFacts) -> Finding | None:
     """Report a maximum drawdown that is too large, and what fell in it."""
     epochs, values = facts.curve(facts.metric)
-    measured = stability(values, epochs=epochs)
-    if not measured.max_drawdown > UNSTABLE_DRAWDOWN:
+    drawdown = np.maximum.accumulate(values) - values
+    drawdown[:FIRST_EPOCHS] = 0
+    if not drawdown.max(initial=0) > UNSTABLE_DRAWDOWN:
         return None
-    at = int(np.flatnonzero(epochs == measured.max_drawdown_epoch)[0])
+    at = int(drawdown.argmax())
     peak = int(values[: at + 1].argmax())
     back = np.flatnonzero(values[at:] >= values[peak] - RECOVERY_MARGIN)
     recovered = int(epochs[at + back[0]]) if back.size else None
@@ -103,19 +74,21 @@ def unstable(facts: RunFacts) -> Finding | None:
     falls = fallen(facts.per_image, peak_epoch, epoch) if facts.per_image else ()
     suggestion = "lower the learning rate or clip gradients"
     outcome = "did not recover" if recovered is None else f"recovered at {recovered}"
-    dip_epochs = [dip.epoch for dip in measured.dip_list]
+    dip_epochs = [dip.epoch for dip in dips(values, epochs=epochs)]
     details = [text for text in (_dips(dip_epochs), describe(falls)) if text]
     return Finding(
         rule="unstable",
-        severity="problem" if recovered is None else "warning",
+        severity="problem" if recovered is None and _ends_low(values) else "warning",
         message=(
-            f"{title(facts.metric)} fell by {measured.max_drawdown:.3f} at epoch {epoch} and "
+            f"{title(facts.metric)} fell by {drawdown[at]:.3f} at epoch {epoch} and "
             f"{outcome}: {'; '.join([suggestion, *details])}"
         ),
-        threshold=f"maximum drawdown > {UNSTABLE_DRAWDOWN:g}",
+        threshold=(
+            f"maximum drawdown > {UNSTABLE_DRAWDOWN:g}, the first {FIRST_EPOCHS} epochs left out"
+        ),
         suggestion=suggestion,
         evidence={
-            "max_drawdown": measured.max_drawdown,
+            "max_drawdown": drawdown[at],
             "level": values[at],
             "previous_best": values[peak],
             "previous_best_epoch": peak_epoch,
@@ -130,43 +103,11 @@ def unstable(facts: RunFacts) -> Finding | None:
     )
 
 
-def overfitting(facts: RunFacts) -> Finding | None:
-    """Report a validation score that falls while training draws away from it.
-
-    Losses stand in where a run has no training score.
-    """
-    twin = facts.metric.replace("val/", "train/", 1)
-    epochs, train, val = facts.pair(twin, facts.metric)
-    names, fall_needed, gap_needed = (twin, facts.metric), OVERFITTING_FALL, OVERFITTING_GAP
-    if not epochs.size:
-        epochs, train, val = facts.pair("train/loss", "val/loss")
-        names, train, val = ("train/loss", "val/loss"), -train, -val
-        fall_needed = gap_needed = OVERFITTING_LOSS * abs(val.max()) if val.size else np.inf
-    window = max(3, val.size // 5)
-    if val.size < 2 * window:
-        return None
-    smooth_val, smooth_gap = _running_median(val), _running_median(train - val)
-    best = int(smooth_val[:-window].argmax())
-    fall = smooth_val[best] - float(np.median(val[-window:]))
-    growth = float(np.median((train - val)[-window:])) - smooth_gap[best]
-    if not (fall > fall_needed and growth > gap_needed):
-        return None
-    suggestion = "stop earlier, augment more, add weight decay or more images"
-    return Finding(
-        rule="overfitting",
-        severity="warning",
-        message=(
-            f"since epoch {epochs[best]} {names[1]} became worse by {fall:.3f} while "
-            f"{names[0]} drew away from it by {growth:.3f}: {suggestion}"
-        ),
-        threshold=(
-            f"median of the last {window} epochs: validation worse than its best by more than "
-            f"{fall_needed:.3g}, and the gap to training wider by more than {gap_needed:.3g}"
-        ),
-        suggestion=suggestion,
-        evidence={"fall": fall, "gap_growth": growth, "best_epoch": epochs[best], "window": window},
-        epochs=tuple(int(epoch) for epoch in epochs[best:]),
-    )
+def _ends_low(values: Floats) -> bool:
+    """Whether the last window lies below the level that the run had, by medians of both."""
+    window = max(3, values.size // 5)
+    level = running_median(values).max()
+    return bool(level - np.median(values[-window:]) > UNSTABLE_DRAWDOWN)
 
 
 def plateaued(facts: RunFacts) -> Finding | None:
@@ -175,10 +116,13 @@ def plateaued(facts: RunFacts) -> Finding | None:
     window = facts.patience or max(PLATEAU_EPOCHS, values.size // 3)
     if values.size < window + 2:
         return None
-    before, last = values[:-window], values[-window:]
+    smooth = running_median(values)
+    before, last = smooth[:-window], smooth[-window:]
     gain = max(0.0, float(last.max() - before.max()))
-    fall = float(values.max() - np.median(last))
-    if not (gain < PLATEAU_GAIN and fall < PLATEAU_FALL):
+    fall = float(smooth.max() - np.median(last))
+    spread = float(np.median(np.abs(np.diff(values[-window:])))) / MEDIAN_STEP
+    least = max(PLATEAU_GAIN, PLATEAU_NOISE * spread)
+    if not (gain < least and fall < PLATEAU_FALL):
         return None
     since = int(epochs[before.argmax()])
     suggestion = "train for fewer epochs, or lower the learning rate from there"
@@ -190,8 +134,8 @@ def plateaued(facts: RunFacts) -> Finding | None:
             f"{gain:.4f} in the last {window} epochs: {suggestion}"
         ),
         threshold=(
-            f"best of the last {window} epochs < {PLATEAU_GAIN:g} above the best before, and their "
-            f"median < {PLATEAU_FALL:g} below the best"
+            f"best of the last {window} epochs < {least:.2g} above the best "
+            f"before, and their median < {PLATEAU_FALL:g} below the best (of running medians)"
         ),
         suggestion=suggestion,
         evidence={"gain": gain, "fall": fall, "window": window, "best_epoch": since},
@@ -271,12 +215,6 @@ def _best_epoch_scores(facts: RunFacts) -> Floats:
     classes = per_image.dice[best][:, 1 if len(per_image.classes) == 2 else 0 :]
     scored = classes[~np.isnan(classes).all(axis=1)]
     return np.asarray(np.nanmean(scored, axis=1)) if scored.size else np.empty(0)
-
-
-def _running_median(values: Floats) -> Floats:
-    """Return the median of each epoch and its neighbours, so that one odd epoch counts little."""
-    near = [values[max(0, at - 1) : at + 2] for at in range(values.size)]
-    return np.array([np.median(window) for window in near])
 
 
 def _median(values: Floats) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 
 from trainer.analysis.diagnosis import Finding, diagnose
 from trainer.analysis.headline import STABILITY_TAG
-from trainer.analysis.per_image_rows import per_image_dice
+from trainer.analysis.per_image_rows import per_image_dice, target_foreground_share
 from trainer.analysis.stability import stability
 from trainer.config import TrainConfig
 from trainer.data.loading import SegmentationData
@@ -110,7 +110,6 @@ def _diagnose(
     progression: Progression,
     outcome: str,
 ) -> list[Finding]:
-    pixels = np.asarray(data.class_pixels, float)
     rows = read_parts(run.folder / PER_IMAGE)
     return diagnose(
         progression.history,
@@ -118,6 +117,6 @@ def _diagnose(
         num_val_images=data.size("val"),
         outcome=outcome,
         patience=config.patience,
-        target_foreground_share=float(pixels[1:].sum() / max(pixels.sum(), 1)),
+        target_foreground_share=None if rows.empty else target_foreground_share(rows),
         per_image=None if rows.empty else per_image_dice(rows),
     )

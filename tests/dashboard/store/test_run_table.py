@@ -132,18 +132,23 @@ def test_the_ema_best_does_not_follow_one_lucky_epoch() -> None:
     steady = np.full(20, 0.8)
     lucky = steady.copy()
     lucky[10] = 0.99
+    lucky_first = np.append(0.99, steady[1:])
     short = np.where(np.arange(20) < 3, 0.5, np.nan)
-    best = run_table.ema_best(np.stack([steady, lucky, short, np.full(20, np.nan)]))
+    best = run_table.ema_best(np.stack([steady, lucky, short, np.full(20, np.nan), lucky_first]))
     assert best[0] == pytest.approx(0.8)
     assert 0.8 < best[1] < 0.9
     assert best[2] == pytest.approx(0.5)
     assert np.isnan(best[3])
+    assert 0.8 < best[4] < 0.85
 
 
 def test_the_ema_is_that_of_pandas() -> None:
     curves = np.random.default_rng(0).uniform(0, 1, (5, 40))
-    expected = pd.DataFrame(curves.T).ewm(alpha=1 - run_table.EMA_WEIGHT).mean().max().to_numpy()
-    np.testing.assert_allclose(run_table.ema_best(curves), expected)
+    average = pd.DataFrame(curves.T).ewm(alpha=1 - run_table.EMA_WEIGHT).mean()
+    np.testing.assert_allclose(run_table.ema_best(curves), average[2:].max().to_numpy())
+    for epochs in (1, 2):
+        found = run_table.ema_best(curves[:, :epochs])
+        np.testing.assert_allclose(found, average.to_numpy()[epochs - 1])
 
 
 def test_search_wants_every_word_somewhere() -> None:

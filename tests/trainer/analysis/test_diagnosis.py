@@ -41,7 +41,7 @@ def test_unstable_tells_what_fell_when_it_came_back_and_what_to_do() -> None:
         "validation Dice fell by 0.281 at epoch 6 and recovered at 7: lower the learning rate or "
         "clip gradients; 2 dips, at epochs 2, 6; images 03, 07 lost the whole car"
     )
-    assert finding.threshold == "maximum drawdown > 0.05"
+    assert finding.threshold == "maximum drawdown > 0.05, the first 3 epochs left out"
     assert finding.severity == "warning"
     assert finding.epochs == (2, 6)
     assert finding.evidence["previous_best_epoch"] == 4
@@ -79,6 +79,24 @@ def test_a_fall_without_recovery_is_a_problem() -> None:
     assert "fell by 0.710 at epoch 4 and did not recover" in finding.message
 
 
+@pytest.mark.parametrize("epochs", [5, 10, 50])
+def test_a_wobble_before_a_network_has_learnt_is_no_instability(epochs: int) -> None:
+    values = np.append([0.6, 0.3, 0.5], np.linspace(0.7, 0.9, epochs - 3))
+    assert found("unstable", {"val/dice": values}) is None
+    values[3] = 0.4
+    finding = found("unstable", {"val/dice": values})
+    assert finding is not None
+    assert finding.severity == "warning"
+
+
+def test_a_lucky_epoch_after_which_nothing_is_worse_than_before_is_no_problem() -> None:
+    values = [0.5, 0.5, 0.5, 0.9, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
+    finding = found("unstable", {"val/dice": values})
+    assert finding is not None
+    assert finding.severity == "warning"
+    assert finding.evidence["dips"] == []
+
+
 def test_instability_shows_the_learning_rate_and_the_gradient_norm() -> None:
     curves = {"val/dice": LR_1E_4, "lr": np.full(10, 1e-4), "train/grad_norm": np.arange(1, 11)}
     finding = found("unstable", curves)
@@ -103,6 +121,24 @@ def test_overfitting_is_a_falling_validation_with_a_growing_gap() -> None:
     assert finding is not None
     assert 6 <= finding.evidence["best_epoch"] <= 10
     assert "val/dice became worse by 0.0" in finding.message
+
+
+def test_overfitting_in_the_loss_alone_is_told_as_such() -> None:
+    train = np.exp(-np.arange(20) / 4.0)
+    val = np.concatenate([np.linspace(1, 0.3, 8), np.linspace(0.32, 0.6, 12)])
+    curves = {"train/dice": FLAT, "val/dice": FLAT, "train/loss": train, "val/loss": val}
+    finding = found("overfitting", curves)
+    assert finding is not None
+    assert (finding.severity, finding.evidence["best_epoch"]) == ("note", 8)
+    assert finding.message.startswith("since epoch 8 val/loss became worse by 0.2")
+    assert "val/dice does not show it" in finding.message
+    alone = found("overfitting", {"train/loss": train, "val/loss": val})
+    assert alone is not None
+    assert alone.severity == "warning"
+    falling = {**curves, "val/dice": FLAT - 0.02 * np.maximum(0, np.arange(20) - 8)}
+    of_score = found("overfitting", {**falling, "train/dice": FLAT + 0.001 * np.arange(20)})
+    assert of_score is not None
+    assert "val/dice became worse" in of_score.message
 
 
 def test_overfitting_from_losses_where_a_run_has_no_training_score() -> None:
@@ -137,6 +173,33 @@ def test_collapse_to_background() -> None:
     assert finding is not None
     assert finding.epochs == (3, 4, 5)
     assert finding.message.startswith("since epoch 3 0.00% of the pixels are predicted")
+
+
+def test_collapse_to_foreground() -> None:
+    share = np.array([0.1, 0.2, 0.97, 1.0, 1.0])
+    finding = found(
+        "collapsed to foreground", {"val/foreground_share": share}, target_foreground_share=0.2
+    )
+    assert finding is not None
+    assert (finding.severity, finding.epochs) == ("problem", (3, 4, 5))
+    assert finding.message.startswith("since epoch 3 0.00% of the pixels are predicted as backgr")
+
+
+@pytest.mark.parametrize(
+    ("share", "target"),
+    [
+        ([1.0, 1.0, 0.21], 0.2),  # it began so and came out of it
+        ([0.95, 0.95], 0.2),  # too much, yet some background is left
+        ([1.0, 1.0], 1.0),  # the targets hold no background
+        ([1.0, 1.0], 0.97),  # hardly any, as where class 0 is one of many
+        ([1.0, 1.0], None),
+        ([0.0, 0.0], 0.2),  # the other collapse
+        ([], 0.2),
+    ],
+)
+def test_what_is_no_collapse_to_foreground(share: list[float], target: float | None) -> None:
+    curves = {"val/foreground_share": share}
+    assert found("collapsed to foreground", curves, target_foreground_share=target) is None
 
 
 @pytest.mark.parametrize(

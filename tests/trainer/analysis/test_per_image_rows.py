@@ -5,7 +5,11 @@ import pytest
 
 from trainer.analysis.comparison import compare
 from trainer.analysis.diagnosis import diagnose
-from trainer.analysis.per_image_rows import per_image_dice, pixel_counts
+from trainer.analysis.per_image_rows import (
+    per_image_dice,
+    pixel_counts,
+    target_foreground_share,
+)
 from trainer.analysis.ratios import ratio_of
 from trainer.analysis.scores import counts, dice, iou
 from trainer.evaluation.per_image import read_parts, write_part
@@ -43,6 +47,13 @@ def test_rows_as_the_trainer_writes_them(tmp_path: Path) -> None:
     expected = np.mean(iou(*counts(written[1].sum(axis=0))))
     assert ratio_of("miou", evaluated).of_all()[0] == pytest.approx(expected)
     np.testing.assert_array_equal(evaluated.tp[0, 0], counts(written[1])[0][1])
+
+
+def test_the_targets_share_of_foreground_is_what_the_maps_hold(tmp_path: Path) -> None:
+    confusion = np.random.default_rng(2).integers(0, 100, (3, 3, 3))
+    write(tmp_path, confusion, 1)
+    expected = confusion[:, 1:].sum() / confusion.sum()  # rows are targets
+    assert target_foreground_share(read_parts(tmp_path)) == pytest.approx(expected)
 
 
 def test_a_run_that_kept_nothing_has_nothing_to_take_apart(tmp_path: Path) -> None:
