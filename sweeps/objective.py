@@ -122,7 +122,7 @@ class Objective:
                 row = f", for {spec.patience + 1} epochs in a row" if spec.patience else ""
                 reason = (
                     f"best {metric} {reached:.4f} after epoch {epoch} is below the {spec.name} "
-                    f"of the complete trials{row}"
+                    f"of the trials that reached it{row}"
                 )
                 raise StopTraining(outcome="pruned", reason=reason)
 

@@ -1,38 +1,54 @@
 """When a trial is given up before its last epoch.
 
 A validation score can fall from 0.988 to 0.707 in one epoch and be back in the next. So a trial
-reports the best score it has reached so far, and it takes several bad epochs in a row to prune
-it: `Patient` asks the pruner it wraps about each of the last epochs, not about the last alone.
+reports the best score it has reached so far, and it takes several bad epochs in a row to prune it.
 Optuna's own ``PatientPruner`` waits for a score that gets worse, which a running best never does.
+
+A trial is held against all that ended at an epoch or went past it, the pruned ones too. Optuna's
+``MedianPruner`` and ``PercentilePruner`` ask the complete trials alone: these are the ones that
+were above the bar, so with every trial that it prunes the bar rises for the next.
 """
 
-import copy
 import math
 
+import numpy as np
 from optuna import Study
-from optuna.pruners import BasePruner, NopPruner, PercentilePruner
-from optuna.trial import FrozenTrial
+from optuna.pruners import BasePruner, NopPruner
+from optuna.trial import FrozenTrial, TrialState
 
 from sweeps.spec import PrunerSpec
 
 
-class Patient(BasePruner):
-    """Prune a trial when ``judge`` would have pruned it at each of its last epochs.
+class FallsBehind(BasePruner):
+    """Prune a trial that is below the bar at each of its last ``patience`` + 1 epochs.
 
-    ``patience`` is the number of epochs before the last one that must be as bad. ``judge`` must
-    decide from a trial's intermediate values alone, as median and percentile pruners do.
+    The bar of an epoch is what the best ``keep`` percent of the trials that reached it had reached
+    by then. The other settings are those of `sweeps.spec.PrunerSpec`; scores are higher-is-better.
     """
 
-    def __init__(self, judge: BasePruner, *, patience: int) -> None:
-        self._judge = judge
-        self._patience = patience
+    counted: tuple[TrialState, ...] = (TrialState.COMPLETE, TrialState.PRUNED)
+
+    def __init__(self, spec: PrunerSpec, *, keep: float) -> None:
+        self._spec = spec
+        self._keep = keep
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Return whether to give the trial up, after its latest report."""
-        epochs = sorted(trial.intermediate_values)[-(self._patience + 1) :]
-        if len(epochs) <= self._patience:
+        spec, reached = self._spec, trial.intermediate_values
+        epochs = sorted(reached)[-(spec.patience + 1) :]
+        if len(epochs) <= spec.patience or epochs[0] <= spec.warmup_epochs:
             return False
-        return all(self._judge.prune(study, _until(trial, epoch)) for epoch in reversed(epochs))
+        ended = study.get_trials(deepcopy=False, states=self.counted)
+        if sum(other.state == TrialState.COMPLETE for other in ended) < spec.startup_trials:
+            return False
+        return all(reached[epoch] < self._bar(ended, epoch) for epoch in epochs)
+
+    def _bar(self, ended: list[FrozenTrial], epoch: int) -> float:
+        others = [t.intermediate_values[epoch] for t in ended if epoch in t.intermediate_values]
+        # Of one or two trials that got this far (others stopped early), a median says nothing.
+        if len(others) < min(self._spec.startup_trials, 3):
+            return -math.inf
+        return float(np.percentile(others, 100 - self._keep))
 
 
 class BestSoFar:
@@ -52,20 +68,4 @@ def build_pruner(spec: PrunerSpec) -> BasePruner:
     """Return the pruner that ``spec`` describes; scores are higher-is-better."""
     if spec.name == "none":
         return NopPruner()
-    judge = PercentilePruner(
-        50.0 if spec.name == "median" else spec.keep,
-        n_startup_trials=spec.startup_trials,
-        # Epochs count from 1, and Optuna judges the step that equals this number.
-        n_warmup_steps=spec.warmup_epochs + 1,
-        # Of one or two trials that got this far (others stopped early), a median says nothing.
-        n_min_trials=min(spec.startup_trials, 3),
-    )
-    return Patient(judge, patience=spec.patience)
-
-
-def _until(trial: FrozenTrial, epoch: int) -> FrozenTrial:
-    """Return the trial as it was after ``epoch``."""
-    earlier = copy.copy(trial)
-    values = trial.intermediate_values
-    earlier.intermediate_values = {step: v for step, v in values.items() if step <= epoch}
-    return earlier
+    return FallsBehind(spec, keep=50.0 if spec.name == "median" else spec.keep)

@@ -54,7 +54,7 @@ class PrunerSpec:
     patience: int = 1
     """Further epochs in a row that must be as bad before the trial is pruned."""
     keep: float = 50.0
-    """With percentile: share of the complete trials, from the best, to be among, in percent."""
+    """With percentile: share of the trials, from the best, to be among, in percent."""
 
     def __post_init__(self) -> None:
         check("pruner", self.name, PRUNERS)

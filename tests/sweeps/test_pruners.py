@@ -2,8 +2,12 @@
 
 import math
 
+import numpy as np
 import optuna
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.trial import TrialState
 
 from sweeps.pruners import BestSoFar, build_pruner
 from sweeps.spec import PrunerSpec
@@ -79,3 +83,56 @@ def test_scores_that_are_not_finite_are_left_out(value: float) -> None:
     assert best.after(0.5) == 0.5
     assert best.after(value) == 0.5
     assert best.after(0.4) == 0.5
+
+
+def test_pruned_trials_hold_the_bar_down_at_the_epochs_that_they_reached() -> None:
+    """The best three alone set the bar at 0.98; with the seven pruned ones it stands at 0.6."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", pruner=build_pruner(PrunerSpec()))
+    levels = [0.98, 0.98, 0.98, *(0.6 for _ in range(7))]
+    for level in levels:
+        complete = level > 0.9
+        epochs = range(1, 11 if complete else 4)
+        trial = optuna.trial.create_trial(
+            state=TrialState.COMPLETE if complete else TrialState.PRUNED,
+            value=level,
+            intermediate_values=dict.fromkeys(epochs, level),
+        )
+        study.add_trial(trial)
+
+    def is_pruned(level: float, epochs: int) -> bool:
+        trial = study.ask()
+        for epoch in range(1, epochs + 1):
+            trial.report(level, step=epoch)
+        pruned = trial.should_prune()
+        study.tell(trial, state=TrialState.FAIL)
+        return pruned
+
+    assert not is_pruned(0.7, 3)
+    assert is_pruned(0.5, 3)
+    # None of the pruned ones was at epoch 5, where only the others say what is good.
+    assert is_pruned(0.7, 5)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.lists(st.integers(0, 100), min_size=6, max_size=6), min_size=4, max_size=12))
+def test_a_trial_above_the_median_of_all_before_it_is_never_pruned(curves: list[list[int]]) -> None:
+    """Whatever was pruned before: the bar is among those that were there, not above them."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", pruner=build_pruner(PrunerSpec()))
+    reached: dict[int, list[float]] = {epoch: [] for epoch in range(1, 7)}
+    for curve in curves:
+        trial, best = study.ask(), BestSoFar()
+        said: list[float] = []
+        for epoch, score in enumerate(curve, start=1):
+            said.append(best.after(score) or 0.0)
+            trial.report(said[-1], step=epoch)
+            if trial.should_prune():
+                for back in (epoch, epoch - 1):
+                    assert said[back - 1] < np.median(reached[back])
+                study.tell(trial, state=TrialState.PRUNED)
+                break
+        else:
+            study.tell(trial, said[-1])
+        for epoch, value in enumerate(said, start=1):
+            reached[epoch].append(value)
