@@ -20,6 +20,7 @@ from optuna.trial import TrialState
 
 from sweeps.pruners import FallsBehind
 from sweeps.spec import PrunerSpec
+from trainer.analysis.selection import best_of_equals
 
 Floats = NDArray[np.float64]
 
@@ -125,14 +126,17 @@ def winner(runs: int) -> None:
 
     All have the same true score; what varies is the seed of each, and which of its epochs is best.
     """
-    print(f"{runs} searches a row; in units of the spread between seeds, 20 epochs a run")
-    print("settings | by the last epoch | by the best epoch of each")
+    print(f"{runs} searches a row, 20 epochs a run; in spreads of the last epoch's score")
+    print("settings | as computed | by the last epoch | by the best epoch of each")
+    restless = 0.5
     random = np.random.default_rng(0)
     for settings in (1, 2, 5, 10, 20, 50, 100):
         seeds = random.normal(0, 1, (runs, settings))
-        epochs = seeds[..., None] + random.normal(0, 0.5, (runs, settings, 20))
+        epochs = seeds[..., None] + random.normal(0, restless, (runs, settings, 20))
+        epochs /= np.sqrt(1 + restless**2)
         last, best = epochs[..., -1].max(axis=1), epochs.max(axis=2).max(axis=1)
-        print(f"{settings} | {last.mean():+.2f} | {best.mean():+.2f}", flush=True)
+        computed = best_of_equals(settings)
+        print(f"{settings} | {computed:+.2f} | {last.mean():+.2f} | {best.mean():+.2f}", flush=True)
 
 
 def main() -> None:

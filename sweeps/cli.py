@@ -85,7 +85,7 @@ def run(args: list[str]) -> int:
     from sweeps.workers import quiet_trainer
 
     quiet_trainer()
-    return _told(start(spec, command.storage, workers=command.workers), command.json)
+    return _told(start(spec, command.storage, workers=command.workers), command)
 
 
 def resume(args: list[str]) -> int:
@@ -99,7 +99,7 @@ def resume(args: list[str]) -> int:
     sweep = change(
         load(command.name, command.storage), trials=command.trials, timeout=command.timeout
     )
-    return _told(carry_out(sweep, workers=command.workers), command.json)
+    return _told(carry_out(sweep, workers=command.workers), command)
 
 
 def status(args: list[str]) -> int:
@@ -146,7 +146,7 @@ def best(args: list[str]) -> int:
 def report(args: list[str]) -> int:
     """Print a sweep's trials, the best of them and each field's importance as Markdown."""
     command = parse(Look, prog="sweeps report", args=args)
-    from sweeps.report import importance, markdown
+    from sweeps.report import importance, markdown, on_test
     from sweeps.study import load
     from sweeps.summary import rows, summarise
 
@@ -156,6 +156,7 @@ def report(args: list[str]) -> int:
         print_json(
             summary.to_json()
             | _standing(summary)
+            | {"test": on_test(sweep)}
             | {"rows": [row.to_json() for row in rows(sweep)]}
             | {"importance": {"evaluator": evaluator, "fields": fields}}
         )
@@ -223,16 +224,20 @@ def _read_run(args: list[str]) -> tuple[SweepSpec, Run]:
     return changed, command
 
 
-def _told(summary: "Summary", as_json: bool) -> int:
-    if as_json:
-        print_json(summary.to_json())
+def _told(summary: "Summary", command: Run | Resume) -> int:
+    from sweeps.report import on_test
+    from sweeps.study import load
+
+    scores = on_test(load(summary.study, command.storage))
+    if command.json:
+        print_json(summary.to_json() | {"test": scores})
     else:
-        _print_result(summary)
+        _print_result(summary, scores)
     return FAILURE if summary.best is None else DONE
 
 
-def _print_result(summary: "Summary") -> None:
-    from sweeps.report import count_line
+def _print_result(summary: "Summary", scores: dict[str, float]) -> None:
+    from sweeps.report import count_line, test_line
     from sweeps.view import describe
 
     if summary.best is None or summary.best.value is None:
@@ -241,6 +246,8 @@ def _print_result(summary: "Summary") -> None:
         found = summary.best
         print(f"best {summary.metric} {found.value:.4f}  {describe(found.params)}")
         print(f"run {found.run_id}")
+        print(summary.selection)
+        print(test_line(scores))
     print(count_line(summary))
 
 

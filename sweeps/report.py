@@ -5,13 +5,18 @@ from sweeps.study import Sweep
 from sweeps.summary import Summary, TrialRow, read, rows, summarise
 from sweeps.trials import COMPLETE, shown
 from sweeps.view import describe
+from trainer.analysis.score_table import SCORES
+from trainer.tracking import get_run
 from trainer.wording import counted
 
 
 def markdown(sweep: Sweep) -> str:
     """Return the report of a sweep as it stands."""
     summary = summarise(sweep)
-    parts = [f"# Sweep {sweep.spec.name}", *_heading(sweep, summary), "## Trials"]
+    parts = [f"# Sweep {sweep.spec.name}", *_heading(sweep, summary)]
+    if summary.best is not None:
+        parts += ["## The best trial", summary.selection, _final(sweep, summary)]
+    parts.append("## Trials")
     parts.append(_table(sweep, rows(sweep)))
     parts += ["## Importance", _importance(sweep, summary)]
     return "\n\n".join(parts) + "\n"
@@ -27,6 +32,43 @@ def importance(sweep: Sweep) -> tuple[str, dict[str, float] | None]:
     return evaluator, importances(
         found.trials, found.parameters, "value", higher_is_better=True, evaluator=evaluator
     )
+
+
+def on_test(sweep: Sweep) -> dict[str, float]:
+    """Return the best trial's scores on the test images, the mean over its runs; else empty.
+
+    Nothing was chosen by them, so they are looked at of this trial alone.
+    """
+    standing = read(sweep)
+    if standing.best is None:
+        return {}
+    logged = [_test_scores(run_id) for run_id in standing.trials["run_ids"][standing.best]]
+    keys = [key for key in SCORES if all(f"test/{key}" in scores for scores in logged)]
+    return {key: sum(of[f"test/{key}"] for of in logged) / len(logged) for key in keys if logged}
+
+
+def _test_scores(run_id: str) -> dict[str, float]:
+    try:
+        return dict(get_run(run_id).data.metrics)
+    except ValueError:
+        return {}  # The run is gone.
+
+
+def test_line(scores: dict[str, float]) -> str:
+    """Return the scores on the test images in one line, or that there are none."""
+    if not scores:
+        return "No score is of images that chose nothing: keep some with test_fraction."
+    shown_first = ", ".join(f"{k} {v:.4f}" for k, v in scores.items() if SCORES[k].headline)
+    return f"On the test images, which chose nothing: {shown_first}."
+
+
+def _final(sweep: Sweep, summary: Summary) -> str:
+    scores = on_test(sweep)
+    if not scores or summary.best is None:
+        return test_line(scores)
+    lines = [f"Trial {summary.best.number} on the test images, which chose nothing:", ""]
+    lines += ["| Score | Test |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| {SCORES[k].label} | {v:.4f} |" for k, v in scores.items())])
 
 
 def _heading(sweep: Sweep, summary: Summary) -> list[str]:

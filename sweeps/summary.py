@@ -43,6 +43,7 @@ class Summary:
     best: TrialRow | None
     epochs_trained: int
     epochs_saved: int
+    selection: str
 
     @property
     def complete(self) -> int:
@@ -73,6 +74,7 @@ class Summary:
             "best": best and {"run_id": best.run_id, "value": best.value, "params": best.params},
             "epochs_trained": self.epochs_trained,
             "epochs_saved": self.epochs_saved,
+            "selection": self.selection,
         }
 
     def to_metrics(self) -> dict[str, float]:
@@ -103,6 +105,7 @@ def summarise(sweep: Sweep) -> Summary:
         best=None if standing.best is None else row(sweep, standing, standing.best),
         epochs_trained=standing.epochs_trained,
         epochs_saved=standing.epochs_saved,
+        selection=standing.selection,
     )
 
 

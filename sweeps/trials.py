@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sweeps.space import label
+from trainer.analysis.selection import best_of_equals
 
 COMPLETE, PRUNED, FAILED, RUNNING = "complete", "pruned", "failed", "running"
 WAITING, CUT_SHORT, STOPPED = "waiting", "cut short", "stopped"
@@ -92,6 +93,34 @@ class SweepRead:
         """The number of the complete trial with the highest score, the earliest of equals."""
         values = self.trials["value"].dropna()
         return None if values.empty else int(values.index.to_numpy()[values.to_numpy().argmax()])
+
+    @property
+    def selection(self) -> str:
+        """On what the best trial was chosen, and what of its score may be chance; else empty."""
+        if self.best is None:
+            return ""
+        # The pruned ones were in the running too.
+        number = self.counts[COMPLETE] + self.counts.get(PRUNED, 0)
+        chosen = f"Chosen on the validation images: of each run its best epoch by {self.metric}"
+        if number == 1:
+            return f"{chosen}."
+        luck, spread = best_of_equals(number), self.spread
+        told = f"{luck:.1f} times the spread that seeds alone give a score"
+        if spread is not None:
+            told += f", here {luck:.1f} × {spread:.4f} = {luck * spread:.4f}"
+        else:
+            told += ", which seeds: 3 would tell"
+        return (
+            f"{chosen}, then the best of {number} trials. Were these equal, the best would still "
+            f"lie above their mean by chance: by {told}."
+        )
+
+    @property
+    def spread(self) -> float | None:
+        """The standard deviation of a trial's score from seeds alone; None with one seed each."""
+        scores = [np.array(s) for s in self.trials["scores"][self.trials["state"] == COMPLETE]]
+        of_several = [s.var(ddof=1) / s.size for s in scores if s.size > 1]
+        return float(np.sqrt(np.mean(of_several))) if of_several else None
 
 
 def trials_table(rows: Sequence[Mapping[str, Any]], parameters: Sequence[str]) -> pd.DataFrame:

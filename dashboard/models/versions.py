@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.display import label, local_time
+from dashboard.display import label, local_time, plain
 from dashboard.store import reads
 from dashboard.ui import navigation, tables
 from dashboard.ui.named_choice import choose_named
@@ -103,6 +103,8 @@ def show_fetching(version: ModelVersion) -> None:
     st.caption("Images uint8 (n, height, width, 3) in, class indices uint8 (n, height, width) out.")
     if said := arithmetic(version):
         st.caption(said)
+    if version.selected_on:
+        st.caption(plain(f"Chosen: {version.selected_on}."))
     st.code(commands(address, version.name), language="bash", wrap_lines=True)
     if version.run_id is not None and reads.run(version.run_id) is not None:
         with st.container(horizontal=True, gap="medium"):

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard.display import duration, score
+from dashboard.display import duration, plain, score
 from dashboard.sweeps import figures, reads, trial
 from dashboard.sweeps import parameter_figures as drawing
 from dashboard.ui import downloads, named_choice, states
@@ -37,6 +37,8 @@ def show_progress(name: str) -> None:
     columns[1].metric("Its maximum drawdown", _of_best(sweep, "max_drawdown"))
     columns[2].metric("Epochs trained", f"{sweep.epochs_trained:,}")
     columns[3].metric("Time", duration(elapsed(sweep.trials)))
+    if sweep.selection:
+        st.caption(plain(sweep.selection))
     for number in sweep.trials.index[sweep.trials["state"] == RUNNING]:
         epochs, planned = int(sweep.trials["epochs"][number]), sweep.planned(number)
         done = min(epochs / planned, 1.0) if planned else 0.0

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from trainer.analysis.headline import DEFAULT
 from trainer.config import TrainConfig
 from trainer.config_reading import from_yaml, scored_in
 from trainer.files import replacing_folder, write_json
@@ -25,6 +26,7 @@ from trainer.tracking.models import (
     set_alias,
     versions,
 )
+from trainer.wording import counted
 
 CHAMPION = "champion"
 FORMAT = 2  # of a model folder, as `predictor.FORMATS` are
@@ -43,6 +45,7 @@ SHIPPED = (
     "data/geometry.py",
 )
 SCORED_IN, UNKNOWN = "scored_in", "unknown"
+SELECTED_ON = "selected_on"
 SHIPPED_AS = "segscope_model"
 REQUIREMENTS = ("mlflow", "torch", "numpy", "pillow", "safetensors")
 
@@ -67,6 +70,11 @@ class ModelVersion:
     def scored_in(self) -> str:
         """The arithmetic of its recorded scores; ``unknown`` for one of before it was recorded."""
         return self.tags.get(SCORED_IN, UNKNOWN)
+
+    @property
+    def selected_on(self) -> str:
+        """What chose it, on which images, in words; empty for one of before it was recorded."""
+        return self.tags.get(SELECTED_ON, "")
 
 
 def export_run(run_id: str, folder: Path) -> Path:
@@ -113,14 +121,20 @@ def register(run_id: str, name: str, *, alias: str | None = None) -> ModelVersio
     run = get_run(run_id)
     with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
         workspace = Path(scratch)
+        model = export_run(run_id, workspace / "model")
+        split = json.loads((model / "origin.json").read_text("utf-8"))["split"]
         created = create_version(
             run_id,
             name,
-            model_folder=export_run(run_id, workspace / "model"),
+            model_folder=model,
             python_model=Path(str(files("trainer") / "prediction/pyfunc_model.py")),
             code=_shipped_code(workspace / SHIPPED_AS),
             requirements=[f"{package}=={_public(package)}" for package in REQUIREMENTS],
-            tags=_scores(run.data.metrics) | {SCORED_IN: scored_in(run.data.params) or UNKNOWN},
+            tags=_scores(run.data.metrics)
+            | {
+                SCORED_IN: scored_in(run.data.params) or UNKNOWN,
+                SELECTED_ON: _selected_on(run.data, split),
+            },
             workspace=workspace,
         )
     if alias is not None:
@@ -253,6 +267,18 @@ def _shipped_code(folder: Path) -> Path:
 def _scores(metrics: dict[str, float]) -> dict[str, str]:
     shown = ("best/val_dice", "best/val_miou", "best/epoch", "test/dice", "test/miou")
     return {key.replace("/", "."): f"{metrics[key]:.6g}" for key in shown if key in metrics}
+
+
+def _selected_on(logged: Any, split: dict[str, list[str]]) -> str:
+    """Say what chose a run's model, and whether any score of it is of images that chose nothing."""
+    monitor = logged.params.get("monitor", DEFAULT)
+    images = counted(len(split.get("val", ())), "validation image")
+    chosen = f"its best epoch by {monitor} on {images}"
+    if sweep := logged.tags.get("segscope.sweep"):
+        chosen += f", in the sweep {sweep}, which judges its trials on the same images"
+    if not any(key.startswith("test/") for key in logged.metrics):
+        return f"{chosen}; no score is of images that chose nothing"
+    return f"{chosen}; the test scores are of {len(split.get('test', ()))} that chose nothing"
 
 
 def _as_version(found: Any, aliases: dict[str, str] | None = None) -> ModelVersion:

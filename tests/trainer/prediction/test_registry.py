@@ -37,6 +37,18 @@ def run_id(tiny: TrainConfig, store: Path) -> str:
     return fit(tiny, progress=False).run_id
 
 
+def test_what_chose_a_model_is_said_of_sweeps_and_of_runs_without_test_images() -> None:
+    class Logged:
+        params = {"monitor": "val/miou"}  # noqa: RUF012
+        tags = {"segscope.sweep": "wide"}  # noqa: RUF012
+        metrics = {"val/miou": 0.5}  # noqa: RUF012
+
+    assert registry._selected_on(Logged, {"val": ["a", "b"], "test": []}) == (
+        "its best epoch by val/miou on 2 validation images, in the sweep wide, which judges its "
+        "trials on the same images; no score is of images that chose nothing"
+    )
+
+
 def test_a_registered_model_predicts_where_our_packages_are_not(
     run_id: str, store: Path, tmp_path: Path, cars: Path
 ) -> None:
@@ -44,6 +56,10 @@ def test_a_registered_model_predicts_where_our_packages_are_not(
     made = registry.register(run_id, "cars", alias="champion")
     assert (made.version, made.aliases, made.run_id) == ("1", ("champion",), run_id)
     assert get_run(run_id).info.end_time == before.end_time
+    assert made.selected_on == (
+        "its best epoch by val/dice on 6 validation images; the test scores are of 6 that chose "
+        "nothing"
+    )
     folder = registry.pull("models:/cars@champion", tmp_path / "pulled")
     image = np.array(Image.open(next((cars / "train").iterdir())).resize((61, 37)))
     expected = Predictor(folder / "artifacts/model").predict(image)
