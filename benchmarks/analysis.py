@@ -2,77 +2,29 @@
 
 python benchmarks/analysis.py stability    seconds for 10,000 curves of 100 epochs, one core
 python benchmarks/analysis.py coverage     coverage of nominal 95 % intervals, by simulation
+python benchmarks/analysis.py null         how often a verdict is false, and its power at 0.01
+python benchmarks/analysis.py null --run ID   the same on the repeats of a run of the store
 python benchmarks/analysis.py comparison   seconds for one comparison, by images and seeds
 
-A simulated run has made-up images and seeds whose true difference is known from a population of
-two million images; coverage is the share of simulated comparisons whose interval holds it.
+A simulated run has made-up groups, images and seeds whose true difference is known (see
+`drawn_worlds`); coverage is the share of simulated comparisons whose interval holds it.
 """
 
 import argparse
 import os
 import time
-from dataclasses import dataclass
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy loads: one core is measured
 
 import numpy as np
-from numpy.typing import NDArray
+from drawn_worlds import World
+from nulls import null_of_runs, null_of_worlds
 
 from trainer.analysis.bootstrap import Interval, Side, intervals, on_logit
 from trainer.analysis.ratios import PixelCounts, ratio_of
 from trainer.analysis.stability import stability_table
 
-Floats = NDArray[np.float64]
 SCORES = ("dice", "miou", "dice_per_image")
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """How images and seeds vary: spreads of the log-odds of a wrong pixel."""
-
-    failures: float
-    """Share of images on which a model fails at random."""
-    difficulty: float = 0.8
-    """Spread between images, the same for both configurations."""
-    taste: float = 0.3
-    """Spread between images that differs between the configurations."""
-    seeds: float = 0.0
-    """Spread between seeds."""
-    noise: float = 0.4
-    """Spread particular to an image under one seed."""
-    gap: float = 0.3
-    """By how much the configurations differ on average."""
-
-    def draw(self, random: np.random.Generator, images: int, seeds: int) -> list[PixelCounts]:
-        """Return the counts of two configurations on the same images; class 0 is background."""
-        size = np.exp(random.normal(-1.5, 0.5, images)).clip(max=0.8)
-        hard = random.normal(0, self.difficulty, images)
-        both = []
-        for level in (-3.0, -3.0 - self.gap):
-            logit = level + hard + random.normal(0, self.taste, images)
-            logit = logit + random.normal(0, self.seeds, (seeds, 1))
-            logit = logit + random.normal(0, self.noise, (seeds, images))
-            error = 1 / (1 + np.exp(-logit))
-            failed = random.random(error.shape) < self.failures
-            error = np.where(failed, np.maximum(error, random.random(error.shape)), error)
-            missed = size * error * random.random(error.shape)
-            added = np.minimum(size * error - missed, 1 - size)
-            tp = np.stack([1 - size - added, size - missed], axis=-1)
-            both.append(
-                PixelCounts(
-                    tp=tp,
-                    fp=np.stack([missed, added], axis=-1),
-                    fn=np.stack([added, missed], axis=-1),
-                )
-            )
-        return both
-
-    def truth(self, images: int = 2_000_000) -> dict[str, float]:
-        """Return the true values: of one population, or with seeds the mean over many."""
-        random = np.random.default_rng(12345)
-        size = 500 if self.seeds else images
-        draws = [sides(*self.draw(random, size, 1)) for _ in range(images // size)]
-        return {name: float(np.mean([value(draw[name]) for draw in draws])) for name in draws[0]}
 
 
 def sides(a: PixelCounts, b: PixelCounts) -> dict[str, list[Side]]:
@@ -94,7 +46,7 @@ def simulate(
     held = {name: {"t": 0.0, "percentile": 0.0, "width": 0.0} for name in truth}
     for run in range(runs):
         a, b = world.draw(random, images, seeds)
-        found = intervals(sides(a, b), resamples=resamples, seed=run, level=0.95)
+        found = intervals(sides(a, b), a.sample, resamples=resamples, seed=run, level=0.95)
         found["dice of one"] = on_logit(found["dice of one"])
         for name, interval in found.items():
             _count(held[name], interval, truth[name])
@@ -114,6 +66,10 @@ WORLDS = {
     "seeds matter": World(failures=0.0, seeds=0.2),
     "seeds matter, failures": World(failures=0.03, seeds=0.2),
     "nothing but noise": World(failures=0.0, seeds=0.0, taste=0.0, gap=0.0, noise=0.6),
+    "groups": World(views=16, difficulty=0.4, taste=0.2, group_difficulty=0.7, group_noise=0.3),
+    "groups, taste": World(
+        views=16, difficulty=0.4, taste=0.2, group_difficulty=0.7, group_taste=0.3
+    ),
 }
 
 
@@ -124,8 +80,8 @@ def coverage(worlds: list[str], runs: int, resamples: int) -> None:
     print("world | images | seeds | " + " | ".join(f"{name}: t, percentile" for name in columns))
     for name in worlds:
         world = WORLDS[name]
-        truth = world.truth()
-        many = [(n, 1) for n in (3, 5, 10, 20, 50, 100, 300)]
+        truth = world.truth(SCORES)
+        many = [(n * world.views, 1) for n in (5, 8, 10, 20, 50, 100, 300) if n * world.views < 999]
         if world.seeds or name == "nothing but noise":
             many = [(n, s) for n in (10, 50) for s in (2, 3, 5, 10)]
         for images, seeds in many:
@@ -166,13 +122,18 @@ def comparison_cost() -> None:
 def main() -> None:
     """Run the measurement that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["stability", "coverage", "comparison"])
+    parser.add_argument("what", choices=["stability", "coverage", "null", "comparison"])
+    parser.add_argument("--run", help="null: a run of the store whose repeats are compared")
     parser.add_argument("--runs", type=int, default=2000, help="simulated comparisons a row")
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS))
     arguments = parser.parse_args()
     if arguments.what == "coverage":
         coverage(arguments.worlds, arguments.runs, arguments.resamples)
+    elif arguments.what == "null" and arguments.run:
+        null_of_runs(arguments.run, arguments.resamples)
+    elif arguments.what == "null":
+        null_of_worlds(arguments.runs, arguments.resamples)
     elif arguments.what == "stability":
         stability_cost()
     else:

@@ -316,6 +316,7 @@ def write_artifacts(
             confusion=confusion,
             lr=config.lr,
             grad_norm=grad_norm[epoch - 1],
+            groups=[s.name for s in scenes],
         )
     write_json(
         folder / "evaluation/confusion.json",

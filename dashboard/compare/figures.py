@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from dashboard.theme import NEUTRAL, PALETTE
 from dashboard.ui.figure import AXIS, styled
-from trainer.analysis.comparison import Comparison
+from trainer.analysis.verdict import Comparison
 
 
 def draw_intervals(comparison: Comparison) -> go.Figure:

@@ -13,8 +13,8 @@ from dashboard.curves.figures import draw_curves
 from dashboard.store import reads, run_table
 from dashboard.ui import downloads, navigation, run_picker, selection, states, tables
 from dashboard.ui.charts import chart
-from trainer.analysis.comparison import Comparison
 from trainer.analysis.score_table import comparable
+from trainer.analysis.verdict import Comparison
 from trainer.evaluation.results import Verdict, configurations
 
 SIDES = 6  # Configurations compared pair by pair at most: 15 verdicts.
@@ -124,8 +124,10 @@ def show_pairs(found: list[Comparison]) -> None:
             st.text(pair.line)
             for note in pair.notes:
                 st.text(f"Note: {note}.")
+            if pair.is_open:
+                st.text(f"Plan: {pair.plans()[-1]}.")
     st.caption(
-        f"Paired bootstrap over {found[0].images} images"
+        f"Paired bootstrap over {found[0].sample}"
         + (" and over seeds" if found[0].over_seeds else "")
         + f", {found[0].resamples:,} resamples; each run at its best epoch."
     )

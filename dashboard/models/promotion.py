@@ -12,7 +12,6 @@ from dashboard.ui.charts import chart
 from dashboard.ui.named_choice import choose_named
 from trainer.analysis.score_table import comparable
 from trainer.prediction.registry import CHAMPION, ModelVersion
-from trainer.wording import counted
 
 ALIAS = "alias"
 
@@ -57,7 +56,7 @@ def show_comparison(a: ModelVersion, b: ModelVersion) -> None:
     )
     try:
         verdict = compare_reads.verdict(
-            {"version " + v.version: [str(v.run_id)] for v in (a, b)}, str(decides)
+            {"version " + v.version: [str(v.run_id)] for v in (a, b)}, str(decides), of_models=True
         )
     except ValueError as error:
         st.text(f"Not comparable: {error}.")
@@ -67,10 +66,12 @@ def show_comparison(a: ModelVersion, b: ModelVersion) -> None:
         st.text(found.line)
         for note in found.notes:
             st.text(f"Note: {note}.")
+        if found.is_open:
+            st.text(f"Plan: {found.plans()[-1]}.")
     chart(draw_intervals(found), key="promotion_intervals", alt="Differences with their intervals")
     st.caption(
-        f"Paired bootstrap over {counted(found.images, 'validation image')}, "
-        f"{found.resamples:,} resamples; {found.a} stands at {verdict.best[str(a.run_id)]}; "
+        f"Paired bootstrap over {found.sample.told('validation')}, {found.resamples:,} resamples; "
+        f"{found.a} stands at {verdict.best[str(a.run_id)]}; "
         f"{found.b} at {verdict.best[str(b.run_id)]}."
     )
     navigation.page_link("compare", "Compare the two runs in full", runs=f"{a.run_id},{b.run_id}")

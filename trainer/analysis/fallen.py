@@ -23,6 +23,8 @@ class PerImageDice:
     classes: Sequence[str]
     dice: Floats
     """``(epochs, images, classes)``, NaN where an image neither has a class nor is given it."""
+    groups: Sequence[str] | None = None
+    """The group of each image; None where it is unknown."""
 
     def __post_init__(self) -> None:
         wanted = (len(self.epochs), len(self.images), len(self.classes))

@@ -1,7 +1,8 @@
 """Turn rows of per-image results, one an image and class, into arrays with named axes.
 
 The rows are those of ``evaluation/per_image/``: a data frame or a dict of columns ``epoch``,
-``image``, ``class``, ``tp``, ``fp``, ``fn``, ``dice``, with the classes of an image in their order.
+``image``, ``class``, ``tp``, ``fp``, ``fn``, ``dice``, ``group`` (missing where it is unknown),
+with the classes of an image in their order.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,13 @@ def per_image_dice(rows: Rows) -> PerImageDice:
     classes, class_at = _by_appearance(rows["class"])
     dice = np.full((epochs.size, len(images), len(classes)), np.nan)
     dice[epoch_at, image_at, class_at] = np.asarray(rows["dice"], dtype=np.float64)
-    return PerImageDice(epochs=epochs.tolist(), images=images, classes=classes, dice=dice)
+    return PerImageDice(
+        epochs=epochs.tolist(),
+        images=images,
+        classes=classes,
+        dice=dice,
+        groups=_groups([rows], images),
+    )
 
 
 def target_foreground_share(rows: Rows) -> float:
@@ -56,7 +63,7 @@ def pixel_counts(runs: Sequence[Rows]) -> tuple[PixelCounts, tuple[str, ...], tu
         np.stack([_grid(run, column, images, classes) for run in runs])
         for column in ("tp", "fp", "fn")
     ]
-    return PixelCounts(*stacked), images, classes
+    return PixelCounts(*stacked, groups=_groups(runs, images)), images, classes
 
 
 def _grid(
@@ -75,6 +82,22 @@ def _grid(
     grid = np.empty(values.size)
     grid[[place[cell] for cell in cells]] = values
     return grid.reshape(len(images), len(classes))
+
+
+def _groups(runs: Sequence[Rows], images: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the group of each image; the largest groups that any run knows, None where none does.
+
+    Runs of one data set differ in them where ``group_by`` did.
+    """
+    known = []
+    for run in runs:
+        names, first = np.unique(np.asarray(run["image"], dtype=str), return_index=True)
+        of_names = np.asarray(run["group"], dtype=object)[first]
+        group_of = dict(zip(names.tolist(), of_names, strict=True))
+        groups = [group_of[image] for image in images]
+        if all(isinstance(group, str) for group in groups):
+            known.append(tuple(groups))
+    return min(known, key=lambda groups: len(set(groups)), default=None)
 
 
 def _by_appearance(names: Any) -> tuple[tuple[str, ...], NDArray[np.int64]]:

@@ -2,9 +2,11 @@
 
 Dice of a class over a data set is Σ 2 TP / Σ (2 TP + FP + FN), summed over images; the mean Dice
 per image is Σ dice / Σ 1 over the images that have the class. In this form resampling images is
-one matrix product, and what a single image contributes has a closed form.
+one matrix product, what a single image contributes has a closed form, and the images of a group
+are added up to one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,17 +15,26 @@ from numpy.typing import ArrayLike
 from trainer import names
 from trainer.analysis.score_table import SCORES, dice_terms, headline_classes, iou_terms
 from trainer.analysis.scores import Floats, dice, nan_mean_last, quotient
+from trainer.wording import counted
 
 
 class PixelCounts:
     """TP, FP and FN in pixels, each ``(seeds, images, classes)``, of one configuration.
 
     Arrays ``(images, classes)`` are one seed; ``kind`` is pixels, or bands for counts of the
-    boundary bands alone. Raises ``ValueError`` when the shapes differ.
+    boundary bands alone. ``groups`` names the group of each image (the car, the patient): what is
+    drawn again as one. None where it is unknown: each image is then taken to stand alone. Raises
+    ``ValueError`` when the shapes differ.
     """
 
     def __init__(
-        self, tp: ArrayLike, fp: ArrayLike, fn: ArrayLike, *, kind: str = "pixels"
+        self,
+        tp: ArrayLike,
+        fp: ArrayLike,
+        fn: ArrayLike,
+        *,
+        kind: str = "pixels",
+        groups: Sequence[str] | None = None,
     ) -> None:
         arrays = [np.asarray(counts, dtype=np.float64) for counts in (tp, fp, fn)]
         if len({array.shape for array in arrays}) > 1:
@@ -36,6 +47,14 @@ class PixelCounts:
         self.tp, self.fp, self.fn = arrays
         self.seeds, self.images, self.classes = arrays[0].shape
         self.kind = kind
+        if groups is not None and len(groups) != self.images:
+            raise ValueError(f"groups: {len(groups)} for {self.images} images; give one each")
+        self.groups = None if groups is None else tuple(groups)
+
+    @property
+    def sample(self) -> "Sample":
+        """How many images there are, and of how many groups."""
+        return Sample(self.images, None if self.groups is None else len(set(self.groups)))
 
     def of(self, classes: slice) -> tuple[Floats, Floats, Floats]:
         """Return TP, FP and FN of some of the classes."""
@@ -48,31 +67,90 @@ class PixelCounts:
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """A score: the mean over terms of Σ numerator / Σ denominator, sums over images.
+class Sample:
+    """What a score rests on: images, and the groups that they are of, None where unknown."""
 
-    Both are ``(seeds, images, terms)``; a term whose denominators are all 0 is left out.
+    images: int
+    groups: int | None = None
+
+    @property
+    def units(self) -> int:
+        """How many are independent of each other: the groups, else the images."""
+        return self.images if self.groups is None else self.groups
+
+    @property
+    def grouped(self) -> bool:
+        """Whether some images are of one group."""
+        return self.units < self.images
+
+    @property
+    def unit(self) -> str:
+        """What is drawn again, in words: groups or images."""
+        return "groups" if self.grouped else "images"
+
+    def told(self, kind: str = "") -> str:
+        """Return it in words, such as ``128 images of 8 groups``; ``kind`` says what images."""
+        images = counted(self.images, f"{kind} image".strip())
+        return f"{images} of {counted(self.units, 'group')}" if self.grouped else images
+
+    def __str__(self) -> str:
+        return self.told()
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A score: the mean over terms of Σ numerator / Σ denominator, sums over units.
+
+    Both are ``(seeds, units, terms)``, a unit being a group of images, or an image; a term whose
+    denominators are all 0 is left out.
     """
 
     numerator: Floats
     denominator: Floats
 
+    @property
+    def units(self) -> int:
+        """The number of groups, or of images where each stands alone."""
+        return int(self.numerator.shape[1])
+
+    @property
+    def effective_units(self) -> float:
+        """How many units of one size would weigh as these do: (Σ size)² / Σ size², mean over terms.
+
+        The effective number of clusters of Carter, Schnepel and Steigerwald (2017), for equal
+        correlation: a group of many images is more than its share of a score.
+        """
+        sizes = self.denominator
+        of_terms = quotient(sizes.sum(axis=1) ** 2, (sizes**2).sum(axis=1))
+        return float(nan_mean_last(of_terms.ravel()))
+
+    def over(self, groups: Sequence[str] | None) -> "Ratio":
+        """Return the same score with the images of each group added up to one unit."""
+        if groups is None:
+            return self
+        order = np.argsort(np.asarray(groups, dtype=str), kind="stable")
+        starts = np.unique(np.asarray(groups, dtype=str)[order], return_index=True)[1]
+        if starts.size == order.size:
+            return self
+        parts = (self.numerator, self.denominator)
+        return Ratio(*(np.add.reduceat(values[:, order], starts, axis=1) for values in parts))
+
     def scores(self, weights: Floats) -> Floats:
-        """Return the score ``(resamples, seeds)`` for image weights ``(resamples, images)``."""
+        """Return the score ``(resamples, seeds)`` for weights ``(resamples, units)``."""
         return nan_mean_last(
             quotient(self._sum(self.numerator, weights), self._sum(self.denominator, weights))
         )
 
     def of_all(self) -> Floats:
         """Return the score ``(seeds,)`` of all images, each counted once."""
-        scores: Floats = self.scores(np.ones((1, self.numerator.shape[1])))[0]
+        scores: Floats = self.scores(np.ones((1, self.units)))[0]
         return scores
 
     def influence(self) -> Floats:
-        """Return how much each image moves each seed's score ``(seeds, images)``.
+        """Return how much each unit moves each seed's score ``(seeds, units)``.
 
-        The first-order change per unit of an image's weight, times the number of images: mean 0
-        over images, and its variance over n is the variance of the score.
+        The first-order change per weight of a unit, times the number of units: mean 0 over units,
+        and its variance over n is the variance of the score.
         """
         numerator, denominator = self.numerator.sum(axis=1), self.denominator.sum(axis=1)
         level = quotient(numerator, denominator)[:, None]
@@ -82,8 +160,8 @@ class Ratio:
 
     @staticmethod
     def _sum(values: Floats, weights: Floats) -> Floats:
-        seeds, images, terms = values.shape
-        flat = values.transpose(1, 0, 2).reshape(images, seeds * terms)
+        seeds, units, terms = values.shape
+        flat = values.transpose(1, 0, 2).reshape(units, seeds * terms)
         return (weights @ flat).reshape(len(weights), seeds, terms)
 
 
@@ -95,14 +173,16 @@ def ratio_of(name: str, counts: PixelCounts) -> Ratio:
     kind, _, of_class = name.partition("/")
     if of_class.isdecimal() and kind in ("dice", "iou") and int(of_class) < counts.classes:
         terms = dice_terms if kind == "dice" else iou_terms
-        return Ratio(*terms(*counts.of(slice(int(of_class), int(of_class) + 1))))
+        of_it = terms(*counts.of(slice(int(of_class), int(of_class) + 1)))
+        return Ratio(*of_it).over(counts.groups)
     names.check("score", name, [key for key, s in SCORES.items() if s.counts == counts.kind])
     score = SCORES[name]
     numerator, denominator = score.terms(*counts.of(score.classes(counts.classes)))
     if not score.per_image:
-        return Ratio(numerator, denominator)
+        return Ratio(numerator, denominator).over(counts.groups)
     of_images = quotient(numerator, denominator)
-    return Ratio(np.nan_to_num(of_images), (~np.isnan(of_images)).astype(np.float64))
+    there = (~np.isnan(of_images)).astype(np.float64)
+    return Ratio(np.nan_to_num(of_images), there).over(counts.groups)
 
 
 def summary(counts: PixelCounts) -> dict[str, float]:

@@ -5,14 +5,18 @@ each finding shows the one it met. A rule judges by full histories, and by media
 epochs where a single odd epoch must not decide.
 """
 
+from dataclasses import asdict
+
 import numpy as np
 
-from trainer.analysis.bootstrap import t_quantile
+from trainer.analysis.bootstrap import half_width
 from trainer.analysis.dips import RECOVERY_MARGIN, dips
 from trainer.analysis.fallen import describe, fallen
 from trainer.analysis.findings import Finding, Floats, RunFacts, running_median
 from trainer.analysis.history import is_finite
+from trainer.analysis.ratios import Sample
 from trainer.analysis.score_table import title
+from trainer.analysis.scores import nan_mean_last
 
 UNSTABLE_DRAWDOWN = 0.05
 """A drawdown above this is called unstable, …"""
@@ -175,46 +179,47 @@ def still_improving(facts: RunFacts) -> Finding | None:
 def too_few_images(facts: RunFacts) -> Finding | None:
     """Report a validation set that cannot carry the difference claimed.
 
-    From the per-image Dice of the best epoch the half-width of a 95 % interval of their mean is
-    t × standard deviation / √n; without it only the number of images can be judged.
+    The per-image Dice of the best epoch tells how well their mean is known; without it only the
+    number of images can be judged.
     """
     claim = facts.claimed_difference or DEFAULT_CLAIM
-    scores = _best_epoch_scores(facts)
+    scores, groups = _best_epoch_scores(facts)
     number = scores.size or facts.num_val_images
     if not number:
         return None
-    half = np.nan
-    if number > 1 and scores.size:
-        half = t_quantile(0.95, number - 1) * float(scores.std(ddof=1)) / np.sqrt(number)
+    half = half_width(scores, groups)
+    shown = Sample(number, len(set(groups)) if groups else None)
     if not (half > claim or number < FEW_IMAGES):
         return None
-    suggestion = "validate on more images or folds, and compare runs image by image"
+    suggestion = f"validate on more {shown.unit} or folds, and compare runs image by image"
     known = f" know Dice to ± {half:.3f} only (95 %)" if half > claim else " are few"
     return Finding(
         rule="validation set too small",
         severity="note" if facts.claimed_difference is None else "warning",
         message=(
-            f"{number} validation images{known}, too coarse for a difference of {claim:g}: "
-            f"{suggestion}"
+            f"{shown.told('validation')}{known}, too coarse for a difference of "
+            f"{claim:g}: {suggestion}"
         ),
         threshold=(
             f"half of the 95 % interval of the mean per-image Dice > {claim:g}, or n < {FEW_IMAGES}"
         ),
         suggestion=suggestion,
-        evidence={"images": number, "half_width": half, "claimed_difference": claim},
+        evidence={**asdict(shown), "half_width": half, "claimed_difference": claim},
     )
 
 
-def _best_epoch_scores(facts: RunFacts) -> Floats:
-    """Return the Dice of each image at the best epoch that was kept; empty when none was."""
+def _best_epoch_scores(facts: RunFacts) -> tuple[Floats, list[str] | None]:
+    """Return the Dice and the group of each image at the best epoch kept; empty when none was."""
     per_image = facts.per_image
     if per_image is None or not len(per_image.epochs):
-        return np.empty(0)
+        return np.empty(0), None
     kept = [facts.at(facts.metric, epoch) for epoch in per_image.epochs]
     best = int(np.nan_to_num(kept, nan=-np.inf).argmax())
     classes = per_image.dice[best][:, 1 if len(per_image.classes) == 2 else 0 :]
-    scored = classes[~np.isnan(classes).all(axis=1)]
-    return np.asarray(np.nanmean(scored, axis=1)) if scored.size else np.empty(0)
+    scores = nan_mean_last(classes)
+    there = ~np.isnan(scores)
+    groups = per_image.groups and np.asarray(per_image.groups, dtype=str)[there].tolist()
+    return scores[there], groups or None
 
 
 def _median(values: Floats) -> float:

@@ -16,7 +16,8 @@ from trainer.command_line import DONE, Answer, parse, print_json
 class Compare(Answer):
     """Say which of several runs is better, given what images and seeds explain.
 
-    Runs that differ only in their seed count as repeats of one configuration.
+    Runs that differ only in their seed count as repeats of one configuration. Registered models
+    are compared as these models; of configurations it takes two seeds or more to say anything.
     """
 
     models: Positional[tuple[str, ...]]
@@ -26,6 +27,8 @@ class Compare(Answer):
     """Add every finished repeat, with another seed, of the runs that are named."""
     resamples: int = 10_000
     """Number of bootstrap resamples."""
+    plan: bool = False
+    """Say too how many seeds and images would tell a difference of 0.005 and of 0.01."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +53,12 @@ def compare(args: list[str]) -> int:
     check_comparable(command.score)
     if command.resamples < 100:
         raise ValueError(f"resamples: {command.resamples} must be at least 100")
-    from trainer.evaluation.results import by_configuration, which_is_better
+    from trainer.evaluation.results import which_is_better
 
-    groups = by_configuration([_run_id(m) for m in command.models], all_seeds=command.all_seeds)
-    if len(groups) < 2:
-        raise ValueError("models: these runs are repeats of one configuration; name another one")
-    verdict = which_is_better(groups, score=command.score, resamples=command.resamples)
+    groups, of_models = _sides(command)
+    verdict = which_is_better(
+        groups, score=command.score, resamples=command.resamples, of_models=of_models
+    )
     if command.json:
         epochs = {run_id: best.epoch for run_id, best in verdict.best.items()}
         print_json([result.to_json() | {"epochs": epochs} for result in verdict.pairs])
@@ -64,12 +67,30 @@ def compare(args: list[str]) -> int:
         print(result.sentence)
         for note in result.notes:
             print(f"  note: {note}")
+        for plan in result.plans() if command.plan else result.plans()[-1:] * result.is_open:
+            print(f"  plan: {plan}")
         for image in result.most_different[:5]:
             print(f"  {image.difference:+.4f}  {image.a:.4f} {image.b:.4f}  {image.image}")
     for name, run_ids in groups.items():
         for run_id in run_ids:
             print(f"{name}, run {run_id[:8]}: {verdict.best[run_id]}")
     return DONE
+
+
+def _sides(command: Compare) -> tuple[dict[str, list[str]], bool]:
+    """Return the runs of each side by its name, and whether their models are asked about."""
+    from trainer.evaluation.results import by_configuration
+
+    run_of = {model: _run_id(model) for model in command.models}
+    of_models = all(model.startswith("models:/") for model in run_of) and not command.all_seeds
+    if of_models:
+        if len(set(run_of.values())) < len(run_of):
+            raise ValueError("models: two of them come from the same run; name other versions")
+        return {model: [run_id] for model, run_id in run_of.items()}, True
+    groups = by_configuration(run_of.values(), all_seeds=command.all_seeds)
+    if len(groups) < 2:
+        raise ValueError("models: these runs are repeats of one configuration; name another one")
+    return groups, False
 
 
 def stability(args: list[str]) -> int:

@@ -193,23 +193,32 @@ def _as_json(found: Sequence["Evaluation"]) -> dict[str, Any]:
 
 
 def _print(found: Sequence["Evaluation"]) -> None:
+    from trainer.analysis.bootstrap import FEWEST_UNITS
+
     # As wide as the table is: a number that wraps cannot be read.
     console = Console(width=24 + 28 * len(found))
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     for evaluation in found:
-        title = f"{evaluation.split} ({len(evaluation.images)})"
+        title = f"{evaluation.split} ({evaluation.sample})"
         table.add_column(title, justify="right", no_wrap=True)
     intervals = [evaluation.intervals() for evaluation in found]
     for key in found[0].scores():
         cells = []
         for evaluation, ranges in zip(found, intervals, strict=True):
-            shown = f"[{ranges[key].low:.4f}, {ranges[key].high:.4f}]"
-            cells.append(f"{evaluation.scores()[key]:.4f} {shown}".replace("[", r"\["))
+            score = f"{evaluation.scores()[key]:.4f}"
+            told = evaluation.sample.units >= FEWEST_UNITS
+            bounds = f" [{ranges[key].low:.4f}, {ranges[key].high:.4f}]" if told else ""
+            cells.append(escape(score + bounds))
         table.add_row(key, *cells)
     for name in found[0].classes:
         table.add_row(f"iou {escape(name)}", *(f"{e.per_class()[name]['iou']:.4f}" for e in found))
     console.print(table)
     for evaluation in found:
+        if evaluation.sample.units < FEWEST_UNITS:
+            print(
+                f"{evaluation.split}: {evaluation.sample} are too few for an interval, which takes "
+                f"{FEWEST_UNITS} {evaluation.sample.unit}"
+            )
         worst = (f"{evaluation.images[i]} {score:.4f}" for i, score in evaluation.worst(5))
         print(f"worst of {evaluation.split}: {', '.join(worst)}")

@@ -67,9 +67,10 @@ class DataSet:
         images = _decoded(collection, config, progress)
         faults = [*collection.faults, *_faults(images, collection)]
         collection, left_out = screen(collection, faults, skip_faulty=config.skip_faulty)
+        content = images.content_by_name()
+        collection = join_duplicates(collection, content)
         if splits is None:
-            content = images.content_by_name()
-            splits = make_splits(join_duplicates(collection, content), config)
+            splits = make_splits(collection, config)
             splits, copies = _without_leaks(splits, content, skip_faulty=config.skip_faulty)
             left_out += copies
         else:
@@ -116,6 +117,11 @@ class DataSet:
     def names(self, split: str) -> tuple[str, ...]:
         """Return the names of the images of ``split``: train, val or test."""
         return self.splits.names(split)
+
+    def groups(self, split: str) -> tuple[str, ...]:
+        """Return the group of each of `names`: what is not divided between splits."""
+        group_of = {pair.name: pair.group for pair in self.collection.pairs}
+        return tuple(group_of[name] for name in self.names(split))
 
     def size(self, split: str) -> int:
         """Return the number of images of ``split``; crops of one image count as one."""

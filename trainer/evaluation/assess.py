@@ -57,6 +57,7 @@ def assess(
         images=tuple(pair.name for pair in pairs),
         classes=tuple(info.name for info in collection.classes),
         confusion=confusion,
+        groups=tuple(pair.group for pair in pairs),
         boundary=bands if boundary else None,
     )
 

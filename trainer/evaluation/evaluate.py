@@ -25,15 +25,17 @@ def evaluate(
     split: str,
     images: Sequence[str],
     classes: Sequence[str],
+    groups: Sequence[str] | None = None,
     keep: Collection[int] = (),
     keep_worst: int = 0,
     boundary: bool = False,
 ) -> Evaluation:
     """Run the model over ``batches`` and count pixels image by image.
 
-    ``images`` are the names in ``split`` that the batches' indices point into. The predicted maps
-    of the images in ``keep`` and of the ``keep_worst`` with the lowest Dice come with the counts.
-    ``boundary`` counts the boundary bands too, which takes longer than all the rest.
+    ``images`` are the names in ``split`` that the batches' indices point into, ``groups`` the
+    group of each. The predicted maps of the images in ``keep`` and of the ``keep_worst`` with the
+    lowest Dice come with the counts. ``boundary`` counts the boundary bands too, which takes longer
+    than all the rest.
     """
     confusion = np.zeros((len(images), len(classes), len(classes)), np.int64)
     kept: dict[int, np.ndarray] = {}
@@ -63,6 +65,7 @@ def evaluate(
         images=tuple(images),
         classes=tuple(classes),
         confusion=confusion,
+        groups=None if groups is None else tuple(groups),
         loss=split_loss(sums),
         predictions=kept | lowest.maps,
         boundary=bands if boundary else None,

@@ -1,6 +1,6 @@
 """What masks scored on one split, however they came about: the one result of an evaluation."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from trainer.analysis.bootstrap import Interval, score_intervals
-from trainer.analysis.ratios import PixelCounts, summary
+from trainer.analysis.findings import plain
+from trainer.analysis.ratios import PixelCounts, Sample, summary
 from trainer.analysis.score_table import SCORES
 from trainer.analysis.scores import Counts, counts, dice, image_scores, iou
 from trainer.evaluation.per_image import write_part
@@ -20,6 +21,7 @@ from trainer.tracking.class_names import class_keys
 class Evaluation:
     """The pixels counted on one split, and every score of them.
 
+    ``groups`` names the group of each image, None where it is unknown.
     ``confusion`` is ``(images, classes, classes)`` in pixels, in the order of ``images``;
     ``boundary`` ``(images, 3, classes)``, TP, FP and FN of the boundary bands, or None when not
     asked for. ``loss`` is the mean over all pixels, None for masks that no loss is known of.
@@ -30,15 +32,17 @@ class Evaluation:
     images: tuple[str, ...]
     classes: tuple[str, ...]
     confusion: Counts
+    groups: tuple[str, ...] | None = None
     boundary: Counts | None = None
     loss: float | None = None
     predictions: dict[int, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def _counted(self) -> list[PixelCounts]:
-        counted = [PixelCounts(*counts(self.confusion))]
+        counted = [PixelCounts(*counts(self.confusion), groups=self.groups)]
         if self.boundary is not None:
-            counted.append(PixelCounts(*self.boundary.swapaxes(0, 1), kind="bands"))
+            bands = self.boundary.swapaxes(0, 1)
+            counted.append(PixelCounts(*bands, kind="bands", groups=self.groups))
         return counted
 
     @cached_property
@@ -65,8 +69,13 @@ class Evaluation:
         pairs = zip(self.classes, dice(*total), iou(*total), strict=True)
         return {name: {"dice": float(d), "iou": float(i)} for name, d, i in pairs}
 
+    @property
+    def sample(self) -> Sample:
+        """How many images there are, and of how many groups."""
+        return self._counted[0].sample
+
     def intervals(self) -> dict[str, Interval]:
-        """Return 95 % intervals of the headline scores over the images."""
+        """Return 95 % intervals of the headline scores over the groups of images."""
         return {key: i for each in self._counted for key, i in score_intervals(each).items()}
 
     def worst(self, number: int) -> list[tuple[int, float]]:
@@ -79,10 +88,10 @@ class Evaluation:
         """Return what ``trainer evaluate --json`` prints of a split."""
         return {
             **self.scores(),
-            "images": len(self.images),
+            **asdict(self.sample),
             "iou": {name: values["iou"] for name, values in self.per_class().items()},
             "dice_of_classes": {n: v["dice"] for n, v in self.per_class().items()},
-            "intervals": {k: [i.low, i.high] for k, i in self.intervals().items()},
+            "intervals": {k: plain([i.low, i.high]) for k, i in self.intervals().items()},
             "worst": [{"image": self.images[i], "dice": score} for i, score in self.worst(5)],
         }
 
@@ -103,6 +112,7 @@ class Evaluation:
             confusion=self.confusion,
             lr=lr,
             grad_norm=grad_norm,
+            groups=self.groups,
         )
 
     def write_confusion(self, folder: Path, *, epoch: int | None = None) -> None:

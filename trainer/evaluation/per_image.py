@@ -2,7 +2,8 @@
 
 A part is written whole or not at all, so a killed run keeps every epoch that it finished. Pixel
 counts stand beside Dice and IoU because a comparison resamples images and must then compute the
-data-set-level value again, which the scores alone do not allow.
+data-set-level value again, which the scores alone do not allow. The group that an image belongs to
+stands there because groups are what it resamples; parts of version 0.1.0 have none.
 """
 
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ SCHEMA = pa.schema(
         ("iou", pa.float32()),
         ("lr", pa.float32()),
         ("grad_norm", pa.float32()),
+        ("group", pa.dictionary(pa.int32(), pa.string())),
     ]
 )
 
@@ -42,22 +44,27 @@ def write_part(
     confusion: Counts,
     lr: float,
     grad_norm: float,
+    groups: Sequence[str] | None = None,
 ) -> Path:
     """Write one epoch's part into ``folder`` and return its path.
 
     ``confusion`` is ``(images, classes, classes)`` in pixels; a class that an image neither has
     nor is given scores NaN there. ``lr`` and ``grad_norm`` are the epoch's, repeated on each row,
-    so that a part can be read alone.
+    so that a part can be read alone. ``groups`` names each image's group; unknown, it stays empty.
     """
     tp, fp, fn = counts(confusion)
     rows = len(images) * len(classes)
+    image = np.repeat(np.arange(len(images)), len(classes))
     columns = [
         np.full(rows, epoch),
-        _repeated(images, np.repeat(np.arange(len(images)), len(classes)), pa.int32()),
+        _repeated(images, image, pa.int32()),
         _repeated(classes, np.tile(np.arange(len(classes)), len(images)), pa.int16()),
         *(values.ravel() for values in (tp, fp, fn, dice(tp, fp, fn), iou(tp, fp, fn))),
         np.full(rows, lr),
         np.full(rows, grad_norm),
+        pa.nulls(rows, SCHEMA.field("group").type)
+        if groups is None
+        else pa.array(np.asarray(groups, dtype=str)[image]).dictionary_encode(),
     ]
     arrays = [
         column if isinstance(column, pa.Array) else pa.array(column).cast(kind.type, safe=False)

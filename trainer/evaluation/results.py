@@ -1,7 +1,8 @@
 """Which run is better: the one reader of per-image results, and the one verdict on them.
 
 ``trainer compare`` and the pages Compare and Models all ask here. A run stands for the epoch at
-which it was best, and sides are compared on the same images of the same data or not at all.
+which it was best, and sides are compared on the same images of the same data, scored at the same
+size, or not at all.
 """
 
 import math
@@ -14,16 +15,17 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from trainer.analysis.bootstrap import RESAMPLES
-from trainer.analysis.comparison import Comparison, compare_all
+from trainer.analysis.comparison import compare_all
 from trainer.analysis.history import History, clean
 from trainer.analysis.per_image_rows import pixel_counts
 from trainer.analysis.ratios import PixelCounts
+from trainer.analysis.verdict import Comparison
 from trainer.evaluation.per_image import FOLDER, read_part
 from trainer.tracking import find_runs
 from trainer.tracking.artifacts import artifact_path, state_of
 from trainer.tracking.reading import UNFINISHED, chosen_runs, histories
 
-DIGEST = "tags.segscope.data_digest"
+DIGEST, SIZE = "tags.segscope.data_digest", "params.image_size"
 _MUST_AGREE = (
     ("class", "classes", "their scores mean different things"),
     (
@@ -86,25 +88,35 @@ def best_epoch(
 
 
 def which_is_better(
-    sides: Mapping[str, Sequence[str]], *, score: str = "dice", resamples: int = RESAMPLES
+    sides: Mapping[str, Sequence[str]],
+    *,
+    score: str = "dice",
+    resamples: int = RESAMPLES,
+    of_models: bool = False,
 ) -> Verdict:
     """Return the verdict on every pair of sides; a side is its name and its runs.
 
-    Each run counts with its validation images at its best epoch. Raises ``ValueError`` when there
+    Each run counts with its validation images at its best epoch. ``of_models``: it is about the
+    models of these runs and not about their configurations. Raises ``ValueError`` when there
     is no such run, when one has no results to compare, and, naming how they differ, when the runs
-    were trained on different data or validated on different images or classes.
+    were trained on different data, or validated on different images or classes or at other sizes.
     """
     side_of = {run_id: side for side, run_ids in sides.items() for run_id in run_ids}
     runs = chosen(side_of)
-    _refuse_other_data(side_of, runs)
     best, rows = _at_best(side_of, runs)
+    _refuse_other_data(side_of, runs)
     _refuse_other_images(side_of, rows)
+    _refuse_other_sizes(side_of, runs, rows)
     counts, images, _ = pixel_counts(list(rows.values()))
     configurations = {
-        side: PixelCounts(*(getattr(counts, key)[places] for key in ("tp", "fp", "fn")))
+        side: PixelCounts(
+            *(getattr(counts, key)[places] for key in ("tp", "fp", "fn")), groups=counts.groups
+        )
         for side, places in _places(side_of).items()
     }
-    pairs = compare_all(configurations, images=images, score=score, resamples=resamples)
+    pairs = compare_all(
+        configurations, images=images, score=score, resamples=resamples, of_models=of_models
+    )
     return Verdict([_noted(pair, sides, best) for pair in pairs], best)
 
 
@@ -184,13 +196,18 @@ def _at_best(
 
 
 def _refuse_other_data(side_of: Mapping[str, str], runs: pd.DataFrame) -> None:
-    digests = runs[DIGEST].dropna() if DIGEST in runs else pd.Series(dtype=str)
+    first, *_ = side_of
+    digests = {run_id: runs.loc[run_id].get(DIGEST) for run_id in side_of}
     for run_id, digest in digests.items():
-        if digest != digests.iloc[0]:
-            first = str(digests.index[0])
+        if not isinstance(digest, str):
             raise ValueError(
-                f"data: {side_of[first]} and {side_of[str(run_id)]} were trained on different "
-                f"data (digests {digests.iloc[0]} and {digest}); compare runs on the same data"
+                f"data: {side_of[run_id]} does not say what data it was trained on (it has no tag "
+                f"{DIGEST.removeprefix('tags.')}); compare runs that do"
+            )
+        if digest != digests[first]:
+            raise ValueError(
+                f"data: {side_of[first]} and {side_of[run_id]} were trained on different data "
+                f"(digests {digests[first]} and {digest}); compare runs on the same data"
             )
 
 
@@ -207,6 +224,28 @@ def _refuse_other_images(side_of: Mapping[str, str], rows: Mapping[str, pd.DataF
                     f"{plural}: {common} in common, {len(ours)} and {len(theirs)} of their own, "
                     f"such as {min(ours | theirs)}; {cure}"
                 )
+
+
+def _refuse_other_sizes(
+    side_of: Mapping[str, str], runs: pd.DataFrame, rows: Mapping[str, pd.DataFrame]
+) -> None:
+    """Refuse targets that differ in pixels, as those of one image scaled to two sizes do."""
+    targets = {run_id: _target_pixels(of_run) for run_id, of_run in rows.items()}
+    first, *others = targets
+    for other in others:
+        if targets[first].equals(targets[other]):
+            continue
+        sizes = [runs.loc[run_id].get(SIZE) for run_id in (first, other)]
+        read = [size if isinstance(size, str) else "the images' own" for size in sizes]
+        raise ValueError(
+            f"image size: the targets of {side_of[first]} ({read[0]}) and {side_of[other]} "
+            f"({read[1]}) differ in pixels, which moves scores by itself; compare runs of one size"
+        )
+
+
+def _target_pixels(of_run: pd.DataFrame) -> pd.Series:
+    names = [of_run["image"].astype(str), of_run["class"].astype(str)]
+    return (of_run["tp"] + of_run["fn"]).set_axis(names).sort_index()
 
 
 def _places(side_of: Mapping[str, str]) -> dict[str, list[int]]:

@@ -88,6 +88,7 @@ def _final(
             progress.watch(batches, split),
             split=split,
             images=data.names(split),
+            groups=data.groups(split),
             classes=data.class_names,
             boundary=config.boundary_iou,
         )

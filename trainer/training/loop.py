@@ -152,6 +152,7 @@ def train(
             ),
             split="val",
             images=data.names("val"),
+            groups=data.groups("val"),
             classes=data.class_names,
             keep=recorder.samples.indices,
             keep_worst=recorder.samples.keep_worst,

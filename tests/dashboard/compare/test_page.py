@@ -55,7 +55,7 @@ def ways(
         return said(open_app("models", model="cars", version="2"))
 
     def command(a: str, b: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["trainer", "compare", a, b])
+        monkeypatch.setattr(sys, "argv", ["trainer", "compare", a, b, "--plan"])
         main()
         told = capsys.readouterr()
         return told.out + told.err
@@ -69,8 +69,12 @@ def test_all_ways_judge_at_what_each_run_monitored(ways: dict[str, Ask], way: st
     by_dice = write_run("by dice", BY_DICE)
     by_miou = write_run("by miou", BY_MIOU, monitor="val/miou", lr=0.5)
     answer = ways[way](by_dice, by_miou)
-    assert "A better: dice 0.88" in answer or "by dice is better than by miou: dice 0.88" in answer
-    assert "difference +0.06" in answer and "p < 0.0001; n = 24 images" in answer.replace(",", ";")
+    of_models = way == "the page Models"
+    claim = "A better" if of_models else "these two models differ on these images"
+    assert f"{claim}: dice 0.88" in answer
+    assert "difference +0.06" in answer and "n = 24 images" in answer
+    assert ("p < 0.0001" in answer) == of_models
+    assert ("of the configurations nothing is known: repeat with --seeds 3" in answer) != of_models
     assert "epoch 2, the best of val/dice" in answer
     assert "epoch 3, the best of val/miou" in answer
     assert "its best val/dice" in answer and "at its best val/miou" in answer
@@ -83,6 +87,7 @@ def test_all_ways_judge_at_what_each_run_monitored(ways: dict[str, Ask], way: st
         ({"images": [*IMAGES[:-2], "x", "y"]}, "22 in common, 2 and 2 of their own, such as"),
         ({"classes": ["background", "bus"]}, "validated on different classes"),
         ({"digest": "0" * 12}, "trained on different data (digests"),
+        ({"scale": 4, "image_size": (320, 480)}, "(320x480) differ in pixels"),
     ],
 )
 def test_no_way_compares_what_was_not_validated_alike(
@@ -91,7 +96,8 @@ def test_no_way_compares_what_was_not_validated_alike(
     other = write_run("other", BY_MIOU, lr=0.5, **given)  # type: ignore[arg-type]
     answer = ways[way](write_run("by dice", BY_DICE), other)
     assert named in answer
-    assert not any(word in answer for word in ("is better", "better: ", "distinguishable"))
+    claims = ("is better", "better: ", "distinguishable", "on these images")
+    assert not any(word in answer for word in claims)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -99,7 +105,8 @@ def test_all_ways_say_that_a_run_has_not_ended(ways: dict[str, Ask], way: str) -
     going_on = write_run("going on", BY_MIOU[:2], outcome=None, says_best=False, lr=0.5)
     answer = ways[way](write_run("by dice", BY_DICE), going_on)
     # Its best so far is its first epoch, where it finds more than the other.
-    assert "B better" in answer or "going on is better than by dice" in answer
+    signs = {"the page Models": "B better", "the page Compare": "difference -0.08"}
+    assert signs.get(way, "dice 0.9748 and 0.8894 (difference +0.08") in answer
     assert "stands at epoch 1, the best of val/dice (so far: the run has not ended)" in answer
 
 
@@ -111,10 +118,29 @@ def test_all_ways_say_that_another_program_kept_no_results(ways: dict[str, Ask],
     assert "epoch 2, the best of val_dice_coef (of its curve" in answer
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_all_ways_say_what_would_tell_where_nothing_does(ways: dict[str, Ask], way: str) -> None:
+    cars = [f"car {number // 4}" for number in range(len(IMAGES))]
+    a, b = (write_run(n, BY_DICE, groups=cars, lr=lr) for n, lr in (("a", 0.5), ("b", 0.25)))
+    answer = ways[way](a, b)
+    assert "24 images of 6 groups" in answer or "24 validation images of 6 groups" in answer
+    assert "difference of 0.01 between two such models is told with what there is" in answer
+
+
+def test_registered_models_are_compared_as_models(ways: dict[str, Ask]) -> None:
+    by_miou = write_run("by miou", BY_MIOU, monitor="val/miou")
+    ways["the page Models"](write_run("by dice", BY_DICE), by_miou)
+    answer = ways["trainer compare"]("models:/cars/2", "models:/cars@champion")
+    assert "models:/cars/2 is better than models:/cars@champion: dice 0.88" in answer
+    assert "p < 0.0001" in answer and "note: this is about these two models" in answer
+    answer = ways["trainer compare"]("models:/cars/1", "models:/cars@champion")
+    assert "models: two of them come from the same run; name other versions" in answer
+
+
 def test_a_verdict_is_renewed_when_a_run_goes_on(ways: dict[str, Ask], store: Path) -> None:
     whole = write_run("by dice", BY_DICE)
     first = write_run("first", BY_MIOU[:1], outcome=None, says_best=False, lr=0.5)
-    assert "B better" in ways["the page Compare"](whole, first)
+    assert "difference -0.08" in ways["the page Compare"](whole, first)
     client().log_metric(first, "val/dice", 0.99, step=2)
     st.cache_resource.clear()
     assert "epoch 2" in ways["the page Compare"](whole, first)

@@ -1,14 +1,17 @@
 import json
+import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from tests.trainer.analysis.simulated import counts, pair
 from trainer.analysis.bootstrap import score_intervals
 from trainer.analysis.comparison import compare, compare_all, holm
-from trainer.analysis.ratios import PixelCounts, ratio_of
-from trainer.analysis.score_table import headlines
+from trainer.analysis.ratios import PixelCounts, Sample, ratio_of
+from trainer.analysis.score_table import comparable, headlines
 
 
 def coverage(truth: float, *, runs: int, images: int, **world: float) -> float:
@@ -59,7 +62,11 @@ def test_percentile_interval_and_standard_error_against_scipy() -> None:
     # Ours is corrected by n / (n - 1), and the bounds are Student's.
     error = expected.standard_error * np.sqrt(40 / 39)
     assert interval.standard_error == pytest.approx(error, rel=0.03)
-    half = stats.t.ppf(0.975, 39) * interval.standard_error
+    sizes = [2 * tp + fp + fn for tp, fp, fn in (columns[:3], columns[3:])]
+    freedom = min(size.sum() ** 2 / (size**2).sum() for size in sizes) - 1
+    assert interval.degrees_of_freedom == pytest.approx(freedom)
+    assert freedom < 39
+    half = stats.t.ppf(0.975, freedom) * interval.standard_error
     assert (interval.low, interval.high) == pytest.approx(
         (interval.value - half, interval.value + half)
     )
@@ -86,13 +93,15 @@ def test_intervals_of_one_configuration() -> None:
     found = score_intervals(evaluated, ("dice", "miou", "dice_per_image", "iou/2", "accuracy"))
     for name, interval in found.items():
         assert interval.low < interval.value < interval.high, name
-        assert (interval.images, interval.seeds, interval.resamples) == (30, (1,), 10_000)
+        shown = (interval.sample.images, interval.seeds, interval.resamples)
+        assert shown == (30, (1,), 10_000)
 
 
 def test_bounds_of_a_score_are_those_of_its_logit() -> None:
     a, _ = pair(np.random.default_rng(0), 20)
     found = score_intervals(a, ("dice",))["dice"]
-    by_hand = stats.t.ppf(0.975, 19) * found.standard_error / (found.value * (1 - found.value))
+    quantile = stats.t.ppf(0.975, found.degrees_of_freedom)
+    by_hand = quantile * found.standard_error / (found.value * (1 - found.value))
     logits = [np.log(x / (1 - x)) for x in (found.low, found.value, found.high)]
     assert np.diff(logits) == pytest.approx([by_hand, by_hand])
 
@@ -104,10 +113,12 @@ def test_a_score_at_the_end_of_its_range_stays_there(tp: int, wrong: int, score:
     assert (found.low, found.value, found.high) == (score, score, score)
 
 
-def test_one_image_has_no_interval() -> None:
-    a, _ = pair(np.random.default_rng(0), 1)
+@pytest.mark.parametrize("units", [1, 4])
+@pytest.mark.parametrize("views", [1, 16])
+def test_a_few_units_have_no_interval(units: int, views: int) -> None:
+    a, _ = pair(np.random.default_rng(0), units * views, views=views)
     found = score_intervals(a, ("dice",))["dice"]
-    assert np.isnan([found.low, found.high]).all()
+    assert np.isnan([found.low, found.high, found.p_value]).all()
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_a_close_one() -> None:
@@ -144,7 +155,7 @@ def test_coverage_over_seeds() -> None:
 
 def test_a_clear_difference_has_a_winner() -> None:
     worse, better = pair(np.random.default_rng(0), 60, gap=0.8)
-    found = compare(worse, better, names=("wide", "narrow"))
+    found = compare(worse, better, names=("wide", "narrow"), of_models=True)
     assert found.verdict == "B better"
     assert found.sentence.startswith("wide is worse than narrow: dice 0.")
     turned = found.better_first()
@@ -155,20 +166,20 @@ def test_a_clear_difference_has_a_winner() -> None:
     assert turned.better_first() is turned
     assert "p < 0.0001;" in found.sentence
     assert "n = 60 images, 1 seed each" in found.sentence
-    assert compare(better, worse).verdict == "A better"
+    assert compare(better, worse, of_models=True).verdict == "A better"
     assert list(found.differences) == list(headlines())
 
 
 def test_no_difference_is_not_distinguishable() -> None:
     a, b = pair(np.random.default_rng(1), 30)
-    found = compare(a, b)
+    found = compare(a, b, of_models=True)
     assert found.verdict == "not distinguishable with n = 30 images, 1 seed each"
     assert found.sentence.startswith("A and B are not distinguishable with n = 30 images")
 
 
 def test_the_same_predictions_are_not_distinguishable() -> None:
     a, _ = pair(np.random.default_rng(1), 10)
-    found = compare(a, a)
+    found = compare(a, a, of_models=True)
     assert found.verdict.startswith("not distinguishable")
     assert (found.interval.low, found.interval.high, found.p_value) == (0, 0, 1)
     assert found.most_different == ()
@@ -176,7 +187,7 @@ def test_the_same_predictions_are_not_distinguishable() -> None:
 
 def test_pairing_tells_what_separate_intervals_would_not() -> None:
     a, b = pair(np.random.default_rng(2), 40, gap=0.35)
-    assert compare(a, b).verdict == "B better"
+    assert compare(a, b, of_models=True).verdict == "B better"
     apart = [score_intervals(side, ("dice",))["dice"] for side in (a, b)]
     assert apart[0].high > apart[1].low
 
@@ -190,11 +201,11 @@ def test_a_difference_within_the_spread_of_seeds_is_none() -> None:
         if single.distinguishable:
             break
     assert single.distinguishable
-    assert any("one seed" in note for note in single.notes)
+    assert single.verdict.startswith("these two models differ on these images; of the config")
     over_seeds = compare(a, b)
     assert over_seeds.over_seeds
     assert over_seeds.verdict == "not distinguishable with n = 60 images, 5 seeds each"
-    assert over_seeds.notes == ()
+    assert over_seeds.notes == ("groups unknown: images are taken for independent",)
 
 
 def test_uneven_seeds() -> None:
@@ -204,14 +215,15 @@ def test_uneven_seeds() -> None:
     assert found.over_seeds and found.seeds == (2, 3)
     assert "2 and 3 seeds" in found.verdict
     one = compare(PixelCounts(a.tp[:1], a.fp[:1], a.fn[:1]), b)
-    assert not one.over_seeds and any("one seed" in note for note in one.notes)
+    assert not one.over_seeds and one.verdict.startswith("these models ")
 
 
 @pytest.mark.parametrize("images", [1, 2, 4])
 def test_too_few_images_for_any_verdict(images: int) -> None:
     a, b = pair(np.random.default_rng(0), images, gap=3.0)
     found = compare(a, b)
-    assert found.verdict.startswith(f"not distinguishable with n = {images} image")
+    assert found.verdict.startswith(f"nothing can be told with n = {images} image")
+    assert found.verdict in found.sentence and "interval" not in found.sentence
     assert any("too few" in note for note in found.notes)
     json.dumps(found.to_json(), allow_nan=False)
 
@@ -228,12 +240,6 @@ def test_images_that_differ_most() -> None:
     assert found.most_different[0].difference > 0 > found.most_different[1].difference
 
 
-def test_targets_of_different_sizes_are_noted() -> None:
-    a, b = pair(np.random.default_rng(0), 10)
-    double = PixelCounts(2 * b.tp, 2 * b.fp, 2 * b.fn)
-    assert any("differ in pixels" in note for note in compare(a, double).notes)
-
-
 def test_different_splits_cannot_be_compared() -> None:
     a, _ = pair(np.random.default_rng(0), 10)
     b, _ = pair(np.random.default_rng(0), 12)
@@ -241,6 +247,93 @@ def test_different_splits_cannot_be_compared() -> None:
         compare(a, b, names=("left", "right"))
     with pytest.raises(ValueError, match="images: 1 names for 10 images"):
         compare(a, a, images=["x"])
+
+
+# groups and seeds: what is claimed of what ------------------------------------------------------
+
+
+def test_groups_are_resampled_whole() -> None:
+    """A set of copies knows no more than one of each: the cluster bootstrap sees through it."""
+    a, b = pair(np.random.default_rng(3), 12, gap=0.3)
+    alone = compare(a, b, of_models=True)
+    groups = [str(image) for image in range(12) for _ in range(16)]
+    copies = [
+        PixelCounts(
+            *(getattr(side, k).repeat(16, axis=1) for k in ("tp", "fp", "fn")), groups=groups
+        )
+        for side in (a, b)
+    ]
+    found = compare(*copies, of_models=True)
+    assert found.sample == Sample(192, 12)
+    assert "192 images of 12 groups, 1 seed each" in found.line
+    for name in ("dice", "miou", "dice_per_image"):
+        ours, once = found.differences[name].interval, alone.differences[name].interval
+        assert (ours.low, ours.high) == pytest.approx((once.low, once.high), rel=0.05)
+    as_images = compare(*(PixelCounts(c.tp, c.fp, c.fn) for c in copies), of_models=True)
+    assert as_images.interval.standard_error < found.interval.standard_error / 3
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_equals_that_suit_other_cars_are_called_better_by_image_and_not_by_car(seeds: int) -> None:
+    random = np.random.default_rng(17)
+    by_car = by_image = held = 0
+    for run in range(150):
+        sides = pair(random, 8 * 16, seeds=seeds, views=16, taste=0.3)
+        bare = [PixelCounts(side.tp, side.fp, side.fn) for side in sides]
+        asked = {"scores": (), "resamples": 200, "seed": run, "of_models": seeds == 1}
+        found = compare(*sides, **asked)  # type: ignore[arg-type]
+        by_car += found.distinguishable
+        held += found.interval.low <= 0 <= found.interval.high
+        by_image += compare(*bare, **asked).distinguishable  # type: ignore[arg-type]
+    # 5 % of 150, and three standard errors of that.
+    assert by_car / 150 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
+    assert held / 150 >= 0.9
+    assert by_image / 150 > 0.3
+
+
+def test_groups_of_one_image_each_are_images() -> None:
+    a, b = pair(np.random.default_rng(3), 20, gap=0.3, views=1)
+    found = compare(a, b)
+    assert found.sample == Sample(20, 20) and "n = 20 images, 1 seed each" in found.sentence
+    assert found.notes == ()
+    unknown = compare(*(PixelCounts(side.tp, side.fp, side.fn) for side in (a, b)))
+    assert unknown.interval.low == found.interval.low
+    assert unknown.notes == ("groups unknown: images are taken for independent",)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "models"), [((1, 1), "these two models"), ((1, 3), "these models")]
+)
+@pytest.mark.parametrize(("gap", "differ"), [(1.0, "differ"), (0.0, "do not differ measurably")])
+def test_one_seed_says_nothing_of_a_configuration(
+    seeds: tuple[int, int], models: str, gap: float, differ: str
+) -> None:
+    sides = pair(np.random.default_rng(1), 40, gap=gap, seeds=max(seeds))
+    cut = [PixelCounts(s.tp[:n], s.fp[:n], s.fn[:n]) for s, n in zip(sides, seeds, strict=True)]
+    found = compare(*cut)
+    nothing = "of the configurations nothing is known: repeat with --seeds 3"
+    assert found.verdict == f"{models} {differ} on these images; {nothing}"
+    for said in (found.sentence, found.line, found.better_first().sentence):
+        assert not re.search(r"better|worse|distinguishable|p [=<]", said)
+        assert said.endswith(nothing) and f"{models} {differ}" in said and "95% interval" in said
+    of_models = compare(*cut, of_models=True)
+    assert re.search(r"p [=<]", of_models.sentence) and nothing not in of_models.sentence
+    assert any("about these two models" in note for note in of_models.notes)
+
+
+@given(st.integers(1, 6), st.integers(5, 12), st.integers(1, 3), st.integers(0, 2**16))
+def test_a_score_is_the_same_however_it_is_grouped(
+    views: int, groups: int, seeds: int, seed: int
+) -> None:
+    counted = counts(np.random.default_rng(seed), views * groups, seeds)
+    names = [f"g{image % groups}" for image in range(views * groups)]
+    grouped = PixelCounts(counted.tp, counted.fp, counted.fn, groups=names)
+    for name in comparable():
+        alone, ours = ratio_of(name, counted), ratio_of(name, grouped)
+        np.testing.assert_allclose(ours.of_all(), alone.of_all(), rtol=1e-12)
+        assert ours.units == groups
+        assert 1 <= ours.effective_units <= groups + 1e-9
+        np.testing.assert_allclose(ours.influence().mean(axis=1), 0, atol=1e-9)
 
 
 # more than two ----------------------------------------------------------------------------------
@@ -258,7 +351,7 @@ def test_every_pair_is_compared_and_corrected() -> None:
     random = np.random.default_rng(8)
     a, b = pair(random, 40, gap=0.8)
     c = PixelCounts(a.tp[:, ::1], a.fp, a.fn)
-    found = compare_all({"one": a, "two": b, "three": c})
+    found = compare_all({"one": a, "two": b, "three": c}, of_models=True)
     assert [(pair.a, pair.b) for pair in found] == [
         ("one", "two"),
         ("one", "three"),
@@ -294,4 +387,5 @@ def test_json_holds_everything() -> None:
     value = json.loads(json.dumps(compare(a, b).to_json(), allow_nan=False))
     assert value["verdict"] and value["sentence"]
     assert value["differences"]["dice"]["interval"]["resamples"] == 10_000
+    assert (value["images"], value["groups"], value["of_models"]) == (10, None, False)
     assert {"image", "a", "b", "difference"} == set(value["most_different"][0])

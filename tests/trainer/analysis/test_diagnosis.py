@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -316,6 +317,31 @@ def test_too_few_images_for_the_difference_claimed() -> None:
     assert finding.severity == "warning"
     large = found("validation set too small", curves, per_image=spread, claimed_difference=0.1)
     assert large is None
+
+
+def test_views_of_one_car_know_no_more_than_one_of_them() -> None:
+    """A t-test on the means of equal groups: the images say which car, the cars are the sample."""
+    cars = np.random.default_rng(0).normal(0.8, 0.1, 8)
+    views = cars.repeat(16) + np.random.default_rng(1).normal(0, 0.01, 128)
+    spread = replace(
+        only_car([1], [views.tolist()]), groups=[f"car {at}" for at in range(8) for _ in range(16)]
+    )
+    finding = found("validation set too small", {"val/dice": [0.8]}, per_image=spread)
+    assert finding is not None
+    means = views.reshape(8, 16).mean(axis=1)
+    half = stats.t.ppf(0.975, 7) * means.std(ddof=1) / np.sqrt(8)
+    assert finding.evidence["half_width"] == pytest.approx(half)
+    assert finding.message.startswith(
+        f"128 validation images of 8 groups know Dice to ± {half:.3f}"
+    )
+    assert "validate on more groups" in finding.message
+    alone = found(
+        "validation set too small",
+        {"val/dice": [0.8]},
+        per_image=only_car([1], [views.tolist()]),
+        claimed_difference=0.001,
+    )
+    assert alone is not None and alone.evidence["half_width"] < half / 2
 
 
 def test_few_images_without_their_scores() -> None:

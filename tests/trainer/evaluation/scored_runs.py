@@ -37,12 +37,17 @@ def write_run(
     says_best: bool = True,
     images: Sequence[str] = IMAGES,
     classes: Sequence[str] = CLASSES,
-    digest: str = "3f9a1c0b77de",
+    groups: Sequence[str] | None = None,
+    digest: str | None = "3f9a1c0b77de",
+    scale: int = 1,
     **settings: object,
 ) -> str:
-    """Write a run and return its id; without an ``outcome`` it goes on."""
+    """Write a run and return its id; without an ``outcome`` it goes on.
+
+    ``scale``: it was scored on targets of so many times the pixels.
+    """
     config = TrainConfig(monitor=monitor, run_name=name).replace(**settings)
-    run = start_run(config, tags={"segscope.data_digest": digest})
+    run = start_run(config, tags={} if digest is None else {"segscope.data_digest": digest})
     scores = {"val/dice": [e.dice for e in epochs], "val/miou": [e.miou for e in epochs]}
     for number, epoch in enumerate(epochs, start=1):
         write_part(
@@ -50,7 +55,8 @@ def write_run(
             epoch=number,
             images=images,
             classes=classes,
-            confusion=confusion(epoch.found, len(images), len(classes)),
+            confusion=scale * confusion(epoch.found, len(images), len(classes)),
+            groups=groups,
             lr=math.nan,
             grad_norm=math.nan,
         )

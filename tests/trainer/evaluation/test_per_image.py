@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from trainer.analysis.scores import counts, dice, iou
-from trainer.evaluation.per_image import SCHEMA, read_parts, write_part
+from trainer.evaluation.per_image import SCHEMA, read_part, read_parts, write_part
 
 CLASSES = ["background", "car"]
 PIXELS = 160 * 240
@@ -31,7 +31,13 @@ def confusion(
     return found
 
 
-def write(folder: Path, epoch: int, matrices: np.ndarray, names: list[str] | None = None) -> Path:
+def write(
+    folder: Path,
+    epoch: int,
+    matrices: np.ndarray,
+    names: list[str] | None = None,
+    groups: list[str] | None = None,
+) -> Path:
     classes = [f"class {i}" for i in range(matrices.shape[-1])] if names is None else names
     return write_part(
         folder,
@@ -41,6 +47,7 @@ def write(folder: Path, epoch: int, matrices: np.ndarray, names: list[str] | Non
         confusion=matrices,
         lr=2e-4 / epoch,
         grad_norm=0.5,
+        groups=groups,
     )
 
 
@@ -141,7 +148,8 @@ def test_any_reader_of_parquet_reads_the_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("num_classes", "limit"), [(2, 18_000), (21, 75_000)])
 def test_an_epoch_of_500_images_is_small(num_classes: int, limit: int, tmp_path: Path) -> None:
-    written = write(tmp_path, 1, confusion(500, num_classes))
+    groups = [f"0cdf5b5d0c{i // 16:02d}" for i in range(500)]
+    written = write(tmp_path, 1, confusion(500, num_classes), groups=groups)
     assert written.stat().st_size < limit
 
 
@@ -149,3 +157,15 @@ def test_counts_of_a_large_image_fit(tmp_path: Path) -> None:
     pixels = 1280 * 1918 * 100
     write(tmp_path, 1, np.array([[[pixels, 0], [0, 0]]]))
     assert read_parts(tmp_path)["tp"].tolist() == [pixels, 0]
+
+
+def test_the_group_of_each_image_comes_back_and_a_part_without_any_is_read(tmp_path: Path) -> None:
+    groups = ["one", "two", "one"]
+    written = write(tmp_path, 1, confusion(3, 2), groups=groups)
+    assert read_parts(tmp_path)["group"].tolist() == [group for group in groups for _ in CLASSES]
+    older = pq.read_table(written).drop_columns(["group"])
+    pq.write_table(older, tmp_path / "epoch-0002.parquet")
+    assert read_parts(tmp_path, [2])["group"].isna().all()
+    assert read_parts(tmp_path)["group"].notna().sum() == 6
+    unknown = write(tmp_path, 3, confusion(3, 2))
+    assert read_part(unknown)["group"].isna().all()

@@ -14,6 +14,7 @@ from tests.trainer.evaluation.scored_runs import (
     write_foreign_run,
     write_run,
 )
+from trainer.analysis.ratios import Sample
 from trainer.analysis.scores import dice
 from trainer.evaluation.results import best_epoch, by_configuration, which_is_better
 from trainer.tracking import reading
@@ -69,7 +70,7 @@ def test_a_verdict_is_on_the_epochs_that_the_runs_chose_by_what_they_monitored(
 ) -> None:
     by_dice = write_run("by dice", BY_DICE)
     by_miou = write_run("by miou", BY_MIOU, monitor="val/miou")
-    verdict = which_is_better({"A": [by_dice], "B": [by_miou]})
+    verdict = which_is_better({"A": [by_dice], "B": [by_miou]}, of_models=True)
     (pair,) = verdict.pairs
     assert {run_id: best.epoch for run_id, best in verdict.best.items()} == {by_dice: 2, by_miou: 3}
     assert pair.verdict == "A better"
@@ -86,7 +87,8 @@ def test_seeds_are_one_side_whatever_the_order_of_their_images(store: Path) -> N
     groups = by_configuration([seeds[0], other], all_seeds=True)
     assert groups == {"s": seeds, "other": [other]}
     (pair,) = which_is_better(groups).pairs
-    assert (pair.verdict, pair.seeds, pair.images) == ("A better", (2, 1), len(IMAGES))
+    assert pair.verdict.startswith("these models differ on these images; of the configurations")
+    assert (pair.seeds, pair.sample) == ((2, 1), Sample(len(IMAGES)))
 
 
 REFUSED = {
@@ -94,6 +96,11 @@ REFUSED = {
     "more images": ({"images": [*IMAGES, "x"]}, "24 in common, 0 and 1 of their own, such as x"),
     "other classes": ({"classes": ["background", "bus"]}, "classes: A and B .* such as bus"),
     "other data": ({"digest": "0" * 12}, "data: A and B .* different data .*3f9a1c0b77de and 0000"),
+    "unknown data": ({"digest": None}, "data: B does not say what data it was trained on"),
+    "another size": (
+        {"scale": 4, "image_size": (320, 480)},
+        r"image size: the targets of A \(160x240\) and B \(320x480\) differ in pixels",
+    ),
 }
 
 
@@ -128,6 +135,23 @@ def test_a_run_without_an_end_counts_with_its_best_so_far_which_is_said(
     )
 
 
+def test_groups_come_from_the_parts_the_largest_that_any_run_knows(store: Path) -> None:
+    cars = [f"car {number // 4}" for number in range(len(IMAGES))]
+    by_car = write_run("by car", BY_DICE, groups=cars)
+    alone = write_run("alone", BY_DICE, groups=IMAGES, lr=0.5)
+    unknown = write_run("unknown", BY_DICE, lr=0.25)
+    for other in (alone, unknown):
+        (pair,) = which_is_better({"A": [by_car], "B": [other]}).pairs
+        assert pair.sample == Sample(24, 6)
+        assert "24 images of 6 groups" in pair.sentence
+    (pair,) = which_is_better({"A": [alone], "B": [unknown]}).pairs
+    assert pair.sample == Sample(24, 24) and "of" not in pair.n
+    (pair,) = which_is_better(
+        {"A": [unknown], "B": [write_run("unknown too", BY_DICE, lr=0.125)]}
+    ).pairs
+    assert "groups unknown: images are taken for independent" in pair.notes
+
+
 Headlines = Callable[[str], str]
 
 
@@ -156,7 +180,7 @@ def test_the_same_verdict_through_a_server(remote: Path) -> None:
     by_dice = write_run("by dice", BY_DICE)
     by_miou = write_run("by miou", BY_MIOU, monitor="val/miou")
     for _ in range(2):  # Fetched, then from the cache.
-        verdict = which_is_better({"A": [by_dice], "B": [by_miou]})
+        verdict = which_is_better({"A": [by_dice], "B": [by_miou]}, of_models=True)
         assert verdict.pairs[0].verdict == "A better"
         assert verdict.best[by_miou].epoch == 3
     part = f"cache/artifacts/{by_miou}/*/evaluation/per_image/epoch-0003.parquet"
