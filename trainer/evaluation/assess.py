@@ -6,6 +6,7 @@ compared.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,6 @@ from trainer.data.files.reading import read_image, read_target
 from trainer.evaluation.boundary import boundary_confusion
 from trainer.evaluation.evaluation import Evaluation
 from trainer.evaluation.metrics import confusion_per_image
-from trainer.wording import counted
 
 Mask = NDArray[np.uint8]
 MaskOf = Callable[[Pair], Mask]
@@ -65,16 +65,21 @@ def assess(
 def masks_of_model(model_folder: Path, collection: Collection, device: str) -> MaskOf:
     """Return what predicts a pair's mask with the model in a folder.
 
-    Raises ``ValueError`` when the model has other classes than the data.
+    Raises ``ValueError`` when the model has other classes than the data, or in another order. A
+    class without a name of its own is called by what codes it (``colour 008000``, ``level 3``), so
+    that names tell of other codings too.
     """
     from trainer.prediction.predictor import Predictor
 
     predictor = Predictor(model_folder, device=device)
-    wanted = [info.name for info in collection.classes]
-    if len(predictor.classes) != len(wanted):
+    known, wanted = list(predictor.classes), [info.name for info in collection.classes]
+    if known != wanted:
+        pairs = enumerate(zip_longest(known, wanted, fillvalue="none"))
+        at, (ours, theirs) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
         raise ValueError(
-            f"model: it knows {counted(len(predictor.classes), 'class', 'classes')} "
-            f"({_listed(predictor.classes)}), the data has {len(wanted)} ({_listed(wanted)})"
+            f"model: it knows the classes {_listed(known)}, the data has {_listed(wanted)} (class "
+            f"{at} is {ours!r} and {theirs!r}); if they mean the same, name the data's classes as "
+            "the model's in its classes.yaml"
         )
     return lambda pair: predictor.predict(read_image(pair.image))
 
