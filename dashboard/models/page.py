@@ -46,7 +46,7 @@ def main() -> None:
 def show_none() -> None:
     """Say that nothing is registered, and what would register the best run."""
     overview = reads.overview()
-    best = overview["best_dice"].dropna()
+    best = overview["best"].dropna()
     run_id = str(best.idxmax()) if len(best) else "RUN_ID"
     states.nothing(
         "No model is registered. A registered model is a run's best checkpoint under a name; "

@@ -22,11 +22,11 @@ def chosen_or_best(few: int = FEW) -> list[str]:
     table = reads.overview()
     runs = reads.runs()
     listed = table.loc[~runs["archived"].to_numpy(dtype=bool) & (table["epochs"] > 0)]
-    best = listed.head(100).sort_values("best_dice", ascending=False, na_position="last").head(few)
+    best = listed.head(100).sort_values("best", ascending=False, na_position="last").head(few)
     if len(best):
         st.caption(
-            f"No run is selected, so these are the {len(best)} best of the newest, by Dice. "
-            "Choose others on the page Runs."
+            f"No run is selected, so these are the {len(best)} best of the newest, each by its "
+            "headline. Choose others on the page Runs."
         )
     return list(best.index)
 

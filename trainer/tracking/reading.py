@@ -14,7 +14,7 @@ import pandas as pd
 
 from trainer.analysis.headline import headline
 from trainer.store import tracking_uri
-from trainer.tracking.records import MetricColumns, Page, RunRecord
+from trainer.tracking.records import MetricColumns, Page, RunRecord, true_params
 from trainer.tracking.rest_reads import RestReader
 from trainer.tracking.sql_reads import SqlReader
 
@@ -66,8 +66,8 @@ def list_runs(uri: str | None = None) -> pd.DataFrame:
     Columns: ``name, status, outcome, kind, experiment, experiment_id, started, ended`` (UTC),
     ``archived, user, artifact_uri, last_step, parent, sweep, trial, reason, seed_group, data,
     note``, ``headline`` (the metric that the run is judged by, empty where nothing tells), then
-    ``params.*`` and ``tags.*`` (text, missing where not set) and ``metrics.*`` (the
-    latest value, NaN where never logged). Raises ``ValueError`` when the store cannot be read.
+    ``params.*`` (see `true_params`) and ``tags.*`` (text, missing where not set) and ``metrics.*``
+    (the latest value, NaN where never logged). Raises ``ValueError`` when the store cannot be read.
     """
     return runs_table(open_reader(uri).runs())
 
@@ -105,6 +105,7 @@ def updated(runs: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
 
 def runs_table(records: Sequence[RunRecord]) -> pd.DataFrame:
     """Return the table of `list_runs` from records."""
+    params = [true_params(r.params, r.tags) for r in records]
     columns: dict[str, object] = {
         "name": [r.name for r in records],
         "status": [r.status for r in records],
@@ -123,7 +124,7 @@ def runs_table(records: Sequence[RunRecord]) -> pd.DataFrame:
     columns["headline"] = pd.array(
         [headline(r.metrics, params=r.params, tags=r.tags) for r in records], dtype="str"
     )
-    columns |= _text_columns("params.", [r.params for r in records])
+    columns |= _text_columns("params.", params)
     columns |= _number_columns("metrics.", [r.metrics for r in records])
     columns |= _text_columns("tags.", [r.tags for r in records])
     index = pd.Index([r.run_id for r in records], name="run_id", dtype="str")

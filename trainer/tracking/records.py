@@ -1,8 +1,21 @@
 """What a read of the store returns, whichever way it was read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+CHANGED_PARAM = "segscope.param."
+"""Begins the tags that hold what parameters became: MLflow lets none be changed once it is set."""
+
+
+def true_params(params: Mapping[str, str], tags: Mapping[str, str]) -> dict[str, str]:
+    """Return a run's parameters as it was last trained: a tag of `CHANGED_PARAM` comes first."""
+    changed = {
+        tag.removeprefix(CHANGED_PARAM): value
+        for tag, value in tags.items()
+        if tag.startswith(CHANGED_PARAM)
+    }
+    return {**params, **changed}
 
 
 class MetricColumns(NamedTuple):

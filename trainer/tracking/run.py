@@ -23,6 +23,7 @@ from trainer.tracking.artifacts import download
 from trainer.tracking.client import client, experiment_id
 from trainer.tracking.environment import environment, git_commit, user
 from trainer.tracking.places import local_path
+from trainer.tracking.records import CHANGED_PARAM
 from trainer.tracking.runs import MAX_TAG, OUTCOMES, active_run, metric_key, storable
 
 logger = logging.getLogger(__name__)
@@ -97,12 +98,17 @@ class Run:
         client().update_run(self.id, status="RUNNING")
         self.set_tags({"segscope.outcome": "", "segscope.reason": ""})
 
-    def note_resumed(self, epoch: int, machine: Mapping[str, str]) -> None:
+    def note_resumed(self, epoch: int, config: TrainConfig, machine: Mapping[str, str]) -> None:
         """Add to ``environment.json`` that, and with what, the run goes on after ``epoch``.
 
-        Parameters that it was begun without, by an earlier version, are set from here on.
+        Parameters that it was begun without, by an earlier version, are set from here on. The
+        number of epochs may have become another, which a tag tells; the run is then a repeat of
+        others of so many epochs.
         """
         known = client().get_run(self.id).data.params
+        if known.get("epochs") != str(config.epochs):
+            changed = {f"{CHANGED_PARAM}epochs": str(config.epochs)}
+            self.set_tags(changed | {"segscope.seed_group": config.seed_group()})
         missing = [Param(key, value) for key, value in machine.items() if key not in known]
         client().log_batch(self.id, params=missing)
         noted = self.read_json("environment.json")

@@ -114,7 +114,7 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
             )
         run.write_text("config.yaml", config.to_yaml())
         run.reopen()
-        run.note_resumed(training.progression.epoch, _machine(training))
+        run.note_resumed(training.progression.epoch, config, _machine(training))
         if training.progression.epoch and scored_in(recorded) is None:
             logger.warning(
                 "the epochs so far were scored in an arithmetic that was not recorded; "

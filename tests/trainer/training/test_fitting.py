@@ -21,7 +21,7 @@ from trainer.config import MACHINE_PARAMS, TrainConfig
 from trainer.evaluation.per_image import read_parts
 from trainer.evaluation.samples import read_predictions, read_samples, read_worst, sampled_epochs
 from trainer.tracking import find_runs, get_run
-from trainer.tracking.reading import histories
+from trainer.tracking.reading import histories, list_runs
 from trainer.training.fitting import StopTraining, fit, resume
 
 PER_EPOCH = {
@@ -113,6 +113,7 @@ def test_per_image_parts_add_up_to_the_metric(tiny: TrainConfig, store: Path, ma
     pooled = float(dice(car["tp"].sum(), car["fp"].sum(), car["fn"].sum()))
     assert pooled == pytest.approx(history[2], abs=1e-12)
     assert set(rows["epoch"]) == {2}
+    assert (rows["group"] == rows["image"].astype(str).str.split("_").str[0]).all()
     assert car["lr"].iloc[0] == pytest.approx(1e-2)
 
 
@@ -194,6 +195,10 @@ def test_a_finished_run_takes_more_epochs_only_when_told(tiny: TrainConfig, stor
     with pytest.raises(ValueError, match="already has its 3 epochs"):
         resume(result.run_id, progress=False)
     assert resume(result.run_id, epochs=4, progress=False).epochs == 4
+    # It is a repeat of runs of four epochs and no longer of those of fewer, wherever it is listed.
+    (row,) = list_runs().to_dict("records")
+    assert row["params.epochs"] == "4"
+    assert row["seed_group"] == tiny.replace(epochs=4).seed_group() != tiny.seed_group()
 
 
 def test_a_run_resumes_from_another_folder(
