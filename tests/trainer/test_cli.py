@@ -315,3 +315,19 @@ def test_what_was_inferred_is_told_and_what_cannot_be_known_is_asked(  # type: i
     # The run's data is read again as the run read it.
     code, out, _ = run("evaluate", result["run_id"], "--json")
     assert json.loads(out)["splits"]["val"]["dice"] == pytest.approx(result["best"]["val_dice"])
+
+
+def test_images_of_the_runs_split_that_are_gone_are_told(  # type: ignore[no-untyped-def]
+    run, store: Path, config_file: Path, cars: Path, tmp_path: Path
+):
+    data = Path(shutil.copytree(cars, tmp_path / "copy"))
+    run_id = run("fit", "--config", config_file, "--data", data, "--epochs", "1")[1].strip()
+    image = min((data / "train").iterdir())
+    image.unlink()
+    next((data / "train_masks").glob(f"{image.stem}*")).unlink()
+    code, _, err = run("evaluate", run_id)
+    assert code == 2
+    assert f"of the run's images 1 are not in {data} any more, such as {image.stem}" in err
+    code, _, err = run("evaluate", run_id, "--data", data)
+    assert code == 0 and "what the model was trained on may be among these images" in err
+    assert run("evaluate", run_id, "--skip-faulty")[0] == 0

@@ -7,9 +7,10 @@ class. A model must not gain from finding what is not there. What every run ever
 name is this. The other one has a name of its own.
 
 A new score is a new entry of `SCORES` and a row in docs/metrics.md, which a test compares with it.
-Nothing is imported here, so that the configuration and ``--help`` may read the table.
+Nothing heavy is imported here, so that the configuration and ``--help`` may read the table.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -185,6 +186,8 @@ def higher_is_better(metric: str) -> bool:
     known = SCORES.get(metric.rpartition("/")[2])
     if known is not None:
         return known.higher_is_better is not False
+    if re.match("(train|val|test)/iou/", metric):
+        return True  # of a class, which may be called anything
     return not any(word in metric for word in ("loss", "time/", "memory/", "grad_norm"))
 
 

@@ -162,7 +162,13 @@ def _splits(
         for split, members in _origin(folder).get("split", {}).items()
     }
     splits: dict[str, Sequence[str]]
-    if stored and all(name in known for members in stored.values() for name in members):
+    gone = [name for members in stored.values() for name in members if name not in known]
+    if gone and command.data is None:
+        raise ValueError(
+            f"data: of the run's images {len(gone)} are not in {collection.root} any more, such as "
+            f"{gone[0]}; leave them out with --skip-faulty"
+        )
+    if stored and not gone:
         splits = {split: members for split, members in stored.items() if members}
     else:
         official: dict[str, list[str]] = {}
@@ -170,6 +176,8 @@ def _splits(
             if pair.split is not None:
                 official.setdefault(pair.split, []).append(pair.name)
         splits = {**official} or {"all": everything}
+        if len(gone) < sum(map(len, stored.values())):
+            print("what the model was trained on may be among these images", file=sys.stderr)
     if command.split is None:
         return splits
     if command.split not in splits:

@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score
 
 from trainer.analysis import ratios
+from trainer.analysis.score_table import higher_is_better
 from trainer.analysis.scores import counts, dice, image_scores, iou, nan_mean_last
 
 VOID = 255
@@ -167,3 +168,10 @@ def test_scores_of_images_are_their_own(num_classes: int) -> None:
     np.testing.assert_array_equal(image_scores(confusion), alone)
     first = [summary(one[np.newaxis])["dice"] for one in confusion]
     np.testing.assert_allclose(alone, first)
+
+
+@pytest.mark.parametrize("name", ["loss", "lossy paint", "memory/left", "time/out"])
+def test_a_class_may_be_called_what_is_a_cost_elsewhere(name: str) -> None:
+    assert higher_is_better(f"val/iou/{name}")
+    assert not higher_is_better("val/loss")
+    assert not higher_is_better("time/epoch")
