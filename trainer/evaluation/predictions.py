@@ -72,7 +72,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def _file_of(pair: Pair, files: Mapping[str, Path]) -> Path | None:
-    stems = (pair.name, Path(pair.name).name, pair.image.stem, pair.mask.stem)
+    stems = (pair.name, Path(pair.name).name, pair.image.stem, pair.blamed.stem)
     return next((files[stem] for stem in stems if stem in files), None)
 
 

@@ -14,7 +14,7 @@ from trainer.data.checking.faults import examine
 from trainer.data.collection import VOID
 from trainer.data.files.reading import read_target
 from trainer.data.layouts import open_collection
-from trainer.evaluation.assess import masks_in_folder
+from trainer.evaluation.predictions import masks_in_folder
 from trainer.reading import Reading
 
 CATEGORIES = [
@@ -265,11 +265,22 @@ def test_predicted_masks_of_drawn_targets_hold_class_indices(tmp_path, draw):
     one_image(draw, tmp_path, area(1, 7, 3, square(0, 0, 4, 4)))
     draw.mask(tmp_path / "predicted" / "a.png", (0, 1, 2))
     collection = open_collection(tmp_path, Reading(layout="coco"))
-    predicted = masks_in_folder(tmp_path / "predicted", collection)(collection.pairs[0])
-    assert predicted[0, :3].tolist() == [0, 1, 2]
+    predicted = masks_in_folder(tmp_path / "predicted", collection)
+    assert predicted.coding == "indices"
+    assert predicted.mask_of(collection.pairs[0])[0, :3].tolist() == [0, 1, 2]
     draw.mask(tmp_path / "predicted" / "a.png", (0, 18))
     with pytest.raises(ValueError, match="unexpected label value: 18"):
-        masks_in_folder(tmp_path / "predicted", collection)(collection.pairs[0])
+        masks_in_folder(tmp_path / "predicted", collection)
+
+
+def test_the_name_of_the_shared_file_is_no_images_prediction(tmp_path, draw):
+    one_image(draw, tmp_path, area(1, 7, 3, square(0, 0, 4, 4)))
+    (tmp_path / "a.json").rename(tmp_path / "all.json")
+    draw.mask(tmp_path / "predicted" / "all.png", (0, 1, 2))
+    collection = open_collection(tmp_path, Reading(layout="coco"))
+    predicted = masks_in_folder(tmp_path / "predicted", collection)
+    with pytest.raises(ValueError, match="has no mask for 'a'"):
+        predicted.mask_of(collection.pairs[0])
 
 
 def source(root: Path) -> Source:
