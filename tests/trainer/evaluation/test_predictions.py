@@ -18,6 +18,7 @@ from trainer.data.collection import VOID
 from trainer.data.layouts import open_collection
 from trainer.evaluation.assess import assess
 from trainer.evaluation.predictions import masks_in_folder
+from trainer.reading import Reading
 
 
 def areas(classes: list[int], seed: int) -> Map:
@@ -29,7 +30,7 @@ def areas(classes: list[int], seed: int) -> Map:
 
 def check_own_masks(root: Path, **reading: str) -> None:
     """Score the masks of a data set against themselves, all copied into one folder."""
-    collection = open_collection(root, **reading)  # type: ignore[arg-type]
+    collection = open_collection(root, Reading(**reading))  # type: ignore[arg-type]
     folder = root / "copied"
     folder.mkdir()
     for pair in collection.pairs:
