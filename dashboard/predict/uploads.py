@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from trainer.data.collection import ClassInfo
-from trainer.data.files.imagefile import DECODER_ERRORS, FORMATS, UnreadableFile, as_rgb, decode
+from trainer.data.collection import RGB, ClassInfo, ImageCoding
+from trainer.data.files.bands import count_pixels
+from trainer.data.files.imagefile import UnreadableFile
+from trainer.data.files.reading import read_image
 from trainer.data.painting import lay_over, save_mask
 
 Map = NDArray[np.uint8]
@@ -29,8 +31,10 @@ def most_pixels(num_classes: int) -> int:
     return min(MOST_PIXELS, MOST_LOGITS // channels)
 
 
-def read_upload(name: str, content: bytes, *, at_most: int = MOST_PIXELS) -> Map:
-    """Return an uploaded image as ``uint8 (height, width, 3)``.
+def read_upload(
+    name: str, content: bytes, coding: ImageCoding = RGB, *, at_most: int = MOST_PIXELS
+) -> Map:
+    """Return an uploaded image as ``uint8 (height, width, channels)``.
 
     Its size is read from its header first. Raises ``ValueError``, naming the file, when it has
     more than ``at_most`` pixels, more than `UPLOAD_MIB`, or cannot be read as an image.
@@ -39,17 +43,17 @@ def read_upload(name: str, content: bytes, *, at_most: int = MOST_PIXELS) -> Map
         raise ValueError(
             f"{name}: has {len(content) / 2**20:.0f} MiB; this page takes {UPLOAD_MIB}"
         )
-    pixels = _pixels_in_header(content)
-    if pixels is not None and pixels > at_most:
-        raise ValueError(
-            f"{name}: has {pixels / 1e6:.1f} megapixels; this page takes {at_most / 1e6:.1f} with "
-            "this model. Reduce it, or use: trainer predict"
-        )
     with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
         path = Path(scratch) / f"upload{Path(name).suffix[:10]}"
         path.write_bytes(content)
+        pixels = count_pixels(path)
+        if pixels is not None and pixels > at_most:
+            raise ValueError(
+                f"{name}: has {pixels / 1e6:.1f} megapixels; this page takes {at_most / 1e6:.1f} "
+                "with this model. Reduce it, or use: trainer predict"
+            )
         try:
-            return as_rgb(decode(path), path)
+            return read_image(path, coding)
         except UnreadableFile as error:
             raise ValueError(f"{name}: {error.problem}") from error
 
@@ -102,15 +106,3 @@ def overlay_file(image: Map, mask: Map, classes: list[ClassInfo]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(lay_over(image, mask, classes)).save(buffer, "PNG", compress_level=4)
     return buffer.getvalue()
-
-
-def _pixels_in_header(content: bytes) -> int | None:
-    """Return the pixels that a file's header announces; None when it has no readable header."""
-    Image.init()
-    try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            return image.size[0] * image.size[1]
-    except Image.DecompressionBombError:
-        return 2 * (Image.MAX_IMAGE_PIXELS or 0) + 1
-    except DECODER_ERRORS:
-        return None  # What is wrong with the file, decoding it tells.

@@ -53,6 +53,22 @@ class MaskCoding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImageCoding:
+    """How the values of an image file become what the network sees.
+
+    ``channels`` is how many bands are read: 1 is grey, 3 are red, green and blue. ``value_range``
+    are the values that become 0 and 255 where a file has more than 8 bits; None leaves it to the
+    type of the values, where this tells.
+    """
+
+    channels: int = 3
+    value_range: tuple[float, float] | None = None
+
+
+RGB = ImageCoding()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pair:
     """One image with its mask.
 
@@ -118,6 +134,7 @@ class Collection:
     coding: MaskCoding
     faults: tuple[Fault, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
+    image_coding: ImageCoding = RGB
 
     def __post_init__(self) -> None:
         repeated = [name for name, n in Counter(p.name for p in self.pairs).items() if n > 1]

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.predict import uploads
 from trainer.config import TrainConfig
-from trainer.data.collection import ClassInfo
+from trainer.data.collection import ClassInfo, ImageCoding
 from trainer.prediction import registry
 from trainer.prediction.predictor import Predictor
 from trainer.training.fitting import fit
@@ -46,6 +46,18 @@ def test_an_upload_is_read_as_rgb() -> None:
     np.testing.assert_array_equal(uploads.read_upload("a.png", file_of(image)), image)
     grey = uploads.read_upload("b", file_of(image[..., 0]))
     np.testing.assert_array_equal(grey, np.repeat(image[..., :1], 3, axis=2))
+
+
+def test_an_upload_has_the_channels_of_the_model() -> None:
+    bands = np.random.default_rng(0).integers(0, 255, (5, 7, 4), dtype=np.uint8)
+    buffer = io.BytesIO()
+    np.save(buffer, bands)
+    four = ImageCoding(channels=4)
+    np.testing.assert_array_equal(uploads.read_upload("a.npy", buffer.getvalue(), four), bands)
+    with pytest.raises(ValueError, match=r"a\.npy: has .* megapixels"):
+        uploads.read_upload("a.npy", buffer.getvalue(), four, at_most=34)
+    with pytest.raises(ValueError, match=r"^b\.png: has 3 bands, where the network sees 4"):
+        uploads.read_upload("b.png", file_of(bands[..., :3]), four)
 
 
 @pytest.mark.parametrize("size", [(20_000, 20_000), (7_000, 7_000), (2**31 - 1, 2**31 - 1)])

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from trainer.data.collection import MaskCoding, Pair
-from trainer.data.files.imagefile import DECODER_ERRORS, UnreadableFile
+from trainer.data.collection import RGB, ImageCoding, MaskCoding, Pair
+from trainer.data.files.bands import count_pixels
+from trainer.data.files.imagefile import UnreadableFile
 from trainer.data.files.jsonfile import read_parts
 from trainer.data.files.passing import each_in_order
 from trainer.data.files.reading import content_hash, count_labels, read_pair
@@ -29,38 +30,41 @@ class Source:
     coding: MaskCoding
     num_classes: int
     size: Size | None
+    image_coding: ImageCoding = RGB
 
     def key(self) -> str:
         """Return a hash that changes whenever a decoded pixel might.
 
         It covers path, size, inode and both times of change of every file (a tool can set one
-        back, the system keeps the other), the coding of the masks and the size decoded to; the
-        files' contents are not read.
+        back, the system keeps the other), the coding of images and masks and the size decoded to;
+        the files' contents are not read.
         """
         files = [[*map(_file_state, pair.files), *pair.layers] for pair in self.pairs]
         names = [pair.name for pair in self.pairs]
-        what = [FORMAT, names, files, _plain(self.coding), self.num_classes, self.size]
+        codings = [_plain(self.coding), self.num_classes, *vars(self.image_coding).values()]
+        what = [FORMAT, names, files, *codings, self.size]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:24]
 
     def num_bytes(self) -> int:
         """Return how much the decoded images and targets take; reads the files' headers."""
+        each = self.image_coding.channels + 1
         if self.size is not None:
-            return 4 * self.size[0] * self.size[1] * len(self.pairs)
-        return sum(4 * count_pixels(pair.image) for pair in self.pairs)
+            return each * self.size[0] * self.size[1] * len(self.pairs)
+        return sum(each * (count_pixels(pair.image) or 0) for pair in self.pairs)
 
 
 # Part of every key: to be raised when decoding or what is stored changes.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
     """One pair, decoded and counted.
 
-    ``class_pixels`` counts each class, ``channel_sums`` and ``channel_squares`` add up red, green
-    and blue and their squares (values 0 to 255). ``content`` is a hash of the image's own pixels
-    before any scaling, equal for equal images in whatever files; ``files`` one of the files'
-    bytes, equal on every machine.
+    ``class_pixels`` counts each class, ``channel_sums`` and ``channel_squares`` add up each
+    channel of the image and its squares (values 0 to 255). ``content`` is a hash of the image's
+    own pixels before any scaling, equal for equal images in whatever files; ``files`` one of the
+    files' bytes, equal on every machine.
     """
 
     image: UINT8
@@ -74,7 +78,7 @@ class Decoded:
 
 def decode(pair: Pair, source: Source) -> tuple[UINT8, UINT8]:
     """Return image and target of a pair at the source's size; `UnreadableFile` when damaged."""
-    image, target = read_pair(pair, source.coding)
+    image, target = read_pair(pair, source.coding, source.image_coding)
     if source.size is not None:
         image = resize_image(image, source.size)
         target = resize_target(target, source.size)
@@ -83,13 +87,16 @@ def decode(pair: Pair, source: Source) -> tuple[UINT8, UINT8]:
 
 def decode_and_count(pair: Pair, source: Source) -> Decoded:
     """Decode a pair and count it; raises `UnreadableFile`, or ``OSError`` when a file is gone."""
-    image, target = read_pair(pair, source.coding)
+    image, target = read_pair(pair, source.coding, source.image_coding)
     content = content_hash(image)
     if source.size is not None:
         image = resize_image(image, source.size)
         target = resize_target(target, source.size)
-    # Pillow counts in C: (3, 256) occurrences of each value in each channel.
-    occurrences = np.array(Image.fromarray(image).histogram(), np.int64).reshape(3, 256)
+    # Pillow counts in C: (channels, 256) occurrences of each value in each channel.
+    channels = image.shape[2]
+    parts = [image] if channels == 3 else [image[:, :, band] for band in range(channels)]
+    counted = [Image.fromarray(part).histogram() for part in parts]
+    occurrences = np.array(counted, np.int64).reshape(channels, 256)
     values = np.arange(256, dtype=np.int64)
     return Decoded(
         image=image,
@@ -112,15 +119,6 @@ def _try_to_decode(pair: Pair, source: Source) -> Decoded | UnreadableFile:
         return decode_and_count(pair, source)
     except UnreadableFile as error:
         return error
-
-
-def count_pixels(path: Path) -> int:
-    """Return the number of pixels that an image's header tells of; 0 where it cannot be read."""
-    try:
-        with Image.open(path) as image:
-            return image.width * image.height
-    except DECODER_ERRORS:
-        return 0
 
 
 def dataset_digest(files: Mapping[str, str], source: Source) -> str:

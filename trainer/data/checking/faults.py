@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.collection import Collection, Fault, Pair
-from trainer.data.files.imagefile import Array, UnreadableFile, count_images
+from trainer.data.files.bands import count_images
+from trainer.data.files.imagefile import Array, UnreadableFile
 from trainer.data.files.passing import Watch, each_in_order
 from trainer.data.files.reading import (
     content_hash,
@@ -72,7 +73,7 @@ def examine(
 def examine_pair(pair: Pair, collection: Collection) -> PairReport:
     """Read one pair and name what is wrong with it."""
     faults: list[Fault] = []
-    image = _try(lambda: read_image(pair.image), pair, faults)
+    image = _try(lambda: read_image(pair.image, collection.image_coding), pair, faults)
     target = _try(lambda: read_target(pair, collection.coding), pair, faults)
     if image is not None and target is not None and image.shape[:2] != target.shape:
         problem = size_mismatch(image, target)
@@ -81,8 +82,8 @@ def examine_pair(pair: Pair, collection: Collection) -> PairReport:
     if target is not None:
         counts = count_labels(target, collection.num_classes)
         faults += _emptiness(pair, collection, counts)
-    for path in (pair.image, pair.mask):
-        if (images := count_images(path)) > 1:
+    for path, channels in ((pair.image, collection.image_coding.channels), (pair.mask, 1)):
+        if (images := count_images(path, channels)) > 1:
             problem = f"holds {images} images, of which only the first is read"
             faults.append(Fault(path=path, problem=problem, pair=pair.name, refuses=False))
     report = PairReport(pair=pair, faults=tuple(faults), class_pixels=counts)

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from trainer.data.collection import VOID, Pair
+from trainer.data.files.bands import read_size
 from trainer.data.files.drawing import Shape, draw, polygon, run_lengths
-from trainer.data.files.imagefile import MAX_PIXELS, Array, UnreadableFile, as_rgb, decode
+from trainer.data.files.imagefile import MAX_PIXELS, Array, UnreadableFile
 from trainer.data.files.jsonfile import parsed, read_parts
 
 # What labelme draws that has no area.
@@ -52,8 +53,7 @@ def _size(pair: Pair, about: dict[str, Any]) -> tuple[int, int]:
     names = ("height", "width") if pair.parts else ("imageHeight", "imageWidth")
     told = [about.get(name) for name in names]
     if told == [None, None]:
-        height, width, _ = as_rgb(decode(pair.image), pair.image).shape
-        return height, width
+        return read_size(pair.image)
     height, width = told
     if type(height) is not int or type(width) is not int or min(height, width) < 1:
         raise _fault(pair, f"{' and '.join(names)} are {height!r} and {width!r}, which is no size")

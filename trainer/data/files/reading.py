@@ -1,8 +1,9 @@
 """From a file to an array, with the file's fault named.
 
-An image becomes RGB whatever it was stored as. A mask is never scaled or smoothed: its stored
-values (palette indices, grey levels) or its colours are looked up one by one. Orientation flags
-(EXIF) are applied to both, so that an image and the mask drawn on it stay together.
+An image becomes as many channels as are wanted, whatever it was stored as. A mask is never scaled
+or smoothed: its stored values (palette indices, grey levels, labels) or its colours are looked up
+one by one. Orientation flags (EXIF) are applied to both, so that an image and the mask drawn on it
+stay together.
 """
 
 import hashlib
@@ -13,26 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from trainer.data.collection import VOID, Colour, MaskCoding, Pair
+from trainer.data.collection import RGB, VOID, Colour, ImageCoding, MaskCoding, Pair
 from trainer.data.files.annotations import read_drawing
-from trainer.data.files.imagefile import (
-    Array,
-    UnreadableFile,
-    as_rgb,
-    decode,
-    packed_colours,
-    stored_values,
-)
+from trainer.data.files.bands import as_rgb, read_channels
+from trainer.data.files.imagefile import Array, UnreadableFile
+from trainer.data.files.maskfile import decode, packed_colours, stored_values
 
 
-def read_image(path: Path) -> Array:
-    """Return an image as ``uint8 (height, width, 3)`` RGB.
+def read_image(path: Path, coding: ImageCoding = RGB) -> Array:
+    """Return an image as ``uint8 (height, width, coding.channels)``, RGB where these are 3.
 
-    Grey and palette images become RGB; 16-bit values 0 to 65,535 are scaled to 0 to 255;
-    transparency is dropped and CMYK converted. Of an animation or a stack the first image
-    counts. Raises `UnreadableFile`.
+    Grey and palette images become RGB, and RGB grey; 16-bit values 0 to 65,535 are scaled to 0 to
+    255; transparency is dropped, but for two and four channels, and CMYK converted. Of an
+    animation or a stack the first image counts, unless it has as many as there are channels.
+    Raises `UnreadableFile`, also for an image of another number of bands.
     """
-    return as_rgb(decode(path), path)
+    return read_channels(path, coding)
 
 
 def read_mask(path: Path, coding: MaskCoding, valid: Path | None = None) -> Array:
@@ -75,12 +72,14 @@ def read_target(pair: Pair, coding: MaskCoding) -> Array:
     return target
 
 
-def read_pair(pair: Pair, coding: MaskCoding) -> tuple[Array, Array]:
-    """Return image ``uint8 (height, width, 3)`` and target ``uint8 (height, width)`` of a pair.
+def read_pair(
+    pair: Pair, coding: MaskCoding, image_coding: ImageCoding = RGB
+) -> tuple[Array, Array]:
+    """Return image ``uint8 (height, width, channels)`` and target ``uint8 (height, width)``.
 
     Raises `UnreadableFile`, also when the two differ in size.
     """
-    image, target = read_image(pair.image), read_target(pair, coding)
+    image, target = read_image(pair.image, image_coding), read_target(pair, coding)
     if image.shape[:2] != target.shape:
         raise UnreadableFile(pair.blamed, size_mismatch(image, target))
     return image, target

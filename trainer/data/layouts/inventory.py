@@ -11,8 +11,6 @@ FOLDERS = 6
 FLOORS = 5
 # What people keep masks in that this program does not read as such.
 CURES = {
-    ".npy": "save each array as a PNG of class indices",
-    ".npz": "save each array as a PNG of class indices",
     ".mat": "save each array as a PNG of class indices",
     ".json": "export the polygons as masks, or as COCO or labelme have them",
     ".xml": "export the polygons as masks",

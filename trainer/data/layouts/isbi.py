@@ -8,7 +8,8 @@ from pathlib import Path
 
 from trainer.data.classes import two_classes
 from trainer.data.collection import Collection, MaskCoding, Pair
-from trainer.data.files.imagefile import UnreadableFile, look_at_mask
+from trainer.data.files.imagefile import UnreadableFile
+from trainer.data.files.maskfile import look_at_mask
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import first_image, list_images, match, readable
 from trainer.wording import counted

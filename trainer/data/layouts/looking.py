@@ -11,13 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.collection import VOID, Colour
-from trainer.data.files.imagefile import (
-    StoredMask,
-    UnreadableFile,
-    decode,
-    look_at_mask,
-    stored_values,
-)
+from trainer.data.files.imagefile import UnreadableFile
+from trainer.data.files.maskfile import StoredMask, decode, look_at_mask, stored_values
 from trainer.wording import counted
 
 T = TypeVar("T")

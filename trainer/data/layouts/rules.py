@@ -12,7 +12,7 @@ from pathlib import Path
 
 from trainer.data.classes import class_colour, two_classes
 from trainer.data.collection import MAX_CLASSES, VOID, ClassInfo, Colour, MaskCoding
-from trainer.data.files.imagefile import NEAR
+from trainer.data.files.maskfile import NEAR
 from trainer.data.layouts.looking import Seen, few, in_one_piece, lies_between
 from trainer.wording import counted
 
