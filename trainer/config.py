@@ -40,6 +40,8 @@ CAME_LATER = {
     "split_file": None,
     "schedule_factor": 0.5,
     "schedule_patience": 3,
+    "channels": 3,
+    "value_range": None,
 }
 
 
@@ -235,7 +237,8 @@ def as_param(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return "x".join(str(side) for side in value)
+        is_size = all(isinstance(side, int) for side in value)
+        return ("x" if is_size else " to ").join(str(side) for side in value)
     return str(value)
 
 
@@ -247,6 +250,9 @@ def _check_names(config: General) -> None:
     check("precision", config.precision, PRECISIONS)
     check("eval_precision", config.eval_precision, EVAL_PRECISIONS)
     check("monitor", config.monitor, monitors())
+    fits = config.normalisation != "imagenet" or config.channels == 3
+    cure = f"is of 3 channels and there are {config.channels}; give dataset or none"
+    require("normalisation", config.normalisation, fits, cure)
 
 
 def _check_ranges(config: General) -> None:

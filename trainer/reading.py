@@ -4,10 +4,12 @@ A configuration and every command that opens a folder are a `Reading` too: its f
 flags, so that a folder is read alike wherever it is opened. Nothing here imports torch.
 """
 
+import math
 from dataclasses import dataclass, fields
 
 from trainer.catalogue import LAYOUTS
 from trainer.names import check
+from trainer.settings import require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,10 @@ class Reading:
     """What a trimap's border is: void (not counted) or class (a third class)."""
     group_by: str | None = None
     """Regular expression whose first group names what must not be split, such as a patient."""
+    channels: int = 3
+    """Bands of an image that are read: 3 are colours, 1 is grey, others what the file holds."""
+    value_range: tuple[float, float] | None = None
+    """Values of black and white, in images of more than 8 bits; 16 bits are 0 to 65535 without."""
 
     def check_reading(self) -> None:
         """Raise ``ValueError`` naming the field that is wrong, or that contradicts another."""
@@ -45,6 +51,10 @@ class Reading:
         told = self.images or self.combine or (self.masks and self.layout != "coco")
         if told and self.layout not in ("auto", "folders"):
             raise ValueError(f"images, masks: are for the layout folders, not for {self.layout}")
+        require("channels", self.channels, self.channels >= 1, "must be at least 1")
+        low, high = self.value_range or (0, 1)
+        rises = -math.inf < low < high < math.inf
+        require("value_range", self.value_range, rises, "must be two numbers, the lower one first")
 
 
 # As a folder is read of which nothing is said.

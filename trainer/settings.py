@@ -135,8 +135,9 @@ def typed(name: str, value: Any, hint: Any) -> Any:
             if not isinstance(value, bool):
                 return float(value)
         elif isinstance(value, list | tuple) and len(value) == 2:
-            return tuple(typed(name, side, int) for side in value)
+            return tuple(typed(name, side, get_args(kind)[0]) for side in value)
     except (TypeError, ValueError, OverflowError):
         pass
     wanted = {bool: "true or false", str: "text", int: "a whole number", float: "a number"}
-    raise ValueError(f"{name}: {value!r} is not {wanted.get(kind, 'two whole numbers')}")
+    pairs = {tuple[int, int]: "two whole numbers", tuple[float, float]: "two numbers"}
+    raise ValueError(f"{name}: {value!r} is not {(wanted | pairs)[kind]}")

@@ -100,7 +100,9 @@ def show_fetching(version: ModelVersion) -> None:
     st.subheader("Use it", anchor=False)
     address = f"models:/{version.name}@{version.aliases[0]}" if version.aliases else version.uri
     st.code(python_lines(address, tracking_uri()), language="python", wrap_lines=True)
-    st.caption("Images uint8 (n, height, width, 3) in, class indices uint8 (n, height, width) out.")
+    st.caption(
+        "Images uint8 (n, height, width, channels) in, class indices uint8 (n, height, width) out."
+    )
     if said := arithmetic(version):
         st.caption(said)
     if version.selected_on:

@@ -16,7 +16,9 @@ from dashboard.pictures.overlays import encoded
 from dashboard.pictures.viewer import Panel, legend, overlay_viewer
 from dashboard.predict import uploads
 from dashboard.ui import navigation, states, tables
-from trainer.data.collection import ClassInfo
+from trainer.data.collection import ClassInfo, ImageCoding
+from trainer.data.layouts.listing import IMAGE_SUFFIXES
+from trainer.data.painting import in_colour
 from trainer.prediction.registry import ModelVersion, list_models, resolve_model
 from trainer.store import tracking_uri
 
@@ -24,12 +26,12 @@ if TYPE_CHECKING:
     from trainer.prediction.predictor import Predictor
 
 DONE = "_prediction"
-SUFFIXES = ["png", "jpg", "jpeg", "gif", "tif", "tiff", "bmp", "webp", "ppm", "tga", "jp2", "avif"]
+SUFFIXES = sorted(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What a model says of one image, at the image's own size."""
+    """What a model says of one image, shown in colour, at the image's own size."""
 
     image: np.ndarray
     mask: np.ndarray
@@ -140,14 +142,15 @@ def predicted(uri: str, name: str, content: bytes, predictor: "Predictor") -> Pr
         return kept[1]  # type: ignore[no-any-return]
     at_most = uploads.most_pixels(len(predictor.classes))
     with st.spinner("Predicting"):
-        image = uploads.read_upload(name, content, at_most=at_most)
+        coding = ImageCoding(channels=predictor.channels, value_range=predictor.value_range)
+        image = uploads.read_upload(name, content, coding, at_most=at_most)
         levels = None
         if len(predictor.classes) == 2:
             levels = uploads.grey_levels(predictor.probabilities(image)[1])
             mask = uploads.thresholded(levels, 0.5)
         else:
             mask = predictor.predict(image)
-    found = Prediction(image=image, mask=mask, levels=levels)
+    found = Prediction(image=in_colour(image), mask=mask, levels=levels)
     st.session_state[DONE] = (key, found)
     return found
 

@@ -34,10 +34,12 @@ OTHER: dict[str, Any] = {
     "fold": 2,
     "group_by": r"(p\d+)_",
     "trimap_border": "class",
+    "channels": 4,
+    "value_range": (-0.5, 4095.0),
     "skip_faulty": True,
     "cache": "disk",
     "cache_limit_gib": 1.5,
-    "normalisation": "imagenet",
+    "normalisation": "none",
     "augment": "flips",
     "augment_probability": 0.2,
     "workers": 2,
@@ -123,6 +125,7 @@ def test_yaml_changes_a_base(tmp_path: Path) -> None:
         ({"batch-size": 8}, "batch_size", 8),
         ({"image_size": [80, 120]}, "image_size", (80, 120)),
         ({"image_size": ["80", 120.0]}, "image_size", (80, 120)),
+        ({"value_range": ["-1", 4095]}, "value_range", (-1.0, 4095.0)),
         ({"patience": None}, "patience", None),
         ({"gradient_clip": "0.5"}, "gradient_clip", 0.5),
         ({"data": 7}, "data", "7"),
@@ -148,6 +151,8 @@ def test_plain_values_get_their_type(values: dict[str, Any], name: str, expected
         ({"model": ["unet"]}, "model: ['unet'] is not text"),
         ({"image_size": [80]}, "image_size: [80] is not two whole numbers"),
         ({"image_size": "80x120"}, "image_size: '80x120' is not two whole numbers"),
+        ({"value_range": [0]}, "value_range: [0] is not two numbers"),
+        ({"value_range": "0 255"}, "value_range: '0 255' is not two numbers"),
         ({"image_size": [80, 2.5]}, "image_size: [80, 2.5] is not two whole numbers"),
     ],
 )
@@ -172,6 +177,11 @@ OUT_OF_RANGE: list[tuple[dict[str, Any], str]] = [
     ({"image_size": (4, 240)}, "at least 8 8"),
     ({"image_size": (-160, 240)}, "at least 8 8"),
     ({"image_size": (16, 16)}, r"too small for unet as it is set; give 17 or more"),
+    ({"channels": 0}, "at least 1"),
+    ({"value_range": (9.0, 9.0)}, "the lower one first"),
+    ({"value_range": (0.0, float("inf"))}, "two numbers"),
+    ({"value_range": (float("nan"), 1.0)}, "two numbers"),
+    ({"normalisation": "imagenet", "channels": 1}, "there are 1; give dataset or none"),
     ({"fraction": 0.0}, "above 0"),
     ({"fraction": 1.5}, "at most 1"),
     ({"val_fraction": 0.0}, "between 0 and 1"),
@@ -280,6 +290,7 @@ def test_params_are_flat_text_for_every_field() -> None:
     assert sorted(params) == sorted(NAMES)
     assert all(isinstance(value, str) and value for value in params.values())
     assert params["image_size"] == "31x47"
+    assert params["value_range"] == "-0.5 to 4095.0"
     assert params["skip_faulty"] == "true"
     assert params["lr"] == "1e-05"
     assert TrainConfig().to_params()["patience"] == "none"

@@ -137,7 +137,7 @@ def _collection(command: Evaluate, folder: Path | None) -> tuple["Collection", t
         root = Path(origin["root"])
         # As the run read it, but for what this command says itself.
         unsaid = [name for name in READING if getattr(command, name) == getattr(Reading, name)]
-        stored = origin.get("reading", {})
+        stored = {n: _as_given(value) for n, value in origin.get("reading", {}).items()}
         reading = replace(command, **{name: stored[name] for name in unsaid if name in stored})
     collection = open_collection(root, reading)
     faults: Sequence[Fault] = collection.faults
@@ -145,6 +145,10 @@ def _collection(command: Evaluate, folder: Path | None) -> tuple["Collection", t
         watch = partial(Progress().watch, label="reading")
         faults = all_faults(collection, examine(collection, progress=watch))
     return screen(collection, faults, skip_faulty=command.skip_faulty)
+
+
+def _as_given(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _splits(

@@ -4,9 +4,11 @@ What happens to an item depends on its seed alone, never on how many items or wo
 before. albumentations itself is imported when a pipeline is built: it costs over a second.
 """
 
+import copy
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from inspect import signature
 from io import StringIO
 from pathlib import Path
@@ -19,6 +21,7 @@ from trainer.data.collection import VOID
 from trainer.data.geometry import UINT8
 from trainer.names import unknown
 from trainer.settings import Settings, load
+from trainer.wording import counted
 from trainer.yaml_files import read_yaml
 
 Seed = int | Sequence[int]
@@ -69,13 +72,18 @@ def written_augmentation(name: str, settings: Settings) -> str | None:
     return written.getvalue()
 
 
-def check_augmentation(name: str, settings: Settings, size: tuple[int, int]) -> None:
+def check_augmentation(
+    name: str, settings: Settings, size: tuple[int, int], channels: int = 3
+) -> None:
     """Try a pipeline on an image of ``size``, height and width; ``ValueError`` when it fails.
 
-    A file may ask for crops larger than the images, which shows only when it is used.
+    A file may ask for crops larger than the images, which shows only when it is used. Where an
+    image has other than three ``channels`` each transform is tried alone, and named.
     """
     augment = build_augmentation(name, settings)
-    image, target = np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)
+    if channels != 3 and isinstance(augment, Augmentation):
+        _check_channels(name, augment, size, channels)
+    image, target = np.zeros((*size, channels), np.uint8), np.zeros(size, np.uint8)
     for seed in range(TRIES):
         try:
             augment(image, target, seed)
@@ -83,6 +91,23 @@ def check_augmentation(name: str, settings: Settings, size: tuple[int, int]) -> 
             reason = _reason(error).removeprefix("augment: ")
             shape = f"{size[0]} x {size[1]}"
             raise ValueError(f"augment: {name}: {reason} (images are {shape})") from error
+
+
+def _check_channels(name: str, augment: "Augmentation", size: tuple[int, int], count: int) -> None:
+    few, colours = np.zeros((*size, count), np.uint8), np.zeros((*size, 3), np.uint8)
+    for transform, alone in augment.transforms():
+        # A crop that wants larger images fails either way where it is alone.
+        if not _takes(alone, few) and _takes(alone, colours):
+            problem = f"{transform} does not take images of {counted(count, 'channel')}"
+            raise ValueError(f"augment: {name}: {problem}; leave it out")
+
+
+def _takes(augment: "Augmentation", image: UINT8) -> bool:
+    with suppress(Exception):
+        for seed in range(TRIES):
+            augment(image, np.zeros(image.shape[:2], np.uint8), seed)
+        return True
+    return False
 
 
 class Augmentation:
@@ -105,7 +130,16 @@ class Augmentation:
             result = self._pipeline(image=image.copy(), mask=target.copy())
         except MISUSED as error:
             raise ValueError(f"augment: the pipeline cannot be used: {_reason(error)}") from error
-        return _checked(result["image"], result["mask"])
+        return _checked(result["image"], result["mask"], image.shape[2])
+
+    def transforms(self) -> Iterator[tuple[str, "Augmentation"]]:
+        """Yield each transform of the pipeline by its name, alone and always done."""
+        library = _albumentations()
+        for transform in _flat(self._pipeline):
+            if isinstance(transform, library.BasicTransform):
+                always = copy.deepcopy(transform)
+                always.p = 1.0
+                yield type(transform).__name__, Augmentation(library.Compose([always]))
 
 
 def _unchanged(image: UINT8, target: UINT8, seed: Seed) -> tuple[UINT8, UINT8]:
@@ -113,8 +147,8 @@ def _unchanged(image: UINT8, target: UINT8, seed: Seed) -> tuple[UINT8, UINT8]:
     return image, target
 
 
-def _checked(image: Any, target: Any) -> tuple[UINT8, UINT8]:
-    whole = image.ndim == 3 and image.shape[2] == 3 and image.shape[:2] == target.shape
+def _checked(image: Any, target: Any, channels: int) -> tuple[UINT8, UINT8]:
+    whole = image.ndim == 3 and image.shape[2] == channels and image.shape[:2] == target.shape
     if not whole or image.dtype != np.uint8 or target.dtype != np.uint8:
         raise ValueError(
             f"augment: the pipeline made an image {image.dtype} {image.shape} and a mask "

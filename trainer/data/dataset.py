@@ -24,7 +24,7 @@ from trainer.data.collection import ClassInfo, Collection, Fault
 from trainer.data.geometry import UINT8, Size, round_up
 from trainer.data.items import Items
 from trainer.data.layouts import open_collection
-from trainer.data.normalisation import Triple, normalisation
+from trainer.data.normalisation import Values, normalisation
 from trainer.data.splits import SPLITS, Splits, duplicates_across, join_duplicates, make_splits
 from trainer.progress import Progress
 from trainer.store import cache_folder
@@ -45,8 +45,8 @@ class DataSet:
     splits: Splits
     images: DecodedImages
     config: TrainConfig
-    mean: Triple
-    std: Triple
+    mean: Values
+    std: Values
     class_pixels: Counts
     left_out: tuple[str, ...] = ()
 
@@ -128,7 +128,7 @@ class DataSet:
         return len(self.splits.names(split))
 
     def image(self, split: str, index: int) -> UINT8:
-        """Return an image ``(height, width, 3)`` as an evaluation batch holds it."""
+        """Return an image ``(height, width, channels)`` as an evaluation batch holds it."""
         return self.items(split).item(0, index)[0]
 
     def target(self, split: str, index: int) -> UINT8:
@@ -253,6 +253,7 @@ def _decoded(collection: Collection, config: TrainConfig, progress: bool) -> Dec
         coding=collection.coding,
         num_classes=collection.num_classes,
         size=_size(config) if config.geometry == "resize" else None,
+        image_coding=collection.image_coding,
     )
     return open_cache(
         source,

@@ -2,7 +2,8 @@
 
 This module needs numpy and Pillow alone, because it also travels inside registered models: what
 is predicted must be resized, padded and cut exactly as what was trained on. Images are
-``uint8 (height, width, 3)``, targets ``uint8 (height, width)``; a size is height, then width.
+``uint8 (height, width, channels)``, targets ``uint8 (height, width)``; a size is height, then
+width.
 """
 
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ def resize_image(image: UINT8, size: Size) -> UINT8:
     """
     if image.shape[:2] == size:
         return image
+    if image.shape[2] != 3:
+        # One by one: of four, Pillow would weigh three by the last, as if it were transparency.
+        bands = [Image.fromarray(image[:, :, band]) for band in range(image.shape[2])]
+        scaled = [np.asarray(band.resize(size[::-1], Image.Resampling.BILINEAR)) for band in bands]
+        return np.stack(scaled, axis=2)
     return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
 
 

@@ -72,7 +72,7 @@ class Items:
         return [keys[i : i + batch_size] for i in range(0, len(keys), batch_size)]
 
     def batch(self, keys: Sequence[Key]) -> tuple[UINT8, UINT8, NDArray[np.int64]]:
-        """Return images ``(batch, height, width, 3)``, targets and the images' indices.
+        """Return images ``(batch, height, width, channels)``, targets and the images' indices.
 
         Smaller items are padded to the largest, in the target with `VOID`.
         """
@@ -81,7 +81,7 @@ class Items:
             max(target.shape[0] for _, target in items),
             max(target.shape[1] for _, target in items),
         )
-        images = np.empty((len(items), *size, 3), np.uint8)
+        images = np.empty((len(items), *size, items[0][0].shape[2]), np.uint8)
         targets = np.empty((len(items), *size), np.uint8)
         for row, (image, target) in enumerate(items):
             images[row] = pad_image(image, size)

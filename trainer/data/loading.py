@@ -19,7 +19,7 @@ from trainer.data.splits import Splits
 
 
 class Batch(NamedTuple):
-    """Images ``uint8 (batch, 3, height, width)``, targets ``uint8 (batch, height, width)``.
+    """Images ``uint8 (batch, channels, height, width)``, targets ``uint8 (batch, height, width)``.
 
     Targets hold class indices and `VOID`; ``indices`` ``int64 (batch,)`` point into the split's
     names. The images' memory is channels-last already.
@@ -80,7 +80,7 @@ class _Loadable(Dataset[Batch]):
     def __getitems__(self, keys: Sequence[Key]) -> Batch:
         images, targets, indices = self._items.batch(keys)
         return Batch(
-            # A view: the memory stays (batch, height, width, 3), which torch calls channels-last.
+            # A view: the memory stays as it is, which torch calls channels-last.
             torch.from_numpy(images).permute(0, 3, 1, 2),
             torch.from_numpy(targets),
             torch.from_numpy(indices),

@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from trainer.catalogue import NORMALISATIONS
 from trainer.names import check
 
-Triple = tuple[float, float, float]
+Values = tuple[float, ...]
 
 # Of the ImageNet training set, as torchvision and every backbone trained there use them.
-IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
-IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+IMAGENET_MEAN: Values = (0.485, 0.456, 0.406)
+IMAGENET_STD: Values = (0.229, 0.224, 0.225)
 
 
 def normalisation(
@@ -18,8 +18,8 @@ def normalisation(
     sums: NDArray[np.int64],
     square_sums: NDArray[np.int64],
     pixels: int,
-) -> tuple[Triple, Triple]:
-    """Return mean and standard deviation of red, green and blue, for values from 0 to 1.
+) -> tuple[Values, Values]:
+    """Return mean and standard deviation of each channel, for values from 0 to 1.
 
     ``sums`` and ``square_sums`` are, per channel, those of the training images' values (0 to
     255), and ``pixels`` their number of pixels; ``dataset`` alone uses them: every pixel counts
@@ -28,7 +28,7 @@ def normalisation(
     """
     check("normalisation", name, NORMALISATIONS)
     if name == "none":
-        return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+        return (0.0,) * len(sums), (1.0,) * len(sums)
     if name == "imagenet":
         return IMAGENET_MEAN, IMAGENET_STD
     # Whole numbers until the last step: a difference of two large float sums would lose digits.
@@ -36,6 +36,5 @@ def normalisation(
         (pixels * int(squares) - int(total) ** 2) / (pixels * 255) ** 2
         for total, squares in zip(sums, square_sums, strict=True)
     ]
-    red, green, blue = (float(total) / (255 * pixels) for total in sums)
-    deviations = [variance**0.5 if variance > 0 else 1.0 for variance in variances]
-    return (red, green, blue), (deviations[0], deviations[1], deviations[2])
+    means = tuple(float(total) / (255 * pixels) for total in sums)
+    return means, tuple(variance**0.5 if variance > 0 else 1.0 for variance in variances)

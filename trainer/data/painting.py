@@ -38,7 +38,7 @@ def save_image(image: Image.Image, path: Path, **options: Any) -> None:
 
 
 def lay_over(image: Map, mask: Map, classes: Sequence[ClassInfo], opacity: float = OPACITY) -> Map:
-    """Return ``image (height, width, 3)`` with ``mask (height, width)`` laid over it.
+    """Return an image as `in_colour` shows it with ``mask (height, width)`` laid over it.
 
     The first class is the background and leaves the image as it is; every other class is laid over
     it in its colour, black too; void is chequered. ``opacity`` is 0 to 1.
@@ -49,7 +49,12 @@ def lay_over(image: Map, mask: Map, classes: Sequence[ClassInfo], opacity: float
     void = mask == VOID
     rows, columns = np.nonzero(void)
     tints[void] = np.array(VOID_CHEQUERS)[(rows // CHEQUER + columns // CHEQUER) % 2]
-    return blend(image, tints, is_painted(mask, classes), opacity)
+    return blend(in_colour(image), tints, is_painted(mask, classes), opacity)
+
+
+def in_colour(image: Map) -> Map:
+    """Return an image ``(height, width, channels)`` to look at, RGB: its first three, or grey."""
+    return image[:, :, :3] if image.shape[2] >= 3 else np.repeat(image[:, :, :1], 3, axis=2)
 
 
 def is_painted(mask: Map, classes: Sequence[ClassInfo]) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.data.collection import Collection, Pair
+from trainer.data.collection import RGB, Collection, ImageCoding, Pair
 from trainer.data.files.reading import read_image, read_target
 from trainer.evaluation.boundary import boundary_confusion
 from trainer.evaluation.evaluation import Evaluation
@@ -65,9 +65,10 @@ def assess(
 def masks_of_model(model_folder: Path, collection: Collection, device: str) -> MaskOf:
     """Return what predicts a pair's mask with the model in a folder.
 
-    Raises ``ValueError`` when the model has other classes than the data, or in another order. A
-    class without a name of its own is called by what codes it (``colour 008000``, ``level 3``), so
-    that names tell of other codings too.
+    Images are read as those that it was trained on. Raises ``ValueError`` when the model has other
+    classes than the data, or in another order, and when other images are asked for. A class
+    without a name of its own is called by what codes it (``colour 008000``, ``level 3``), so that
+    names tell of other codings too.
     """
     from trainer.prediction.predictor import Predictor
 
@@ -81,7 +82,10 @@ def masks_of_model(model_folder: Path, collection: Collection, device: str) -> M
             f"{at} is {ours!r} and {theirs!r}); if they mean the same, name the data's classes as "
             "the model's in its classes.yaml"
         )
-    return lambda pair: predictor.predict(read_image(pair.image))
+    coding = ImageCoding(channels=predictor.channels, value_range=predictor.value_range)
+    if collection.image_coding not in (coding, RGB):
+        raise ValueError("channels, value_range: are the model's own; leave them out")
+    return lambda pair: predictor.predict(read_image(pair.image, coding))
 
 
 def _batch(mask: Mask) -> torch.Tensor:

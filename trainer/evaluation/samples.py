@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from trainer.data.collection import VOID, ClassInfo
-from trainer.data.painting import Map, save_image, save_mask
+from trainer.data.painting import Map, in_colour, save_image, save_mask
 from trainer.files import write_json
 
 FOLDER = "samples"
@@ -24,7 +24,7 @@ WORST = "worst"
 
 @dataclass(frozen=True, kw_only=True)
 class Strip:
-    """Samples by name, each with its image ``(height, width, 3)`` and its target map."""
+    """Samples by name, each with its image ``(height, width, channels)`` and its target map."""
 
     names: tuple[str, ...]
     images: tuple[Map, ...]
@@ -101,7 +101,8 @@ def _save_masks(rows: list[Sequence[Map]], classes: Sequence[ClassInfo], path: P
 
 
 def _save_images(images: Sequence[Map], path: Path, **options: Any) -> None:
-    save_image(Image.fromarray(_side_by_side(images, fill=0)), path, **options)
+    strip = _side_by_side([in_colour(image) for image in images], fill=0)
+    save_image(Image.fromarray(strip), path, **options)
 
 
 def _load_json(path: Path) -> dict[str, Any]:

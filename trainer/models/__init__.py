@@ -1,6 +1,6 @@
 """Architectures by name; this package travels inside every registered model, so it stands alone.
 
-A network maps images ``(batch, 3, height, width)``, normalised and of any size, to logits
+A network maps images ``(batch, in_channels, height, width)``, normalised and of any size, to logits
 ``(batch, out_channels, height, width)``. While it is training it may return a tuple of these and
 of auxiliary logits of the same shape, which are learnt from too, with its `auxiliary_weight`.
 

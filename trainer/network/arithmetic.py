@@ -18,15 +18,15 @@ class Arithmetic:
 
     Images travel as ``uint8`` and become floats on the device: a quarter of the bytes to move.
     Weights stay ``float32`` and so are the logits; under ``bfloat16`` the layers between are
-    computed in it. ``mean`` and ``std`` are those of red, green and blue for values from 0 to 1.
+    computed in it. ``mean`` and ``std`` are those of each channel for values from 0 to 1.
     """
 
     def __init__(
         self, *, mean: Sequence[float], std: Sequence[float], device: torch.device
     ) -> None:
         self.device = device
-        self._mean = torch.tensor(mean, device=device).view(1, 3, 1, 1) * 255
-        self._std = torch.tensor(std, device=device).view(1, 3, 1, 1) * 255
+        self._mean = torch.tensor(mean, device=device).view(1, -1, 1, 1) * 255
+        self._std = torch.tensor(std, device=device).view(1, -1, 1, 1) * 255
 
     def place(self, network: nn.Module) -> nn.Module:
         """Return the network on the device, laid out as `outputs` wants it."""
@@ -35,7 +35,7 @@ class Arithmetic:
         return placed
 
     def outputs(self, network: nn.Module, images: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
-        """Return ``float32`` logits of ``uint8 (batch, 3, height, width)`` images.
+        """Return ``float32`` logits of ``uint8 (batch, channels, height, width)`` images.
 
         The network's own come first; a network that is training may give auxiliary ones after
         them, which it wants to be learnt from too.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from trainer.data.collection import ClassInfo
+from trainer.data.collection import ClassInfo, ImageCoding
 from trainer.data.files.reading import read_image
 from trainer.data.painting import lay_over, save_image, save_mask
 from trainer.network.device import choose_device
@@ -39,10 +39,11 @@ def predict_files(
         ClassInfo(name=name, colour=(colour[0], colour[1], colour[2]))
         for name, colour in zip(predictor.classes, predictor.colours, strict=True)
     ]
+    coding = ImageCoding(channels=predictor.channels, value_range=predictor.value_range)
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for path in images:
-        pixels = read_image(path)
+        pixels = read_image(path, coding)
         mask = predictor.predict(pixels)
         save_mask(mask, out / f"{path.stem}.png", classes)
         if overlay:

@@ -24,8 +24,9 @@ from ..names import check
 from ..network.arithmetic import DTYPES, FLOAT32, Arithmetic
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-# 2 says what the model computes in; models of before have none, and compute in float32.
-FORMATS = (1, 2)
+# 2 says what the model computes in; models of before have none, and compute in float32. 3 says
+# which values of an image become black and white; those of before go by the type of the values.
+FORMATS = (1, 2, 3)
 # Above this many pixels an image at its own scale is predicted in overlapping windows.
 WHOLE_IMAGE_PIXELS = 2048 * 2048
 WINDOW = (1024, 1024)
@@ -38,8 +39,9 @@ class Predictor:
     """A trained model, ready to predict.
 
     ``folder`` holds ``config.json`` (architecture, classes, size, normalisation, arithmetic) and
-    ``model.safetensors``. ``precision`` is what it computes in. Raises ``ValueError`` when a file
-    is missing or damaged.
+    ``model.safetensors``. ``precision`` is what it computes in, ``channels`` how many an image has
+    and ``value_range`` the values of its files that became 0 and 255, if they were told. Raises
+    ``ValueError`` when a file is missing or damaged.
     """
 
     def __init__(self, folder: Path, *, device: str = "cpu") -> None:
@@ -54,6 +56,9 @@ class Predictor:
         )
         architecture = config["model"]
         model = build_model(architecture["name"], **architecture["settings"])
+        self.channels = model_channels(config)
+        ends = config.get("value_range")
+        self.value_range = None if ends is None else (float(ends[0]), float(ends[1]))
         try:
             model.load_state_dict(load_file(folder / WEIGHTS))
         except (OSError, SafetensorError, RuntimeError) as error:
@@ -63,7 +68,7 @@ class Predictor:
         self._model = self._arithmetic.place(model.eval())
 
     def predict(self, image: Image) -> Mask:
-        """Return the class of each pixel, ``uint8 (height, width)``, of ``uint8`` RGB ``image``."""
+        """Return the class of each pixel, ``uint8 (height, width)``, of a ``uint8`` image."""
         logits = self._logits(image)
         if logits.shape[0] == 1:
             return (logits[0] > 0).to(torch.uint8).cpu().numpy()
@@ -79,9 +84,11 @@ class Predictor:
 
     @torch.inference_mode()
     def _logits(self, image: Image) -> Tensor:
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        fits = image.ndim == 3 and image.shape[2] == self.channels and image.size
+        if not fits or image.dtype != np.uint8:
             raise ValueError(
-                f"image: want uint8 (height, width, 3), got {image.dtype} {image.shape}"
+                f"image: want uint8 (height, width, {self.channels}), "
+                f"got {image.dtype} {image.shape}"
             )
         height, width = image.shape[:2]
         if self._size is not None:
@@ -127,6 +134,11 @@ def model_precision(config: dict[str, Any]) -> str:
     return precision
 
 
+def model_channels(config: dict[str, Any]) -> int:
+    """Return how many channels the images of a model have; of one that does not say, 3."""
+    return int(config["model"]["settings"].get("in_channels", 3))
+
+
 def read_model_config(folder: Path) -> dict[str, Any]:
     """Return ``config.json`` of a model folder; ``ValueError`` when it is missing or damaged."""
     path = folder / CONFIG
@@ -140,6 +152,6 @@ def read_model_config(folder: Path) -> dict[str, Any]:
         raise ValueError(f"model: {path} lacks {', '.join(sorted(missing))}")
     if config["format"] not in FORMATS:
         raise ValueError(
-            f"model: {path} has format {config['format']!r}; this version reads 1 and 2"
+            f"model: {path} has format {config['format']!r}; this version reads 1 to 3"
         )
     return config

@@ -1,7 +1,8 @@
 """The MLflow model that ships inside every registered model ("models from code").
 
 It runs where our packages are not installed: what it needs lies beside it as ``segscope_model``.
-Images in, ``uint8 (batch, height, width, 3)``; class indices out, ``uint8 (batch, height, width)``.
+Images in, ``uint8 (batch, height, width, channels)``; class indices out, ``uint8 (batch, height,
+width)``.
 """
 
 from pathlib import Path
@@ -13,7 +14,7 @@ from mlflow.pyfunc.model import PythonModel
 
 
 class SegmentationModel(PythonModel):
-    """Predict masks of RGB images of any size."""
+    """Predict masks of images of any size."""
 
     def load_context(self, context: Any) -> None:
         """Load weights and settings, JSON and safetensors, from the model's own artifacts."""

@@ -29,7 +29,7 @@ from trainer.tracking.models import (
 from trainer.wording import counted
 
 CHAMPION = "champion"
-FORMAT = 2  # of a model folder, as `predictor.FORMATS` are
+FORMAT = 3  # of a model folder, as `predictor.FORMATS` are
 # What a registered model carries, so that it predicts where our packages are not installed.
 SHIPPED = (
     "__init__.py",
@@ -123,10 +123,12 @@ def register(run_id: str, name: str, *, alias: str | None = None) -> ModelVersio
         workspace = Path(scratch)
         model = export_run(run_id, workspace / "model")
         split = json.loads((model / "origin.json").read_text("utf-8"))["split"]
+        network = json.loads((model / "config.json").read_text("utf-8"))["model"]
         created = create_version(
             run_id,
             name,
             model_folder=model,
+            channels=network["settings"].get("in_channels", 3),
             python_model=Path(str(files("trainer") / "prediction/pyfunc_model.py")),
             code=_shipped_code(workspace / SHIPPED_AS),
             requirements=[f"{package}=={_public(package)}" for package in REQUIREMENTS],
@@ -252,6 +254,7 @@ def _model_config(
         "mean": dataset["mean"],
         "std": dataset["std"],
         "precision": config.eval_precision,
+        "value_range": config.value_range,
     }
 
 

@@ -19,10 +19,13 @@ from trainer.tracking.client import client
 from trainer.tracking.places import copied_here, local_path
 from trainer.tracking.runs import active_run
 
-SIGNATURE = ModelSignature(
-    inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))]),
-    outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, -1, -1))]),
-)
+
+def _signature(channels: int) -> ModelSignature:
+    pixels = np.dtype(np.uint8)
+    return ModelSignature(
+        inputs=Schema([TensorSpec(pixels, (-1, -1, -1, channels))]),
+        outputs=Schema([TensorSpec(pixels, (-1, -1, -1))]),
+    )
 
 
 def create_version(
@@ -30,6 +33,7 @@ def create_version(
     name: str,
     *,
     model_folder: Path,
+    channels: int,
     python_model: Path,
     code: Path,
     requirements: list[str],
@@ -38,8 +42,8 @@ def create_version(
 ) -> Any:
     """Log ``model_folder`` as a model of the run, register it under ``name``, return the version.
 
-    ``code`` is a package folder that ships with it. The run itself stays as it is: MLflow's
-    fluent ``log_model`` would mark it running and finished once more.
+    Its images have ``channels``. ``code`` is a package folder that ships with it. The run itself
+    stays as it is: MLflow's fluent ``log_model`` would mark it running and finished once more.
     """
     api = client()
     info = active_run(run_id).info
@@ -56,7 +60,7 @@ def create_version(
                 python_model=str(python_model),
                 code_paths=[str(code)],
                 artifacts={"model": str(model_folder)},
-                signature=SIGNATURE,
+                signature=_signature(channels),
                 pip_requirements=requirements,
                 mlflow_model=described,
             )

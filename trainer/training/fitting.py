@@ -77,7 +77,9 @@ def fit(
     data.check_scorable()
     data.check_sizes()
     training = _new_training(config, data)
-    check_augmentation(config.augment, config.settings("augment"), data.augmented_size)
+    check_augmentation(
+        config.augment, config.settings("augment"), data.augmented_size, config.channels
+    )
     machine = _machine(training)
     run = start_run(config, parent_run_id=parent_run_id, tags=tags, machine=machine)
     with run.held():
@@ -138,7 +140,8 @@ def _new_training(
     """Return the parts of a run; one that goes on is trained in the type that it was begun in."""
     torch.manual_seed(config.seed)
     loss = build_loss(config.loss, config.settings("loss"), data.num_classes, _weigh(data))
-    settings = {"out_channels": loss.out_channels, **vars(config.settings("model"))}
+    channels = {"in_channels": config.channels, "out_channels": loss.out_channels}
+    settings = {**channels, **vars(config.settings("model"))}
     model = build_model(config.model, **settings)
     device = choose_device(config.device)
     forward = Forward(

@@ -219,3 +219,20 @@ def test_an_argument_that_albumentations_does_not_know_is_refused_by_name(
     )
     with pytest.raises(ValueError, match=said):
         build_augmentation(str(path), 0.5)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_is_not_refused_takes_any_number_of_channels(name: str, channels: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, channels), dtype=np.uint8)
+    target = np.zeros((48, 64), np.uint8)
+    settings = Preset(augment_probability=0.1)
+    try:
+        augmentations.check_augmentation(name, settings, (48, 64), channels)
+    except ValueError as error:
+        assert channels in (2, 4, 7) and name in ("report-2", "report-4", "strong")
+        assert f"does not take images of {channels} channels; leave it out" in str(error)
+        return
+    augment = build_augmentation(name, 1.0)
+    for seed in range(10):
+        assert augment(image, target, seed)[0].shape == image.shape

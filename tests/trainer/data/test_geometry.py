@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from trainer.data import geometry
 from trainer.data.geometry import (
@@ -115,3 +116,14 @@ def test_every_pixel_belongs_to_one_tile_that_sees_around_it() -> None:
                 if own.stop < length:
                     assert begin + side - own.stop >= side // 4 // 2
         assert (owners == 1).all(), (shape, size)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 6])
+def test_channels_are_scaled_each_by_itself(channels: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (31, 47, channels), dtype=np.uint8)
+    image[..., -1] //= 64  # as transparency it would weigh the others
+    scaled = resize_image(image, (20, 53))
+    assert scaled.shape == (20, 53, channels)
+    for band in range(channels):
+        alone = Image.fromarray(image[..., band]).resize((53, 20), Image.Resampling.BILINEAR)
+        np.testing.assert_array_equal(scaled[..., band], alone)

@@ -51,3 +51,12 @@ def test_an_image_without_classes_to_show_is_returned_as_a_copy() -> None:
     image = np.zeros((4, 5, 3), np.uint8)
     laid = lay_over(image, np.zeros((4, 5), np.uint8), CLASSES)
     assert np.array_equal(laid, image) and laid is not image
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_other_channels_are_shown_by_their_first_three_or_grey(channels: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (4, 5, channels), dtype=np.uint8)
+    classes = [ClassInfo(name="a", colour=(0, 0, 0)), ClassInfo(name="b", colour=(9, 9, 9))]
+    shown = lay_over(image, np.zeros((4, 5), np.uint8), classes)
+    expected = image[..., :3] if channels >= 3 else image[..., [0, 0, 0]]
+    np.testing.assert_array_equal(shown, expected)

@@ -167,7 +167,7 @@ def spoil(folder: Path, how: str) -> None:
         ("half weights", "cannot load"),
         ("pickle", "cannot load"),
         ("lacking", "lacks geometry, image_size, mean, model, std"),
-        ("format", "has format 99; this version reads 1 and 2"),
+        ("format", "has format 99; this version reads 1 to 3"),
         ("no precision", "precision None is no name; known: float32, bfloat16"),
         ("a list", "is no name; known: float32, bfloat16"),
         ("another precision", "unknown precision 'float16'"),

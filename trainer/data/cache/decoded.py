@@ -49,8 +49,8 @@ class ItemTable:
 
     ``sizes`` is ``(items, 2)`` heights and widths as decoded, ``offsets`` the first byte of each
     item, ``class_pixels`` ``(items, classes)``, ``channel_sums`` and ``channel_squares``
-    ``(items, 3)``; ``content`` hashes each image's pixels and ``files`` its files. An item that
-    cannot be read is ``faulty``, of size 0 x 0 and without pixels.
+    ``(items, channels)``; ``content`` hashes each image's pixels and ``files`` its files. An item
+    that cannot be read is ``faulty``, of size 0 x 0 and without pixels.
     """
 
     sizes: Counts
@@ -64,8 +64,8 @@ class ItemTable:
 
     @property
     def num_bytes(self) -> int:
-        """The length of all items' pixels: three bytes an image pixel, one a target's."""
-        return int(4 * self.sizes.prod(axis=1).sum())
+        """The length of all items' pixels: a byte a channel of the image, one of the target."""
+        return int((self.channel_sums.shape[1] + 1) * self.sizes.prod(axis=1).sum())
 
 
 class DecodedImages:
@@ -131,13 +131,14 @@ class DecodedImages:
         return self._places[index][1:]
 
     def read(self, index: int) -> tuple[UINT8, UINT8]:
-        """Return image ``(height, width, 3)`` and target ``(height, width)``; not to be written."""
+        """Return image ``(height, width, channels)`` and target; not to be written."""
         if self._pixels is None:
             return decode(self.source.pairs[index], self.source)
         offset, height, width = self._places[index]
-        middle = offset + 3 * height * width
+        channels = self.source.image_coding.channels
+        middle = offset + channels * height * width
         end = middle + height * width
-        image = self._pixels[offset:middle].reshape(height, width, 3)
+        image = self._pixels[offset:middle].reshape(height, width, channels)
         return image, self._pixels[middle:end].reshape(height, width)
 
 
@@ -247,12 +248,13 @@ def _decode(source: Source, keep: Callable[[UINT8], object], progress: bool) -> 
 
 def _nothing(source: Source) -> Decoded:
     """Return what stands for a pair that cannot be read."""
+    channels = source.image_coding.channels
     return Decoded(
-        image=np.empty((0, 0, 3), np.uint8),
+        image=np.empty((0, 0, channels), np.uint8),
         target=np.empty((0, 0), np.uint8),
         class_pixels=np.zeros(source.num_classes, np.int64),
-        channel_sums=np.zeros(3, np.int64),
-        channel_squares=np.zeros(3, np.int64),
+        channel_sums=np.zeros(channels, np.int64),
+        channel_squares=np.zeros(channels, np.int64),
         content="",
         files="",
     )

@@ -223,8 +223,8 @@ def _darkness(reports: Iterable[PairReport]) -> list[str]:
     if brightest >= DARK:
         return []
     return [
-        f"images are nearly black: the brightest value is {brightest} of 255; 16-bit files with "
-        "10 or 12 bits in use should be stretched to 16 bits first"
+        f"images are nearly black: the brightest value is {brightest} of 255; for 16-bit files "
+        "with fewer bits in use give these, such as --value-range 0 4095"
     ]
 
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from trainer.data.collection import VOID, ClassInfo, Collection, Colour, Pair
 from trainer.data.files.imagefile import Array, UnreadableFile
 from trainer.data.files.reading import read_pair
-from trainer.data.painting import VOID_CHEQUERS, is_painted, lay_over, save_image
+from trainer.data.painting import VOID_CHEQUERS, in_colour, is_painted, lay_over, save_image
 from trainer.wording import counted
 
 # A callable of image, target and seed that returns the two transformed alike.
@@ -73,10 +73,10 @@ def _readable_pairs(collection: Collection, count: int) -> list[tuple[Pair, Arra
     for start, stop in zip(starts, stops, strict=True):
         for pair in pairs[start:stop]:
             try:
-                image, target = read_pair(pair, collection.coding)
+                image, target = read_pair(pair, collection.coding, collection.image_coding)
             except UnreadableFile:
                 continue
-            shown.append((pair, image, target))
+            shown.append((pair, in_colour(image), target))
             break
     return shown
 

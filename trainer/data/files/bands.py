@@ -31,6 +31,7 @@ from trainer.data.files.imagefile import (
     opened,
 )
 from trainer.data.files.tiff import is_tiff, measure_tiff, read_tiff
+from trainer.wording import counted
 
 SAMPLES, BITS = 277, 258
 TRANSPARENT = {"LA": "L", "RGBA": "RGB"}
@@ -205,5 +206,5 @@ def _with_channels(bands: Array, channels: int, path: Path) -> Array:
         return np.repeat(bands, 3, axis=2)
     if have == 3 and channels == 1:
         return np.array(Image.fromarray(np.ascontiguousarray(bands)).convert("L"))[:, :, None]
-    problem = f"has {have} band{'' if have == 1 else 's'}, where the network sees {channels}"
+    problem = f"has {counted(have, 'band')}, where the network sees {channels}"
     raise UnreadableFile(path, f"{problem}; --channels {have} is for images of {have}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trainer import names
 from trainer.catalogue import LAYOUTS
-from trainer.data.collection import Collection
+from trainer.data.collection import Collection, ImageCoding
 from trainer.data.layouts.combining import read_combined
 from trainer.data.layouts.discovery import discover
 from trainer.data.layouts.groups import grouped, proposal
@@ -48,7 +48,8 @@ def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
         reading=reading, table=table_of(root if root.is_dir() else root.parent, reading)
     )
     read = read_combined if reading.combine else chosen.read
-    collection = read(root, options)
+    coding = ImageCoding(channels=reading.channels, value_range=reading.value_range)
+    collection = replace(read(root, options), image_coding=coding)
     if not collection.pairs:
         raise ValueError(_no_pairs(collection, None if layout == "auto" else chosen))
     if options.table is not None and chosen.name not in READ_TABLES:

@@ -17,7 +17,7 @@ from PIL import Image
 from trainer.data.cache import decoded as cache_module
 from trainer.data.cache.decoded import DecodedImages, open_cache
 from trainer.data.cache.decoding import Source
-from trainer.data.collection import Collection, MaskCoding
+from trainer.data.collection import Collection, ImageCoding, MaskCoding
 from trainer.data.files.reading import read_pair
 from trainer.data.geometry import resize_image, resize_target
 from trainer.data.layouts import open_collection
@@ -100,6 +100,9 @@ def test_the_key_follows_the_files_and_the_decoding(make_cars) -> None:
     source = source_of(root)
     keys = {source.key(), source_of(root, (16, 21)).key(), source_of(root, None).key()}
     assert len(keys) == 3 and source_of(root).key() in keys
+    for coding in (ImageCoding(channels=1), ImageCoding(value_range=(0, 9)), ImageCoding()):
+        keys.add(replace(source, image_coding=coding).key())
+    assert len(keys) == 5
     mask = source.pairs[0].mask
     os.utime(mask, ns=(1, 1))
     assert source_of(root).key() not in keys
