@@ -307,5 +307,6 @@ def test_every_classes_yaml_of_the_documentation_is_one(tmp_path):
 
 def test_every_layout_and_table_is_documented():
     text = DOCUMENT.read_text(encoding="utf-8")
+    text += DOCUMENT.with_name("layouts.md").read_text(encoding="utf-8")
     for name in [*LAYOUTS, *TABLES]:
         assert f"`{name}`" in text, name

@@ -118,7 +118,7 @@ def _no_pairs(collection: Collection, layout: Layout | None) -> str:
     wanted = f"layout {layout.name} looks for {layout.looks_for}" if layout else plain
     line = (
         f"data: {collection.root} holds no pairs of images and masks: {'; '.join(found)}; "
-        f"{wanted}; docs/data.md has all that is read"
+        f"{wanted}; docs/layouts.md has all that is read"
     )
     if collection.faults:
         first = collection.faults[0]
