@@ -93,7 +93,7 @@ def test_a_finished_sweep_is_looked_at(
     assert written["importance"] == {"evaluator": "fANOVA", "fields": None}
     # Nothing is left to do, so this trains nothing and says the same.
     assert sweeps("resume", "test", "--json") == 0
-    assert json.loads(capsys.readouterr().out) == summary.to_json()
+    assert json.loads(capsys.readouterr().out) == summary.to_json() | {"test": {}}
 
 
 def test_no_sweeps_yet_says_what_to_run(sweeps: Sweeps, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,12 +179,14 @@ def test_a_real_sweep_from_end_to_end(real_sweep: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert list(result) == ["study", "trials", "best", "epochs_trained", "epochs_saved"]
+    figures = ["study", "trials", "best", "epochs_trained", "epochs_saved"]
+    assert list(result) == [*figures, "selection", "test"]
     assert sum(result["trials"].values()) == 3
     assert result["epochs_trained"] + result["epochs_saved"] == 6
     assert len(re.findall(r"^trial \d", done.stderr, flags=re.MULTILINE)) == 3
     best = tracking.get_run(result["best"]["run_id"])
     assert best.data.metrics["best/val_dice"] == pytest.approx(result["best"]["value"])
+    assert result["test"]["dice"] == pytest.approx(best.data.metrics["test/dice"])
     assert float(best.data.params["lr"]) == pytest.approx(result["best"]["params"]["lr"])
     assert best.data.tags["mlflow.parentRunId"] == load("real", None).parent_run_id
     assert best.data.tags["segscope.sweep"] == "real"

@@ -128,14 +128,15 @@ def plateaued(facts: RunFacts) -> Finding | None:
     least = max(PLATEAU_GAIN, PLATEAU_NOISE * spread)
     if not (gain < least and fall < PLATEAU_FALL):
         return None
-    since = int(epochs[before.argmax()])
+    best = values[:-window]
+    since = int(epochs[best.argmax()])
     suggestion = "train for fewer epochs, or lower the learning rate from there"
     return Finding(
         rule="plateaued",
         severity="note",
         message=(
-            f"the best {facts.metric}, {before.max():.4f} at epoch {since}, rose by only "
-            f"{gain:.4f} in the last {window} epochs: {suggestion}"
+            f"the best {facts.metric}, {best.max():.4f} at epoch {since}, rose by only {gain:.4f} "
+            f"in the last {window} epochs, one odd epoch left out: {suggestion}"
         ),
         threshold=(
             f"best of the last {window} epochs < {least:.2g} above the best "

@@ -115,7 +115,7 @@ SCORES: dict[str, Score] = {
         headline=True,
     ),
     "dice_per_image_present": Score(
-        label="Dice per image present",
+        label="Dice per image with class",
         definition="the same averaged over the images whose target has the class alone, as MONAI's "
         "DiceMetric does by default: a false alarm in an image without the class costs nothing",
         terms=_dice_where_present,
