@@ -63,7 +63,8 @@ def test_a_new_score_is_everywhere(
     (found,) = printed(capsys)
     assert (found["score"], found["differences"]["recall"]["a"]) == ("recall", curve.max())
 
-    evaluating.evaluate([one.run_id, "--split", "val", "--json"])
+    # All images: those of two cars alone would have no interval.
+    evaluating.evaluate([one.run_id, "--split", "all", "--json"])
     found = printed(capsys)
     low, high = found["intervals"]["recall"]
     assert low <= found["recall"] <= high
@@ -90,7 +91,7 @@ def test_a_score_that_is_good_when_low_is_compared_that_way(
     monkeypatch.setitem(SCORES, "missed", missed)
     assert "missed" in comparable()
     assert "val/missed" not in monitors()
-    found = compare(worse, better, names=("wide", "narrow"), score="missed")
+    found = compare(worse, better, names=("wide", "narrow"), score="missed", of_models=True)
     assert found.interval.value > 0
     assert found.verdict == "B better"
     assert found.sentence.startswith("wide is worse than narrow")

@@ -21,6 +21,9 @@ class Rows(Protocol):
     def __getitem__(self, name: str, /) -> Any:
         """Return one column."""
 
+    def __contains__(self, name: str, /) -> bool:
+        """Say whether there is such a column."""
+
 
 def per_image_dice(rows: Rows) -> PerImageDice:
     """Return the Dice of every epoch, image and class; an image twice in an epoch: the newest.
@@ -90,7 +93,7 @@ def _groups(runs: Sequence[Rows], images: Sequence[str]) -> tuple[str, ...] | No
     Runs of one data set differ in them where ``group_by`` did.
     """
     known = []
-    for run in runs:
+    for run in (run for run in runs if "group" in run):
         names, first = np.unique(np.asarray(run["image"], dtype=str), return_index=True)
         of_names = np.asarray(run["group"], dtype=object)[first]
         group_of = dict(zip(names.tolist(), of_names, strict=True))
