@@ -39,7 +39,8 @@ def test_a_sweep_runs_its_trials_and_says_which_was_best(
     assert summary.best is not None
     assert summary.best.value == max(expected.values())
     written = summary.to_json()
-    assert list(written) == ["study", "trials", "best", "epochs_trained", "epochs_saved"]
+    told = ["study", "trials", "best", "epochs_trained", "epochs_saved", "selection"]
+    assert list(written) == told
     assert written["trials"] == {"complete": 12, "pruned": 0, "failed": 0}
     assert list(written["best"]) == ["run_id", "value", "params"]
     json.dumps(written)
