@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.models import Model
 
 from trainer.tracking import get_run, start_parent
 from trainer.tracking.client import client
 from trainer.tracking.models import (
-    SIGNATURE,
     create_version,
     download_version,
     find_alias,
@@ -32,7 +32,9 @@ set_model(Same())
 """
 
 
-def make(tmp_path: Path, run_id: str, name: str = "cars", number: int = 1) -> Any:
+def make(
+    tmp_path: Path, run_id: str, name: str = "cars", number: int = 1, channels: int = 3
+) -> Any:
     """Register a made-up model of a run; what it holds is ``number``."""
     workspace = tmp_path / f"workspace {name} {number}"
     (workspace / "model").mkdir(parents=True)
@@ -46,6 +48,7 @@ def make(tmp_path: Path, run_id: str, name: str = "cars", number: int = 1) -> An
         model_folder=workspace / "model",
         python_model=workspace / "python_model.py",
         code=workspace / "code",
+        channels=channels,
         requirements=["mlflow"],
         tags={"best.val_dice": "0.9"},
         workspace=workspace,
@@ -69,9 +72,12 @@ def test_a_version_knows_where_it_came_from(run_id: str, tmp_path: Path, store: 
     assert client().get_logged_model(output.model_id).status == "READY"
 
 
-def test_the_signature_takes_images_of_any_size() -> None:
-    (images,), (masks,) = SIGNATURE.inputs.inputs, SIGNATURE.outputs.inputs
-    assert (str(images.type), images.shape) == ("uint8", (-1, -1, -1, 3))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_signature_takes_images_of_any_size(run_id: str, tmp_path: Path, channels: int) -> None:
+    make(tmp_path, run_id, channels=channels)
+    stored = Model.load(str(download_version("cars", "1", tmp_path / "pulled")))
+    (images,), (masks,) = stored.signature.inputs.inputs, stored.signature.outputs.inputs
+    assert (str(images.type), images.shape) == ("uint8", (-1, -1, -1, channels))
     assert (str(masks.type), masks.shape) == ("uint8", (-1, -1, -1))
 
 
