@@ -310,3 +310,43 @@ def test_every_layout_and_table_is_documented():
     text += DOCUMENT.with_name("layouts.md").read_text(encoding="utf-8")
     for name in [*LAYOUTS, *TABLES]:
         assert f"`{name}`" in text, name
+
+
+WHITE_FIRST = {
+    "class_dict.csv": "name,r,g,b\nroad,255,255,255\nbackground,0,0,0\n",
+    "labelmap.txt": "# label:color_rgb:parts:actions\nroad:255,255,255::\nbackground:0,0,0::\n",
+    "label_colors.txt": "255 255 255 road\n0 0 0 background\n",
+}
+
+
+@pytest.mark.parametrize("name", WHITE_FIRST)
+def test_grey_colours_of_a_table_are_levels_whatever_their_order(draw, tmp_path, name):
+    lay_out(draw, tmp_path, [0, 255])
+    (tmp_path / name).write_text(WHITE_FIRST[name])
+    found = open_collection(tmp_path)
+    assert class_names(found) == ["background", "road"]
+    assert found.coding.values == {0: 0, 255: 1}
+
+
+def test_colours_that_a_user_gives_are_never_taken_for_an_order(draw, tmp_path):
+    lay_out(draw, tmp_path / "white", [0, 255])
+    found = open_collection(tmp_path / "white", Reading(mask_values="#ffffff=road #000000=ground"))
+    assert class_names(found) == ["road", "ground"]
+    assert found.coding.values == {255: 0, 0: 1}
+    lay_out(draw, tmp_path / "indices", [0, 1])
+    with pytest.raises(ValueError, match="gives colours, but the masks hold the values 0, 1"):
+        open_collection(tmp_path / "indices", Reading(mask_values="#ffffff=road #000000=ground"))
+
+
+def test_levels_of_another_tool_that_no_mask_holds_name_nothing(draw, tmp_path):
+    lay_out(draw, tmp_path, [0, 1])
+    (tmp_path / "class_dict.csv").write_text(WHITE_FIRST["class_dict.csv"])
+    found = open_collection(tmp_path)
+    assert class_names(found) == ["background", "foreground"]
+    assert any("gives colours, but the masks hold the values 0, 1" in note for note in found.notes)
+
+
+def test_a_background_that_is_not_the_first_class_is_told(draw, tmp_path):
+    lay_out(draw, tmp_path, [0, 255])
+    found = open_collection(tmp_path, Reading(mask_values="255=road 0=background"))
+    assert "class 0, which scores leave out as the background, is road" in found.notes

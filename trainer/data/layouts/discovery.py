@@ -23,7 +23,7 @@ def discover(masks: Sequence[Path], *, table: ClassTable | None, trimap_border: 
     notes: tuple[str, ...] = ()
     if table is not None:
         try:
-            return by_table(seen, table, trimap_border)
+            return replace(by_table(seen, table, trimap_border), strays=seen.strays)
         except ValueError as error:
             if table.ours:
                 raise

@@ -1,11 +1,16 @@
 """Read masks as a class table beside the data says."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 from trainer.data.classes import ClassTable, class_colour
-from trainer.data.collection import VOID, ClassInfo, MaskCoding
+from trainer.data.collection import VOID, ClassInfo, Colour, MaskCoding
 from trainer.data.layouts.looking import Seen
-from trainer.data.layouts.rules import APART, Decoding, by_values, listed
+from trainer.data.layouts.rules import APART, MOST, Decoding, by_values, listed
+from trainer.data.layouts.said import MASK_VALUES
+
+BACKGROUND = ("background", "_background_", "bg")
 
 
 def by_threshold(table: ClassTable) -> Decoding:
@@ -19,6 +24,19 @@ def by_threshold(table: ClassTable) -> Decoding:
 
 
 def by_table(seen: Seen, table: ClassTable, trimap_border: str) -> Decoding:
+    """Return how a table says that masks are read; ``ValueError`` where it does not fit them.
+
+    The first class is the one that scores leave out: it is told where a table calls another so.
+    """
+    found = _by_table(seen, table, trimap_border)
+    first, *others = (info.name for info in found.classes)
+    if any(name.lower() in BACKGROUND for name in others):
+        note = f"class 0, which scores leave out as the background, is {first}"
+        return replace(found, notes=(*found.notes, note))
+    return found
+
+
+def _by_table(seen: Seen, table: ClassTable, trimap_border: str) -> Decoding:
     note = f"masks: classes from {table.source.name}"
     valued = any(entry.values for entry in table.entries)
     if valued:
@@ -35,6 +53,9 @@ def by_table(seen: Seen, table: ClassTable, trimap_border: str) -> Decoding:
             )
         coding = MaskCoding(values=values, nearest=nearest)
         return Decoding(coding=coding, classes=_infos(table), notes=(note,))
+    in_order = table
+    if not table.ours:
+        table = _background_first(table)
     by_colour = {
         entry.colour: i for i, entry in enumerate(table.entries) if entry.colour is not None
     }
@@ -43,7 +64,38 @@ def by_table(seen: Seen, table: ClassTable, trimap_border: str) -> Decoding:
     if len(by_colour) > 1 and (seen.coloured or in_palette):
         coding = MaskCoding(colours=by_colour, nearest=seen.lossy)
         return Decoding(coding=coding, classes=_infos(table), notes=(f"{note}, by colour",))
-    return _named(seen, table, trimap_border)
+    if len(by_colour) > 1 and (levels := _levels(seen, by_colour)) is not None:
+        notes = (f"{note}, by colour, which are grey levels",)
+        return Decoding(coding=levels, classes=_infos(table), notes=notes)
+    greys = len(by_colour) > 1 and all(len(set(colour)) == 1 for colour in by_colour)
+    if not seen.coloured and by_colour and (table.source == MASK_VALUES or greys > table.ours):
+        shown = listed([str(value) for value in sorted(seen.values)])
+        raise ValueError(f"{table.source}: gives colours, but the masks hold the values {shown}")
+    return _named(seen, in_order, trimap_border)
+
+
+def _background_first(table: ClassTable) -> ClassTable:
+    """Return another tool's table, whose colours say what is meant, in the order of scores."""
+    entries = sorted(table.entries, key=lambda entry: entry.name.lower() not in BACKGROUND)
+    return replace(table, entries=tuple(entries))
+
+
+def _levels(seen: Seen, by_colour: Mapping[Colour, int]) -> MaskCoding | None:
+    """Return the coding of grey masks whose levels are what a table gives as colours.
+
+    White may stand first in a table: names in its order would then be given to the wrong values.
+    """
+    if seen.coloured or seen.palette is not None or any(len(set(c)) > 1 for c in by_colour):
+        return None
+    values = {colour[0]: index for colour, index in by_colour.items()}
+    if set(seen.values) <= set(values):
+        return MaskCoding(values=values)
+    apart = min(b - a for a, b in pairwise(sorted(values))) >= APART
+    between = min(values) <= min(seen.values) and max(seen.values) <= max(values)
+    exact = sum(n for value, n in seen.values.items() if value in values)
+    if apart and between and (seen.lossy or exact >= MOST * seen.values.total()):
+        return MaskCoding(values=values, nearest=True)
+    return None
 
 
 def _named(seen: Seen, table: ClassTable, trimap_border: str) -> Decoding:
