@@ -5,6 +5,7 @@ name of the class that they are; what is void is called so. Classes stand in the
 they are named, and a name in quotes may hold spaces.
 """
 
+import re
 import shlex
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from trainer.reading import Reading
 MOST = 65_536  # values that a range may hold: those of 16 bits
 MASK_VALUES, THRESHOLD = Path("mask_values"), Path("threshold")
 VOID_NAME = "void"
+JOINED = re.compile(r"[,;]\s*(\d+|#[0-9a-fA-F]{6})[-,\d]*=")
 
 
 def table_of(folder: Path, reading: Reading) -> ClassTable | None:
@@ -47,6 +49,9 @@ def classes_said(text: str) -> ClassTable:
         listed, equals, name = part.partition("=")
         if not (listed and equals and name):
             raise _wrong(f"{part!r} is not VALUES=NAME, such as 0=background or 1,255=car")
+        if JOINED.search(name):
+            raise _wrong(f"{part!r} holds several; divide them by spaces: 0=background 1=car")
+        name = VOID_NAME if name.lower() == VOID_NAME else name
         values.setdefault(name, [])
         colours.setdefault(name, [])
         for each in listed.split(","):

@@ -85,6 +85,9 @@ def test_the_flag_counts_before_a_table_and_a_particular_layout(tmp_path, draw):
         ("0=a #ffffff=b", "values or colours, not both"),
         ("#000000=a #ffffff,#fefefe=b", "'b' has 2 colours"),
         ("0=a 1='b", "has a quote without its second"),
+        ("0=a,1=b", "'0=a,1=b' holds several; divide them by spaces"),
+        ("0=a, 1=b,255=void", "'1=b,255=void' holds several"),
+        ("#000000=a;#ffffff=b", "holds several"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_line(text, message):
@@ -92,6 +95,12 @@ def test_what_cannot_be_meant_is_refused_in_one_line(text, message):
         classes_said(text)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("void", ["void", "Void", "VOID"])
+def test_void_is_void_in_any_case(void):
+    table = classes_said(f"0=a 1=b 254={void}")
+    assert (table.void_values, len(table.entries)) == ((254,), 2)
 
 
 def test_values_and_a_threshold_contradict_each_other():
