@@ -14,7 +14,7 @@ from trainer.data.layouts.discovery import discover, odd_ones
 from trainer.data.layouts.joining import Join, join, without_siblings
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import readable
-from trainer.data.layouts.matching import Source, Two, between_two, by_content, claimed
+from trainer.data.layouts.matching import Source, Two, below, between_two, by_content, claimed
 from trainer.data.layouts.official import refuse_copies, with_split
 from trainer.data.layouts.walking import Folder, walk
 from trainer.data.layouts.words import (
@@ -73,7 +73,7 @@ def survey(
     notes = []
     if not alone and not matched:
         matched = by_content(root, images)
-        notes = [f"{_shown(two.masks)} holds the masks, by its content" for two in matched]
+        notes = [f"{below(root, two.masks)} holds the masks, by its content" for two in matched]
         in_use = {folder.path for two in matched for folder in (two.images, two.masks)}
     sources = [
         replace(source, joined=without_siblings(source.joined))
@@ -87,7 +87,8 @@ def survey(
             kind = ("mask", "masks")
             if folder.place.role != "mask":
                 kind = ("image without a mask", "images without masks")
-            notes.append(f"not used: {counted(len(folder.files), *kind)} in {_shown(folder)}")
+            where = below(root, folder)
+            notes.append(f"not used: {counted(len(folder.files), *kind)} in {where}")
     return Survey(sources=tuple(sources), faults=tuple(faults), notes=tuple(notes))
 
 
@@ -129,6 +130,7 @@ def told_folders(root: Path, role: str, given: str) -> list[Path]:
     """Return the folders below ``root`` that a user names; ``ValueError`` where there is none."""
     try:
         tops = [path for path in root.glob(given.strip("/")) if path.is_dir()]
+        tops = [path for path in tops if ".." not in path.relative_to(root).parts]
     except (ValueError, NotImplementedError) as error:
         raise ValueError(f"{role}s: {given!r} names no folder: {error}") from error
     if not tops and "," in given:
@@ -223,10 +225,6 @@ def _notes(joined: Join) -> list[str]:
 
 def _orphan(path: Path) -> Fault:
     return Fault(path=path, problem="orphan mask: no image belongs to this mask")
-
-
-def _shown(folder: Folder) -> str:
-    return f"{readable(folder.path.name)}/"
 
 
 def name_pairs(root: Path, sources: Sequence[Source]) -> list[Pair]:

@@ -145,8 +145,8 @@ def _refuse_equal_images(root: Path, chosen: Sequence[Two]) -> None:
             other = owner.setdefault(path, two.images)
             if other is not two.images:
                 raise ValueError(
-                    f"data: {_below(root, other)} and {_below(root, two.images)} fit the masks in "
-                    f"{_below(root, two.masks)} equally well; say which with --images"
+                    f"data: {below(root, other)} and {below(root, two.images)} fit the masks in "
+                    f"{below(root, two.masks)} equally well; say which with --images"
                 )
 
 
@@ -165,16 +165,17 @@ def _only_one(root: Path, candidates: Sequence[Two]) -> Two:
     if len(rivals) > 1:
         of = len(best.images.files)
         listed = ", ".join(
-            f"{_below(root, two.masks)} ({len(two.joined.pairs)} of {of})" for two in rivals
+            f"{below(root, two.masks)} ({len(two.joined.pairs)} of {of})" for two in rivals
         )
         raise ValueError(
-            f"data: {_below(root, best.images)} has {len(rivals)} folders of masks that fit it "
+            f"data: {below(root, best.images)} has {len(rivals)} folders of masks that fit it "
             f"equally well: {listed}; say which with --masks, or take several with --combine"
         )
     return best
 
 
-def _below(root: Path, folder: Folder) -> str:
+def below(root: Path, folder: Folder) -> str:
+    """Return how a message names a folder: by its path below the root."""
     return readable(folder.path.relative_to(root).as_posix()) + "/"
 
 

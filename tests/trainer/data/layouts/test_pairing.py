@@ -131,12 +131,23 @@ def test_folders_are_named_for_every_split_at_once(tmp_path, draw):
     }
 
 
-@pytest.mark.parametrize("told", [{"masks": "nowhere"}, {"images": "no/where"}])
+@pytest.mark.parametrize("told", [{"masks": "nowhere"}, {"images": "no/where"}, {"masks": "../b"}])
 def test_a_folder_that_is_not_there_is_named(tmp_path, draw, told):
-    draw.photo(tmp_path / "images/a.png")
-    draw.mask(tmp_path / "masks/a.png")
-    with pytest.raises(ValueError, match=r"^(masks|images): there is no folder 'no"):
-        open_collection(tmp_path, Reading(**told))
+    draw.photo(tmp_path / "a/images/a.png")
+    draw.mask(tmp_path / "a/masks/a.png")
+    draw.mask(tmp_path / "b/a.png")
+    with pytest.raises(ValueError, match=r"^(masks|images): there is no folder '(no|\.\./b)"):
+        open_collection(tmp_path / "a", Reading(**told))
+
+
+def test_what_is_not_used_is_named_by_its_path(tmp_path, draw):
+    for part in ("training", "validation"):
+        draw.photo(tmp_path / part / "images/a.png")
+        draw.mask(tmp_path / part / "v1/labels/a.png")
+        draw.mask(tmp_path / part / "v1/panoptic/a.png")
+    notes = open_collection(tmp_path).notes
+    for part in ("training", "validation"):
+        assert f"not used: 1 image without a mask in {part}/v1/panoptic/" in notes
 
 
 def test_names_are_compared_as_they_look(tmp_path, draw):
