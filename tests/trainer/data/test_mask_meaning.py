@@ -313,10 +313,10 @@ def test_numbered_objects_are_asked_about(
 ) -> None:
     masks = [numbered(seed, count, kind=kind) for seed, count in enumerate(counts)]
     root = write(tmp_path_factory.mktemp("numbered"), masks)
-    with pytest.raises(ValueError, match="number the objects") as asked:
+    with pytest.raises(ValueError, match="number objects") as asked:
         open_collection(root)
     said = str(asked.value)
-    assert f"n from {min(counts)} to {max(counts)}, each value in one piece" in said
+    assert f"n from {min(counts)} to {max(counts)}, most values in one piece" in said
     assert "\n" not in said and "--mask-values" in said
     found = open_collection(root, Reading(threshold=0))
     for mask, target in zip(masks, targets(found), strict=True):
@@ -345,3 +345,81 @@ def test_classes_are_no_numbered_objects(tmp_path: Path) -> None:
 
 def sixteen(seed: int) -> Map:
     return numbered(seed, 16)
+
+
+LEVELS = np.array([0, 85, 170, 255], np.uint8)
+COLOURS = np.array([(0, 0, 0), (128, 64, 128), (220, 20, 60), (0, 0, 142)], np.uint8)
+
+
+def with_small_areas(seed: int) -> Map:
+    """Return a large map of two classes with a small disc of each of two more."""
+    rows, columns = np.mgrid[:240, :320]
+    found = (rows >= 120).astype(np.uint8)
+    for label in (2, 3):
+        row, column = np.random.default_rng(10 * seed + label).integers(40, 200, 2)
+        found[(rows - row) ** 2 + (columns - column) ** 2 <= 49] = label
+    return found
+
+
+@pytest.mark.parametrize("shades", [LEVELS, COLOURS], ids=["levels", "colours"])
+@pytest.mark.parametrize("quality", [60, 90])
+def test_small_classes_that_jpeg_scattered_are_never_taken_for_another(
+    tmp_path: Path, shades: NDArray[np.uint8], quality: int
+) -> None:
+    areas = [with_small_areas(seed) for seed in range(6)]
+    root = write(tmp_path, [shades[each] for each in areas], suffix=".jpg", quality=quality)
+    with pytest.raises(ValueError, match=r"besides .* there are areas near .* save them as PNG"):
+        open_collection(root)
+    values = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in shades] if shades.ndim == 2 else shades
+    two = f"{values[0]}=ground {values[1]}=road"
+    with pytest.raises(ValueError, match="there are areas near"):
+        open_collection(root, Reading(mask_values=two))
+    found = open_collection(root, Reading(mask_values=f"{two} {values[2]}=person {values[3]}=car"))
+    for mask, target in zip(areas, targets(found), strict=True):
+        assert (mask == target).mean() > 0.99
+        assert all((target == label).any() for label in (2, 3))
+
+
+@pytest.mark.parametrize("binary", [1, 5])
+def test_255_that_no_other_class_stands_beside_is_asked_about(tmp_path: Path, binary: int) -> None:
+    masks: list[Map | Image.Image] = [blocks(seed, 5) for seed in range(8)]
+    for number in range(binary):
+        masks[number] = (disc(number) * 255).astype(np.uint8)
+    root = write(tmp_path, masks)
+    with pytest.raises(ValueError, match=r"255 beside 0 alone .* never with 1, 2, 3, 4"):
+        open_collection(root)
+    said = open_collection(root, Reading(mask_values="0=a 1=b 2=c 3=d 4=e 255=void"))
+    assert len(said.classes) == 5
+
+
+def test_a_value_far_beyond_the_others_may_be_void(tmp_path: Path) -> None:
+    masks: list[Map | Image.Image] = [
+        np.where(disc(seed), 254, blocks(seed, 4)).astype(np.uint8) for seed in range(4)
+    ]
+    notes = open_collection(write(tmp_path, masks)).notes
+    assert "if 254 is void, say what they mean" in notes[0]
+
+
+def test_leaves_that_others_part_are_numbered_objects(tmp_path: Path) -> None:
+    masks: list[Map | Image.Image] = []
+    for seed in range(8):
+        found = numbered(seed, 4 + seed % 3)
+        rows = np.flatnonzero((found == 1).any(axis=1))
+        middle = found[rows[len(rows) // 2]]
+        middle[middle == 1] = 0
+        masks.append(found)
+    with pytest.raises(ValueError, match="number objects"):
+        open_collection(write(tmp_path, masks))
+
+
+def test_a_trimap_may_be_given_names(tmp_path: Path) -> None:
+    masks: list[Map | Image.Image] = []
+    for seed in range(4):
+        mask = np.full((HEIGHT, WIDTH), 2, np.uint8)
+        mask[disc(seed, 12)], mask[disc(seed, 9)] = 3, 1
+        masks.append(mask)
+    root = write(tmp_path, masks)
+    (root / "classes.yaml").write_text("classes: [grass, pet]\n")
+    found = open_collection(root)
+    assert [info.name for info in found.classes] == ["grass", "pet"]
+    assert found.coding.values == {1: 1, 2: 0, 3: VOID}

@@ -23,14 +23,14 @@ def discover(masks: Sequence[Path], *, table: ClassTable | None, trimap_border: 
     notes: tuple[str, ...] = ()
     if table is not None:
         try:
-            return replace(by_table(seen, table, trimap_border), strays=seen.strays)
+            return replace(by_table(seen, table, masks, trimap_border), strays=seen.strays)
         except ValueError as error:
             if table.ours:
                 raise
             # A list that another tool left behind may be about something else.
             notes = (f"not used: {error}",)
     if seen.coloured:
-        found = by_colours(seen)
+        found = by_colours(seen, masks)
     else:
         found = by_values(seen, masks, trimap_border=trimap_border)
     return replace(found, notes=found.notes + notes, strays=seen.strays)

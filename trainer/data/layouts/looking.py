@@ -18,6 +18,8 @@ from trainer.wording import counted
 T = TypeVar("T")
 SAMPLE = 200
 BORDERS = 20
+ALIKE = 8  # from one another are pixels within an area, whatever compression did
+SMALLEST = 8  # pixels in areas of a colour are a class's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +132,10 @@ def lies_between(masks: Sequence[Path], value: int, one: int, other: int) -> boo
 
 
 def in_one_piece(masks: Sequence[Path]) -> bool:
-    """Say whether nearly every value but 0 and void is one connected area of its mask."""
+    """Say whether most values but 0 and void are one connected area of their mask.
+
+    Not all need be: a leaf that lies over another may part it.
+    """
     from scipy.ndimage import find_objects, label
 
     areas, whole = 0, 0
@@ -139,18 +144,45 @@ def in_one_piece(masks: Sequence[Path]) -> bool:
             if box is not None and value != VOID:
                 areas += 1
                 whole += label(levels[box] == value, np.ones((3, 3)))[1] == 1
-    return whole >= 0.9 * areas > 0
+    return whole >= 0.7 * areas > 0
+
+
+def area_besides(masks: Sequence[Path], known: Sequence[Colour], reach: int) -> Colour | None:
+    """Return the colour of areas that are farther than ``reach`` from all known colours, if any.
+
+    Compression scatters the colours of a small class, so that none of them is common; but within
+    its areas neighbours are alike, as they are not along the edges of others.
+    """
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    places = np.array(known, np.int64)
+    found: list[NDArray[Any]] = []
+    for stored in _stored(masks):
+        colours = stored if stored.ndim == 3 else np.stack([stored] * 3, axis=-1)
+        colours = colours.astype(np.int64)
+        spread = maximum_filter(colours, (3, 3, 1)) - minimum_filter(colours, (3, 3, 1))
+        flat = colours[(spread <= ALIKE).all(axis=2)]
+        unique, counts = np.unique(flat, axis=0, return_counts=True)
+        distance = np.abs(unique[:, None] - places[None]).max(axis=2).min(axis=1, initial=256)
+        found.append(np.repeat(unique[distance > reach], counts[distance > reach], axis=0))
+    besides = np.concatenate(found) if found else np.zeros((0, 3))
+    if len(besides) < SMALLEST:
+        return None
+    red, green, blue = np.median(besides, axis=0).astype(int).tolist()
+    return red, green, blue
 
 
 def _levels_of(masks: Sequence[Path]) -> Iterator[NDArray[Any]]:
     """Yield the values of a few masks; what has none is left to the check of the files."""
+    return (levels for levels in _stored(masks) if levels.ndim == 2)
+
+
+def _stored(masks: Sequence[Path]) -> Iterator[NDArray[Any]]:
     for path in sample(masks, BORDERS):
         try:
-            levels = stored_values(decode(path), path)
+            yield stored_values(decode(path), path)
         except UnreadableFile:
             continue
-        if levels.ndim == 2:
-            yield levels
 
 
 def _look_or_none(path: Path) -> StoredMask | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from trainer.data.classes import class_colour, two_classes
 from trainer.data.collection import MAX_CLASSES, VOID, ClassInfo, Colour, MaskCoding
 from trainer.data.files.maskfile import NEAR
-from trainer.data.layouts.looking import Seen, few, in_one_piece, lies_between
+from trainer.data.layouts.looking import Seen, area_besides, few, in_one_piece, lies_between
 from trainer.wording import counted
 
 CURE = "say what they mean with --mask-values, or in a classes.yaml beside the data"
@@ -21,8 +21,10 @@ CURE = "say what they mean with --mask-values, or in a classes.yaml beside the d
 MAX_COLOURS = 64
 
 MOST = 0.9  # of the pixels must be near 0 or 255 for the rest to count as smoothed edges
+NEARLY_VOID = 200  # and above, a value far beyond the others may be void
 RARE = 0.01  # of the pixels may have values that mean nothing: a brush, a rounding, a resave
 COUNTS = 3  # of objects in a mask, when they are numbered, are no accident
+SCATTER = 48  # from its colour lies a class's after lossy compression, at most
 APART = 24  # levels at least this far from each other survive lossy compression
 
 
@@ -49,7 +51,7 @@ def by_values(seen: Seen, masks: Sequence[Path], *, trimap_border: str) -> Decod
         note = f"masks: 0 to 255 with soft edges; above 127 is foreground ({seen.how_many})"
         return Decoding(coding=MaskCoding(threshold=127), classes=two_classes(), notes=(note,))
     if seen.palette is None and seen.lossy:
-        return _by_lossy_levels(seen)
+        return _by_lossy_levels(seen, masks)
     found = expected(seen)
     shown = listed([str(value) for value in found])
     if len(found) == 1:
@@ -166,7 +168,7 @@ def _refuse_numbered(seen: Seen, masks: Sequence[Path]) -> None:
     """Raise ``ValueError`` where values may number the objects of each mask instead of classes.
 
     That is where they run from 1 to n without a gap in nearly every mask, n differs from mask to
-    mask and is more than a few, and each value is one piece.
+    mask and is more than a few, and most values are one piece.
     """
     numbers = [n for values in seen.together if (n := _runs_to(values)) is not None]
     gaps = len(seen.together) - len(numbers)
@@ -174,9 +176,9 @@ def _refuse_numbered(seen: Seen, masks: Sequence[Path]) -> None:
         return
     if in_one_piece(masks):
         raise ValueError(
-            f"masks hold 1 to n without a gap, n from {min(numbers)} to {max(numbers)}, each value "
-            f"in one piece ({seen.how_many}): if they number the objects, --threshold 0 makes all "
-            f"of them foreground; if they are classes, {CURE}"
+            f"masks hold 1 to n without a gap, n from {min(numbers)} to {max(numbers)}, most "
+            f"values in one piece ({seen.how_many}): if they number objects, --threshold 0 makes "
+            f"foreground of them all; if they are classes, {CURE}"
         )
 
 
@@ -215,7 +217,7 @@ def _with(seen: Seen, value: int) -> str:
     return counted(seen.masks_with[value], "mask")
 
 
-def _by_lossy_levels(seen: Seen) -> Decoding:
+def _by_lossy_levels(seen: Seen, masks: Sequence[Path]) -> Decoding:
     """Return the coding of grey masks that went through lossy compression: the nearest level."""
     levels: list[int] = []
     for value, n in seen.values.most_common():
@@ -232,6 +234,7 @@ def _by_lossy_levels(seen: Seen) -> Decoding:
             "as PNG"
         )
     levels.sort()
+    refuse_swallowed(seen, masks, [(level,) * 3 for level in levels], APART)
     note = (
         f"masks: grey, changed by lossy compression; the nearest of the levels "
         f"{listed(list(map(str, levels)))} are the classes ({seen.how_many}); to name them, {CURE}"
@@ -246,6 +249,18 @@ def _by_lossy_levels(seen: Seen) -> Decoding:
     )
     coding = MaskCoding(values={level: i for i, level in enumerate(levels)}, nearest=True)
     return Decoding(coding=coding, classes=classes, notes=(note,))
+
+
+def refuse_swallowed(seen: Seen, masks: Sequence[Path], main: Sequence[Colour], reach: int) -> None:
+    """Raise ``ValueError`` where a small class would be taken for the nearest of the main ones."""
+    own = [path for path in masks if path not in seen.strays]
+    if (besides := area_besides(own, main, reach)) is not None:
+        shown = ", ".join(map(_hex, main)) if seen.coloured else ", ".join(str(c[0]) for c in main)
+        also = _hex(besides) if seen.coloured else besides[0]
+        raise ValueError(
+            f"masks: lossy compression (JPEG) has scattered the labels; besides {shown} there are "
+            f"areas near {also}; save them as PNG, or {CURE}"
+        )
 
 
 def shares(seen: Seen, most: int = 6) -> str:
@@ -282,6 +297,13 @@ def _by_indices(seen: Seen, found: Sequence[int]) -> Decoding:
         raise ValueError(
             f"masks hold {shares(seen)}: 255 would be void, and is the commonest of all; {CURE}"
         )
+    alone = sum(values == {0, VOID} for values in seen.together)
+    if seen.palette is None and len(labels) > 2 and 0 < alone == seen.masks_with[VOID]:
+        shown = listed([str(value) for value in labels if value])
+        raise ValueError(
+            f"masks hold 255 beside 0 alone ({counted(alone, 'mask')}), and never with {shown}: "
+            f"it may be void, or the foreground of another coding; {CURE}"
+        )
     objects = sum(seen.values[value] for value in labels if value)
     if objects <= RARE * seen.values.total() < seen.values[VOID] and VOID in found:
         raise ValueError(
@@ -298,7 +320,9 @@ def _by_indices(seen: Seen, found: Sequence[int]) -> Decoding:
         void = ", 255 is void"
     together = labels == list(range(max(labels) + 1))
     shown = f"indices 0 to {max(labels)}" if together else listed(list(map(str, labels)))
-    note = f"masks: class {shown}{void} ({seen.how_many})"
+    beyond = labels[-1] >= NEARLY_VOID and len(labels) > 2 and labels[-2] < NEARLY_VOID // 2
+    asked = f"; if {labels[-1]} is void, {CURE}" if beyond else ""
+    note = f"masks: class {shown}{void} ({seen.how_many}){asked}"
     colours = _palette_colours(seen, max(labels) + 1)
     if labels == [0, 1]:
         return Decoding(coding=MaskCoding(values=values), classes=two_classes(), notes=(note,))
@@ -317,7 +341,7 @@ def _palette_colours(seen: Seen, number: int) -> list[Colour]:
     return [own or other for own, other in zip(stored, made_up, strict=True)]
 
 
-def by_colours(seen: Seen) -> Decoding:
+def by_colours(seen: Seen, masks: Sequence[Path]) -> Decoding:
     """Return the coding of RGB masks: each colour a class, or the few that others scatter round.
 
     Raises ``ValueError`` where there are too many, as in a photograph.
@@ -328,7 +352,9 @@ def by_colours(seen: Seen) -> Decoding:
         common = _dominant(seen.colours)
     if not 2 <= len(common) <= MAX_COLOURS or (nearest and not _flat(seen.colours, common)):
         raise ValueError(f"masks hold {len(seen.colours):,} colours, too many for classes; {CURE}")
-    if not nearest:
+    if nearest:
+        refuse_swallowed(seen, masks, common, SCATTER)
+    else:
         _refuse_soft(seen, common)
     ordered = sorted(common)
     classes = tuple(ClassInfo(name=f"colour {_hex(colour)}", colour=colour) for colour in ordered)
@@ -369,12 +395,12 @@ def _is_mixture(colour: Colour, one: Colour, other: Colour) -> bool:
 
 
 def _dominant(colours: Counter[Colour]) -> list[Colour]:
-    """Return the colours that others scatter round: each the most frequent within 48 of itself."""
+    """Return the colours that others scatter round: each the most frequent nearby."""
     dominant: list[Colour] = []
     for colour, n in colours.most_common(4096):
         if n < 0.001 * colours.total():
             break
-        if all(_distance(colour, other) > 48 for other in dominant):
+        if all(_distance(colour, other) > SCATTER for other in dominant):
             dominant.append(colour)
     return dominant
 

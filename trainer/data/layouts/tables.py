@@ -1,13 +1,22 @@
 """Read masks as a class table beside the data says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 from trainer.data.classes import ClassTable, class_colour
 from trainer.data.collection import VOID, ClassInfo, Colour, MaskCoding
 from trainer.data.layouts.looking import Seen
-from trainer.data.layouts.rules import APART, MOST, Decoding, by_values, listed
+from trainer.data.layouts.rules import (
+    APART,
+    MOST,
+    SCATTER,
+    Decoding,
+    by_values,
+    listed,
+    refuse_swallowed,
+)
 from trainer.data.layouts.said import MASK_VALUES
 
 BACKGROUND = ("background", "_background_", "bg")
@@ -23,12 +32,16 @@ def by_threshold(table: ClassTable) -> Decoding:
     )
 
 
-def by_table(seen: Seen, table: ClassTable, trimap_border: str) -> Decoding:
+def by_table(seen: Seen, table: ClassTable, masks: Sequence[Path], trimap_border: str) -> Decoding:
     """Return how a table says that masks are read; ``ValueError`` where it does not fit them.
 
     The first class is the one that scores leave out: it is told where a table calls another so.
     """
-    found = _by_table(seen, table, trimap_border)
+    found = _by_table(seen, table, masks, trimap_border)
+    if found.coding.nearest and found.coding.colours is not None:
+        refuse_swallowed(seen, masks, list(found.coding.colours), SCATTER)
+    elif found.coding.nearest and found.coding.values is not None:
+        refuse_swallowed(seen, masks, [(v, v, v) for v in found.coding.values], APART)
     first, *others = (info.name for info in found.classes)
     if any(name.lower() in BACKGROUND for name in others):
         note = f"class 0, which scores leave out as the background, is {first}"
@@ -36,7 +49,7 @@ def by_table(seen: Seen, table: ClassTable, trimap_border: str) -> Decoding:
     return found
 
 
-def _by_table(seen: Seen, table: ClassTable, trimap_border: str) -> Decoding:
+def _by_table(seen: Seen, table: ClassTable, masks: Sequence[Path], trimap_border: str) -> Decoding:
     note = f"masks: classes from {table.source.name}"
     valued = any(entry.values for entry in table.entries)
     if valued:
@@ -71,7 +84,7 @@ def _by_table(seen: Seen, table: ClassTable, trimap_border: str) -> Decoding:
     if not seen.coloured and by_colour and (table.source == MASK_VALUES or greys > table.ours):
         shown = listed([str(value) for value in sorted(seen.values)])
         raise ValueError(f"{table.source}: gives colours, but the masks hold the values {shown}")
-    return _named(seen, in_order, trimap_border)
+    return _named(seen, in_order, masks, trimap_border)
 
 
 def _background_first(table: ClassTable) -> ClassTable:
@@ -98,7 +111,7 @@ def _levels(seen: Seen, by_colour: Mapping[Colour, int]) -> MaskCoding | None:
     return None
 
 
-def _named(seen: Seen, table: ClassTable, trimap_border: str) -> Decoding:
+def _named(seen: Seen, table: ClassTable, masks: Sequence[Path], trimap_border: str) -> Decoding:
     """Give the table's names, in order, to the values that the masks turn out to hold."""
     number, where = len(table.entries), table.source
     if seen.coloured:
@@ -111,7 +124,7 @@ def _named(seen: Seen, table: ClassTable, trimap_border: str) -> Decoding:
         coding = MaskCoding(values={index: index for index in range(number)} | void)
         notes = (f"{note}, for values 0 to {number - 1} ({seen.how_many})",)
         return Decoding(coding=coding, classes=_infos(table), notes=notes)
-    found = by_values(seen, [where], trimap_border=trimap_border)
+    found = by_values(seen, masks, trimap_border=trimap_border)
     if len(found.classes) != number:
         shown = listed([str(value) for value in sorted(seen.values)])
         raise ValueError(
