@@ -28,6 +28,7 @@ from trainer.data.layouts.words import (
 )
 from trainer.wording import counted
 
+LISTED = 8  # folders that are not used are named
 LOSSY_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif"}
 
 
@@ -58,10 +59,14 @@ def survey(
     folders = _as_told(root, found, images_in, masks_in)
     if within:
         folders = [f for f in folders if any(f.path.is_relative_to(root / top) for top in within)]
+    # Where images may lie in another folder, a_gt.png and a_pred.png in one of masks are no pair.
+    pictured = any(folder.place.role != "mask" for folder in folders)
     alone = {
         f.path: s
         for f in folders
-        if (s := _one_case(f) or _by_affix(f)) and 2 * _files(s) >= len(f.files)
+        if (f.place.role != "mask" or not pictured)
+        and (s := _one_case(f) or _by_affix(f))
+        and 2 * _files(s) >= len(f.files)
     }
     rest = [folder for folder in folders if folder.path not in alone]
     masks = [folder for folder in rest if folder.place.role == "mask"]
@@ -69,7 +74,7 @@ def survey(
     matched = between_two(root, images, masks)
     in_use = {folder.path for two in matched for folder in (two.images, two.masks)}
     unused = [folder for folder in rest if folder.path not in in_use]
-    alone |= {f.path: s for f in unused if (s := _by_affix(f) or _by_suffix(f))}
+    alone |= {f.path: s for f in unused if (s := _one_case(f) or _by_affix(f) or _by_suffix(f))}
     notes = []
     if not alone and not matched:
         matched = by_content(root, images)
@@ -80,15 +85,10 @@ def survey(
         for source in (*alone.values(), *(two.source for two in matched))
     ]
     faults = [fault for source in sources for fault in _faults(source.joined)]
-    notes += [note for source in sources for note in _notes(source.joined)]
+    notes += _notes([source.joined for source in sources])
     faults += _unclaimed(matched)
-    for folder in rest:
-        if folder.path not in in_use and folder.path not in alone:
-            kind = ("mask", "masks")
-            if folder.place.role != "mask":
-                kind = ("image without a mask", "images without masks")
-            where = below(root, folder)
-            notes.append(f"not used: {counted(len(folder.files), *kind)} in {where}")
+    used = in_use | alone.keys()
+    notes += _unused(root, [folder for folder in rest if folder.path not in used])
     return Survey(sources=tuple(sources), faults=tuple(faults), notes=tuple(notes))
 
 
@@ -212,14 +212,30 @@ def _faults(joined: Join) -> list[Fault]:
     ]
 
 
-def _notes(joined: Join) -> list[str]:
+def _notes(joined: Sequence[Join]) -> list[str]:
     notes = []
-    if joined.spare:
-        first = readable(joined.spare[0].name)
-        notes.append(f"not used: {counted(len(joined.spare), 'file')} beside, such as {first}")
-    several = sum(len(masks) > 1 for _, masks in joined.pairs)
+    beside = [path for each in joined for path in each.spare]
+    if beside:
+        first = readable(beside[0].name)
+        notes.append(f"not used: {counted(len(beside), 'file')} beside, such as {first}")
+    several = sum(len(masks) > 1 for each in joined for _, masks in each.pairs)
     if several:
         notes.append(f"several masks, laid over each other: {counted(several, 'image')}")
+    return notes
+
+
+def _unused(root: Path, folders: Sequence[Folder]) -> list[str]:
+    """Return a note for each folder that is not used, the last for all further ones."""
+    notes = []
+    for folder in folders[:LISTED]:
+        kind = ("mask", "masks")
+        if folder.place.role != "mask":
+            kind = ("image without a mask", "images without masks")
+        where = below(root, folder)
+        notes.append(f"not used: {counted(len(folder.files), *kind)} in {where}")
+    if more := folders[LISTED:]:
+        files = counted(sum(len(folder.files) for folder in more), "file")
+        notes.append(f"not used: {files} in {counted(len(more), 'more folder')}")
     return notes
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from trainer.data.collection import Collection, Pair
 from trainer.data.layouts.listing import readable
+from trainer.data.layouts.words import SPLIT_WORDS, words
 
 # A beginning, and a number that counts within it: video3_frame_0007, patient12-slice4.
 COUNTED = r"^(.*\D.*?)[_\-. ]*(?:frame|slice|view|img|image)?[_\-. ]*\d+$"
@@ -65,8 +66,14 @@ def _folders(collection: Collection) -> list[tuple[str, str]]:
     """Return patterns for each floor of folders on which images lie apart."""
     folders = {tuple(_path(p, collection.folder).split("/")[:-1]) for p in collection.pairs}
     floors = min(map(len, folders))
-    apart = [floor for floor in range(floors) if len({parts[floor] for parts in folders}) > 1]
+    names = [{parts[floor] for parts in folders} for floor in range(floors)]
+    apart = [floor for floor in range(floors) if len(names[floor]) > 1 and not _parts(names[floor])]
     return [(f"^{'[^/]+/' * floor}([^/]+)/", "images lie in folders") for floor in apart[-1:]]
+
+
+def _parts(names: set[str]) -> bool:
+    """Say whether folders are called after the parts of a split, which no seed divides."""
+    return all(any(word in SPLIT_WORDS for word in words(name)) for name in names)
 
 
 def _count_up(pairs: Sequence[Pair]) -> bool:

@@ -65,6 +65,7 @@ def read_lists(files: Mapping[str, Path], names: Collection[str]) -> SplitLists:
     """
     split: dict[str, str] = {}
     absent: list[tuple[str, str]] = []
+    twice: dict[str, str] = {}
     for list_name, path in files.items():
         if list_name in BOTH and files.keys() & {"train", "trn", "training"}:
             continue
@@ -76,13 +77,18 @@ def read_lists(files: Mapping[str, Path], names: Collection[str]) -> SplitLists:
             if name is None:
                 absent.append((path.name, line))
             else:
-                split.setdefault(name, LISTS[list_name])
+                if split.setdefault(name, LISTS[list_name]) != LISTS[list_name]:
+                    twice[name] = f"{split[name]} and {LISTS[list_name]}"
     notes = []
     unlisted = sum(name not in split for name in names)
     if split and unlisted:
         first = next(name for name in names if name not in split)
         pairs = counted(unlisted, "pair is", "pairs are")
         notes.append(f"{pairs} in no list of the official split, such as {first}")
+    if twice:
+        name = next(iter(twice))
+        listed = counted(len(twice), "name is", "names are")
+        notes.append(f"{listed} in two lists, and the first counts: {name} in {twice[name]}")
     if absent:
         where, line = absent[0]
         listed = counted(len(absent), "listed name has", "listed names have")

@@ -275,3 +275,83 @@ def test_ten_thousand_files_are_listed_without_opening_them(tmp_path, draw, monk
     monkeypatch.setattr(Image, "open", lambda *a, **k: (opened.append(a), really(*a, **k))[1])
     assert len(open_collection(tmp_path).pairs) == 5000
     assert len(opened) <= 200
+
+
+@pytest.mark.parametrize("images", ["images", "slides"])
+@pytest.mark.parametrize("other", ["pred", "result", "superpixels"])
+def test_what_lies_among_masks_is_no_image_where_images_lie_apart(tmp_path, draw, images, other):
+    for i in range(4):
+        draw.photo(tmp_path / images / f"scene_{i}.png")
+        draw.mask(tmp_path / "masks" / f"scene_{i}_gt.png")
+        draw.mask(tmp_path / "masks" / f"scene_{i}_{other}.png")
+    pairs = open_collection(tmp_path).pairs
+    assert {(pair.image.parent.name, pair.mask.stem[-3:]) for pair in pairs} == {(images, "_gt")}
+    assert len(pairs) == 4
+
+
+def test_a_folder_called_masks_may_hold_images_too(tmp_path, draw):
+    for i in range(4):
+        draw.photo(tmp_path / "masks" / f"{i}.png")
+        draw.mask(tmp_path / "masks" / f"{i}_mask.png")
+    draw.photo(tmp_path / "docs" / "figure.png")
+    assert len(open_collection(tmp_path).pairs) == 4
+
+
+def test_many_folders_that_are_not_used_are_a_few_notes(tmp_path, draw):
+    for i in range(20):
+        draw.photo(tmp_path / f"case{i:02d}" / "img.png")
+        draw.mask(tmp_path / f"case{i:02d}" / "label.png")
+        draw.mask(tmp_path / f"case{i:02d}" / "label_viz.png")
+        draw.photo(tmp_path / f"case{i:02d}" / "more" / "other.png")
+    notes = open_collection(tmp_path).notes
+    assert "not used: 20 files beside, such as label_viz.png" in notes
+    assert "not used: 1 image without a mask in case07/more/" in notes
+    assert "not used: 12 files in 12 more folders" in notes
+
+
+def pairs_in(draw, root, *folders):
+    for number, folder in enumerate(folders):
+        for i in range(3):
+            draw.photo(root / folder / "images" / f"{10 * number + i}.png")
+            draw.mask(root / folder / "masks" / f"{10 * number + i}.png")
+
+
+def test_pairs_outside_an_official_split_are_told(tmp_path, draw):
+    pairs_in(draw, tmp_path, "train", "val", "extra")
+    found = open_collection(tmp_path)
+    told = "not used: 3 pairs in no folder of train and val, such as extra/images/20.png"
+    assert told in found.notes
+
+
+def test_a_test_beside_dev_alone_is_never_trained_on(tmp_path, draw):
+    pairs_in(draw, tmp_path, "dev", "test")
+    found = open_collection(tmp_path)
+    assert {(p.image.parts[-3], p.split) for p in found.pairs} == {
+        ("dev", "train"),
+        ("test", "test"),
+    }
+
+
+def test_a_name_in_two_lists_is_told(tmp_path, draw):
+    pairs_in(draw, tmp_path, ".")
+    (tmp_path / "train.txt").write_text("0\n1\n")
+    (tmp_path / "val.txt").write_text("1\n2\n")
+    notes = open_collection(tmp_path).notes
+    assert "1 name is in two lists, and the first counts: 1 in train and val" in notes
+
+
+@pytest.mark.parametrize(
+    "names", [("train.csv", "val.csv"), ("splits/train_ids.txt", "splits/val_ids.txt")]
+)
+def test_lists_under_other_names_are_told(tmp_path, draw, names):
+    pairs_in(draw, tmp_path, ".")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("0\n1\n")
+    told = f"not read: {', '.join(names)}; if they are a split, put it in one --split-file"
+    assert told in open_collection(tmp_path).notes
+
+
+def test_folders_of_a_split_are_no_groups(tmp_path, draw):
+    pairs_in(draw, tmp_path, "train", "test")
+    assert not any("--group-by" in note for note in open_collection(tmp_path).notes)
