@@ -26,13 +26,15 @@ TABLE_FLOORS = 4
 MOST_FOLDERS = 100
 
 
-def find_table(root: Path) -> ClassTable | None:
+def find_table(root: Path, floors: int = TABLE_FLOORS) -> ClassTable | None:
     """Return the class table beside the data, if there is one: the nearest to the root.
+
+    As many ``floors`` of folders are looked at, the root being the first.
 
     Raises ``ValueError`` naming the file and what is wrong with it where it is a classes.yaml;
     a list that another tool left behind and that is no class table is logged and passed over.
     """
-    for folder in _folders(root):
+    for folder in _folders(root, floors):
         for name, parse in TABLES.items():
             path = folder / name
             if not path.is_file():
@@ -46,10 +48,10 @@ def find_table(root: Path) -> ClassTable | None:
     return None
 
 
-def _folders(root: Path) -> Iterator[Path]:
+def _folders(root: Path, floors: int) -> Iterator[Path]:
     """Yield the root and the folders below it, the nearest first, a few floors down."""
     floor = [root]
-    for _ in range(TABLE_FLOORS):
+    for _ in range(floors):
         yield from floor
         below = (entry for folder in floor for entry in _entries(folder))
         floor = [Path(entry.path) for entry in below if entry.is_dir()][:MOST_FOLDERS]

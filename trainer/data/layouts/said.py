@@ -20,14 +20,16 @@ VOID_NAME = "void"
 JOINED = re.compile(r"[,;]\s*(\d+|#[0-9a-fA-F]{6})[-,\d]*=")
 
 
-def table_of(folder: Path, reading: Reading) -> ClassTable | None:
+def table_of(path: Path, reading: Reading) -> ClassTable | None:
     """Return the classes as the user says them, else those of a table beside the data, if any.
+
+    The data is a folder, below which it is looked for, or a table of pairs, beside which.
 
     Raises ``ValueError`` as `classes_said` and `find_table` do.
     """
     if reading.mask_values is not None:
         return classes_said(reading.mask_values)
-    found = find_table(folder)
+    found = find_table(path) if path.is_dir() else find_table(path.parent, floors=1)
     if reading.threshold is None:
         return found
     entries = tuple(ClassEntry(name=info.name, colour=info.colour) for info in two_classes())

@@ -128,3 +128,12 @@ def test_data_writes_what_it_read_and_reads_what_was_corrected(tmp_path, draw, m
     after = data(str(tmp_path / "data"))
     assert (before["pairs"], after["pairs"], after["layout"]) == (4, 3, "pairs")
     assert after["classes"] == before["classes"]
+
+
+def test_a_class_table_counts_beside_the_table_of_pairs_alone(files):
+    path = table(files, "image,mask\nmasks/a.png,x/a9.png\nmasks/b.png,x/b9.png\n", "other.csv")
+    (files / "elsewhere").mkdir()
+    (files / "elsewhere" / "classes.yaml").write_text("classes: [one, two, three]\n")
+    assert [info.name for info in open_collection(path).classes] == ["background", "foreground"]
+    (files / "classes.yaml").write_text("classes: [dry, wet]\n")
+    assert [info.name for info in open_collection(path).classes] == ["dry", "wet"]
