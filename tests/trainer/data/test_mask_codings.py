@@ -350,3 +350,13 @@ def test_a_background_that_is_not_the_first_class_is_told(draw, tmp_path):
     lay_out(draw, tmp_path, [0, 255])
     found = open_collection(tmp_path, Reading(mask_values="255=road 0=background"))
     assert "class 0, which scores leave out as the background, is road" in found.notes
+
+
+def test_a_threshold_cuts_no_colours(draw, tmp_path):
+    (tmp_path / "masks").mkdir()
+    for name in "abc":
+        draw.photo(tmp_path / "images" / f"{name}.png")
+        colours = np.array([BLACK, RED, GREEN], np.uint8)[np.arange(12 * 16).reshape(12, 16) % 3]
+        Image.fromarray(colours).save(tmp_path / "masks" / f"{name}.png")
+    with pytest.raises(ValueError, match="threshold: the masks hold colours, such as 00c800"):
+        open_collection(tmp_path, Reading(threshold=100))

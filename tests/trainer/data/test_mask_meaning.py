@@ -248,8 +248,12 @@ def test_colours_between_two_others_are_asked_about(tmp_path: Path) -> None:
         soft = np.asarray(small.resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)) / 255
         soft = (np.rint(soft * 4) / 4)[..., None]
         masks.append(np.rint(soft * [220, 20, 60]).astype(np.uint8))
-    with pytest.raises(ValueError, match=r"mixtures of the two in \d\.\d % of the pixels"):
-        open_collection(write(tmp_path, list(masks)))
+    root = write(tmp_path, list(masks))
+    with pytest.raises(ValueError, match=r"mixtures of the two in \d\.\d % of the pixels") as asked:
+        open_collection(root)
+    assert "cut them with --threshold 110" in str(asked.value)
+    found = targets(open_collection(root, Reading(threshold=110)))
+    assert all(np.array_equal(t, m[..., 0] > 110) for t, m in zip(found, masks, strict=True))
 
 
 def test_three_is_a_border_only_where_it_lies_between_one_and_two(tmp_path: Path) -> None:

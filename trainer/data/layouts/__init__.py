@@ -44,9 +44,7 @@ def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
         names.check("layout of a table of pairs", layout, ["auto", "pairs"])
         layout = "pairs"
     root, chosen = _choose(root) if layout == "auto" else (root, _load(layout))
-    options = Options(
-        reading=reading, table=table_of(root if root.is_dir() else root.parent, reading)
-    )
+    options = Options(reading=reading, table=table_of(root, reading))
     read = read_combined if reading.combine else chosen.read
     coding = ImageCoding(channels=reading.channels, value_range=reading.value_range)
     collection = replace(read(root, options), image_coding=coding)
@@ -114,7 +112,10 @@ def _single_folders(root: Path) -> list[Path]:
 def _no_pairs(collection: Collection, layout: Layout | None) -> str:
     """Say what there is instead of pairs, and what would be read."""
     found = inventory(collection.root)
-    plain = "looked for masks of the images' names in masks/ beside images/"
+    plain = (
+        "looked for masks of the images' names in masks/ beside images/; --images and --masks name "
+        "the folders, and a pairs.csv (columns image, mask) the files"
+    )
     wanted = f"layout {layout.name} looks for {layout.looks_for}" if layout else plain
     line = (
         f"data: {collection.root} holds no pairs of images and masks: {'; '.join(found)}; "

@@ -17,9 +17,9 @@ def discover(masks: Sequence[Path], *, table: ClassTable | None, trimap_border: 
     Raises ``ValueError`` when the masks look like no coding of classes; the message says what
     was found and how to say what it means.
     """
-    if table is not None and table.threshold is not None:
-        return by_threshold(table)
     seen = look(masks)
+    if table is not None and table.threshold is not None:
+        return replace(by_threshold(seen, table), strays=seen.strays)
     notes: tuple[str, ...] = ()
     if table is not None:
         try:

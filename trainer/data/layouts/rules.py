@@ -255,8 +255,8 @@ def refuse_swallowed(seen: Seen, masks: Sequence[Path], main: Sequence[Colour], 
     """Raise ``ValueError`` where a small class would be taken for the nearest of the main ones."""
     own = [path for path in masks if path not in seen.strays]
     if (besides := area_besides(own, main, reach)) is not None:
-        shown = ", ".join(map(_hex, main)) if seen.coloured else ", ".join(str(c[0]) for c in main)
-        also = _hex(besides) if seen.coloured else besides[0]
+        shown = ", ".join(map(hexed, main)) if seen.coloured else ", ".join(str(c[0]) for c in main)
+        also = hexed(besides) if seen.coloured else besides[0]
         raise ValueError(
             f"masks: lossy compression (JPEG) has scattered the labels; besides {shown} there are "
             f"areas near {also}; save them as PNG, or {CURE}"
@@ -357,7 +357,7 @@ def by_colours(seen: Seen, masks: Sequence[Path]) -> Decoding:
     else:
         _refuse_soft(seen, common)
     ordered = sorted(common)
-    classes = tuple(ClassInfo(name=f"colour {_hex(colour)}", colour=colour) for colour in ordered)
+    classes = tuple(ClassInfo(name=f"colour {hexed(colour)}", colour=colour) for colour in ordered)
     if len(ordered) == 2:
         background, foreground = ordered
         classes = (
@@ -365,7 +365,7 @@ def by_colours(seen: Seen, masks: Sequence[Path]) -> Decoding:
             ClassInfo(name="foreground", colour=foreground),
         )
     how = "the nearest of the colours" if nearest else "the colours"
-    shown = listed([_hex(colour) for colour in ordered])
+    shown = listed([hexed(colour) for colour in ordered])
     note = f"masks: RGB, {how} {shown} are the classes ({seen.how_many}); to name them, {CURE}"
     coding = MaskCoding(colours={c: i for i, c in enumerate(ordered)}, nearest=nearest)
     return Decoding(coding=coding, classes=classes, notes=(note,))
@@ -379,10 +379,14 @@ def _refuse_soft(seen: Seen, common: Sequence[Colour]) -> None:
     if not mixed or pixels > (1 - MOST) * seen.colours.total():
         return
     if all(_is_mixture(colour, one, other) for colour in mixed):
+        cut = (one[0] + other[0]) // 2
+        cure = "save them without softening"
+        if abs(one[0] - other[0]) > APART:  # what a threshold looks at
+            cure += f", cut them with --threshold {cut}"
         raise ValueError(
-            f"masks hold {_hex(one)} and {_hex(other)}, and {counted(len(mixed), 'mixture')} of "
+            f"masks hold {hexed(one)} and {hexed(other)}, and {counted(len(mixed), 'mixture')} of "
             f"the two in {100 * pixels / seen.colours.total():.1f} % of the pixels, as softened "
-            f"edges are; save them without softening, or {CURE}"
+            f"edges are; {cure}, or {CURE}"
         )
 
 
@@ -417,7 +421,7 @@ def _distance(one: Colour, other: Colour) -> int:
     return max(abs(a - b) for a, b in zip(one, other, strict=True))
 
 
-def _hex(colour: Colour) -> str:
+def hexed(colour: Colour) -> str:
     return "{:02x}{:02x}{:02x}".format(*colour)
 
 

@@ -11,9 +11,11 @@ from trainer.data.layouts.looking import Seen
 from trainer.data.layouts.rules import (
     APART,
     MOST,
+    RARE,
     SCATTER,
     Decoding,
     by_values,
+    hexed,
     listed,
     refuse_swallowed,
 )
@@ -22,7 +24,16 @@ from trainer.data.layouts.said import MASK_VALUES
 BACKGROUND = ("background", "_background_", "bg")
 
 
-def by_threshold(table: ClassTable) -> Decoding:
+def by_threshold(seen: Seen, table: ClassTable) -> Decoding:
+    """Return how masks are cut at a threshold; ``ValueError`` where colours lie on both sides."""
+    cut = table.threshold or 0
+    total = seen.colours.total()
+    split = [c for c, n in seen.colours.items() if c[0] <= cut < max(c) and n > RARE * total]
+    if seen.coloured and split:
+        raise ValueError(
+            f"{table.source}: the masks hold colours, such as {hexed(split[0])}, which lie on "
+            f"no one side of {cut}; say what these mean with --mask-values, or in a classes.yaml"
+        )
     return Decoding(
         coding=MaskCoding(threshold=table.threshold, layered=table.layered),
         classes=_infos(table),
