@@ -195,4 +195,7 @@ def by_content(root: Path, folders: Sequence[Folder]) -> list[Two]:
         ]
         if candidates:
             found.append(_only_one(root, candidates))
+    # Beside folders that are called images, others with their masks hold renderings.
+    found = [two for two in found if two.images.place.role == "image"] or found
+    _refuse_equal_images(root, found)
     return found

@@ -355,3 +355,13 @@ def test_lists_under_other_names_are_told(tmp_path, draw, names):
 def test_folders_of_a_split_are_no_groups(tmp_path, draw):
     pairs_in(draw, tmp_path, "train", "test")
     assert not any("--group-by" in note for note in open_collection(tmp_path).notes)
+
+
+def test_renderings_named_after_masks_are_no_images(tmp_path, draw):
+    for i in range(4):
+        draw.photo(tmp_path / "imgs" / f"IMG_{i}.png", (24, 32))
+        draw.photo(tmp_path / "shown" / f"MSK_{i}.png", (24, 32))
+        draw.mask(tmp_path / "msks" / f"MSK_{i}.png", size=(24, 32))
+    pairs = open_collection(tmp_path).pairs
+    assert {(pair.image.parent.name, pair.mask.parent.name) for pair in pairs} == {("imgs", "msks")}
+    assert len(pairs) == 4
