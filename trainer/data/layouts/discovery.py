@@ -6,9 +6,11 @@ from pathlib import Path
 
 from trainer.data.classes import ClassTable
 from trainer.data.collection import Fault, Pair
+from trainer.data.layouts.colour_rules import by_colours
+from trainer.data.layouts.decoding import Decoding
 from trainer.data.layouts.looking import look
-from trainer.data.layouts.rules import Decoding, by_colours, by_values
 from trainer.data.layouts.tables import by_table, by_threshold
+from trainer.data.layouts.value_rules import by_values
 
 
 def discover(masks: Sequence[Path], *, table: ClassTable | None, trimap_border: str) -> Decoding:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from trainer.data.classes import two_classes
 from trainer.data.collection import Collection
+from trainer.data.layouts.decoding import Decoding
 from trainer.data.layouts.folders import name_pairs, survey
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.official import with_split
-from trainer.data.layouts.rules import Decoding, trimap
+from trainer.data.layouts.value_rules import trimap
 
 PET = two_classes("pet")
 

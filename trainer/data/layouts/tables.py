@@ -7,19 +7,19 @@ from pathlib import Path
 
 from trainer.data.classes import ClassTable, class_colour
 from trainer.data.collection import VOID, ClassInfo, Colour, MaskCoding
-from trainer.data.layouts.looking import Seen
-from trainer.data.layouts.rules import (
+from trainer.data.layouts.decoding import (
     APART,
     MOST,
     RARE,
     SCATTER,
     Decoding,
-    by_values,
     hexed,
     listed,
     refuse_swallowed,
 )
+from trainer.data.layouts.looking import Seen
 from trainer.data.layouts.said import MASK_VALUES
+from trainer.data.layouts.value_rules import by_values
 
 BACKGROUND = ("background", "_background_", "bg")
 

@@ -12,13 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainer.data.collection import VOID, ClassInfo, Collection, Colour, Fault, MaskCoding, Pair
+from trainer.data.layouts.decoding import Decoding
 from trainer.data.layouts.discovery import discover
 from trainer.data.layouts.joining import join
 from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import has_images, list_images, readable
 from trainer.data.layouts.lists import find_lists, read_lists
 from trainer.data.layouts.looking import Seen, look
-from trainer.data.layouts.rules import Decoding, by_values
+from trainer.data.layouts.value_rules import by_values
 from trainer.wording import counted
 
 MASK_FOLDERS = ("SegmentationClass", "SegmentationClassPNG", "SegmentationClassAug")

@@ -4,41 +4,29 @@ Every rule is deterministic and says in a note what it decided, so that nobody i
 how masks were read. A `classes.yaml` beside the data overrides every rule.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from trainer.data.classes import class_colour, two_classes
 from trainer.data.collection import MAX_CLASSES, VOID, ClassInfo, Colour, MaskCoding
 from trainer.data.files.maskfile import NEAR
-from trainer.data.layouts.looking import Seen, area_besides, few, in_one_piece, lies_between
+from trainer.data.layouts.decoding import (
+    APART,
+    CURE,
+    MAX_COLOURS,
+    MOST,
+    RARE,
+    Decoding,
+    listed,
+    refuse_swallowed,
+    shares,
+)
+from trainer.data.layouts.looking import Seen, few, in_one_piece, lies_between
 from trainer.wording import counted
 
-CURE = "say what they mean with --mask-values, or in a classes.yaml beside the data"
-
-MAX_COLOURS = 64
-
-MOST = 0.9  # of the pixels must be near 0 or 255 for the rest to count as smoothed edges
 NEARLY_VOID = 200  # and above, a value far beyond the others may be void
-RARE = 0.01  # of the pixels may have values that mean nothing: a brush, a rounding, a resave
 COUNTS = 3  # of objects in a mask, when they are numbered, are no accident
-SCATTER = 48  # from its colour lies a class's after lossy compression, at most
-APART = 24  # levels at least this far from each other survive lossy compression
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decoding:
-    """How masks are read: their coding, the classes, and in words what was decided.
-
-    ``strays`` are files among the masks that look like none.
-    """
-
-    coding: MaskCoding
-    classes: tuple[ClassInfo, ...]
-    notes: tuple[str, ...] = field(default=())
-    strays: tuple[Path, ...] = field(default=())
 
 
 def by_values(seen: Seen, masks: Sequence[Path], *, trimap_border: str) -> Decoding:
@@ -251,25 +239,6 @@ def _by_lossy_levels(seen: Seen, masks: Sequence[Path]) -> Decoding:
     return Decoding(coding=coding, classes=classes, notes=(note,))
 
 
-def refuse_swallowed(seen: Seen, masks: Sequence[Path], main: Sequence[Colour], reach: int) -> None:
-    """Raise ``ValueError`` where a small class would be taken for the nearest of the main ones."""
-    own = [path for path in masks if path not in seen.strays]
-    if (besides := area_besides(own, main, reach)) is not None:
-        shown = ", ".join(map(hexed, main)) if seen.coloured else ", ".join(str(c[0]) for c in main)
-        also = hexed(besides) if seen.coloured else besides[0]
-        raise ValueError(
-            f"masks: lossy compression (JPEG) has scattered the labels; besides {shown} there are "
-            f"areas near {also}; save them as PNG, or {CURE}"
-        )
-
-
-def shares(seen: Seen, most: int = 6) -> str:
-    """Return the commonest values, each with its share of the pixels: "0 (91.2 %), 1 (8.8 %)"."""
-    total = max(seen.values.total(), 1)
-    shown = [f"{value} ({100 * n / total:.1f} %)" for value, n in seen.values.most_common(most)]
-    return ", ".join(shown) + (", …" if len(seen.values) > most else "")
-
-
 def _is_levels(found: Sequence[int]) -> bool:
     """Say whether values are grey levels spread apart, such as 0, 128, 255, and no indices."""
     return len(found) >= 3 and min(b - a for a, b in pairwise(found)) >= 8
@@ -339,94 +308,3 @@ def _palette_colours(seen: Seen, number: int) -> list[Colour]:
     if len(set(used)) < len(used) or all(max(colour) < 64 for colour in used):
         return made_up  # an empty or nearly black palette shows nothing
     return [own or other for own, other in zip(stored, made_up, strict=True)]
-
-
-def by_colours(seen: Seen, masks: Sequence[Path]) -> Decoding:
-    """Return the coding of RGB masks: each colour a class, or the few that others scatter round.
-
-    Raises ``ValueError`` where there are too many, as in a photograph.
-    """
-    common = list(seen.colours)
-    nearest = len(common) > MAX_COLOURS or seen.lossy
-    if nearest:
-        common = _dominant(seen.colours)
-    if not 2 <= len(common) <= MAX_COLOURS or (nearest and not _flat(seen.colours, common)):
-        raise ValueError(f"masks hold {len(seen.colours):,} colours, too many for classes; {CURE}")
-    if nearest:
-        refuse_swallowed(seen, masks, common, SCATTER)
-    else:
-        _refuse_soft(seen, common)
-    ordered = sorted(common)
-    classes = tuple(ClassInfo(name=f"colour {hexed(colour)}", colour=colour) for colour in ordered)
-    if len(ordered) == 2:
-        background, foreground = ordered
-        classes = (
-            ClassInfo(name="background", colour=background),
-            ClassInfo(name="foreground", colour=foreground),
-        )
-    how = "the nearest of the colours" if nearest else "the colours"
-    shown = listed([hexed(colour) for colour in ordered])
-    note = f"masks: RGB, {how} {shown} are the classes ({seen.how_many}); to name them, {CURE}"
-    coding = MaskCoding(colours={c: i for i, c in enumerate(ordered)}, nearest=nearest)
-    return Decoding(coding=coding, classes=classes, notes=(note,))
-
-
-def _refuse_soft(seen: Seen, common: Sequence[Colour]) -> None:
-    """Raise ``ValueError`` where all but two colours are rare and mixtures of these two."""
-    one, other = (colour for colour, _ in seen.colours.most_common(2))
-    mixed = [colour for colour in common if colour not in (one, other)]
-    pixels = sum(seen.colours[colour] for colour in mixed)
-    if not mixed or pixels > (1 - MOST) * seen.colours.total():
-        return
-    if all(_is_mixture(colour, one, other) for colour in mixed):
-        cut = (one[0] + other[0]) // 2
-        cure = "save them without softening"
-        if abs(one[0] - other[0]) > APART:  # what a threshold looks at
-            cure += f", cut them with --threshold {cut}"
-        raise ValueError(
-            f"masks hold {hexed(one)} and {hexed(other)}, and {counted(len(mixed), 'mixture')} of "
-            f"the two in {100 * pixels / seen.colours.total():.1f} % of the pixels, as softened "
-            f"edges are; {cure}, or {CURE}"
-        )
-
-
-def _is_mixture(colour: Colour, one: Colour, other: Colour) -> bool:
-    """Say whether a colour lies on the straight line from one to another, but for rounding."""
-    span = [b - a for a, b in zip(one, other, strict=True)]
-    step = [c - a for a, c in zip(one, colour, strict=True)]
-    share = sum(x * y for x, y in zip(span, step, strict=True)) / sum(x * x for x in span)
-    return 0 < share < 1 and all(abs(y - share * x) <= 2 for x, y in zip(span, step, strict=True))
-
-
-def _dominant(colours: Counter[Colour]) -> list[Colour]:
-    """Return the colours that others scatter round: each the most frequent nearby."""
-    dominant: list[Colour] = []
-    for colour, n in colours.most_common(4096):
-        if n < 0.001 * colours.total():
-            break
-        if all(_distance(colour, other) > SCATTER for other in dominant):
-            dominant.append(colour)
-    return dominant
-
-
-def _flat(colours: Counter[Colour], dominant: Sequence[Colour]) -> bool:
-    """Say whether most pixels have nearly a dominant colour, as areas of a mask do."""
-    close = sum(
-        n for colour, n in colours.items() if any(_distance(colour, d) <= 8 for d in dominant)
-    )
-    return close >= 0.6 * colours.total()
-
-
-def _distance(one: Colour, other: Colour) -> int:
-    return max(abs(a - b) for a, b in zip(one, other, strict=True))
-
-
-def hexed(colour: Colour) -> str:
-    return "{:02x}{:02x}{:02x}".format(*colour)
-
-
-def listed(words: Sequence[str]) -> str:
-    """Return words separated by commas, the middle left out when they are many."""
-    if len(words) <= 12:
-        return ", ".join(words)
-    return f"{', '.join(words[:8])}, … {words[-1]}"
