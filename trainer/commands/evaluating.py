@@ -229,8 +229,8 @@ def _print(found: Sequence["Evaluation"]) -> None:
     for evaluation in found:
         if evaluation.sample.units < FEWEST_UNITS:
             print(
-                f"{evaluation.split}: {evaluation.sample} are too few for an interval, which takes "
-                f"{FEWEST_UNITS} {evaluation.sample.unit}"
+                f"{evaluation.split}: no interval, which takes {FEWEST_UNITS} "
+                f"{evaluation.sample.unit}; here: {evaluation.sample}"
             )
         worst = (f"{evaluation.images[i]} {score:.4f}" for i, score in evaluation.worst(5))
         print(f"worst of {evaluation.split}: {', '.join(worst)}")
