@@ -9,6 +9,7 @@ has the same. An unknown name's error lists these. The architectures' table is
 import math
 from dataclasses import dataclass
 
+from trainer.models import LARGEST
 from trainer.names import check
 from trainer.settings import Component, Settings, require, switch
 
@@ -120,6 +121,7 @@ class Sized(Settings):
     def __post_init__(self) -> None:
         size = self.image_size
         require("image_size", size, min(size) >= 8, "is too small; give at least 8 8")
+        require("image_size", size, size[0] * size[1] <= LARGEST, f"is above {LARGEST:,} pixels")
 
 
 GEOMETRIES = {

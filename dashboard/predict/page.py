@@ -62,7 +62,7 @@ def main() -> None:
         return
     try:
         predictor = load(tracking_uri(), version.uri)
-    except (ValueError, OSError, KeyError, TypeError) as error:
+    except (ValueError, OSError) as error:
         st.error("This model cannot be loaded.")
         st.code(str(error), language=None, wrap_lines=True)
         return

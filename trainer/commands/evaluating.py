@@ -80,9 +80,9 @@ def evaluate(args: list[str]) -> int:
 
 def _precision(folder: Path) -> str:
     """Return what the model computes in; tell it, and whether its own scores are of the same."""
-    from trainer.prediction.predictor import model_precision, read_model_config
+    from trainer.prediction.model_folder import read_model_config
 
-    precision = model_precision(read_model_config(folder))
+    precision = read_model_config(folder).precision
     origin = _origin(folder)
     scored = origin.get("scored_in")
     other = ""

@@ -14,6 +14,9 @@ from typing import Any
 from ..names import unknown
 from ..settings import Component, Settings, load, require
 
+# Most pixels of an image that is scaled for a network: 4096 x 4096. One float of each is 64 MiB.
+LARGEST = 4096 * 4096
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings(Settings):

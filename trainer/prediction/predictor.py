@@ -6,27 +6,18 @@ numpy, Pillow and safetensors alone and imports its neighbours relatively. A mod
 as JSON and safetensors: nothing in it is executed.
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ..data.geometry import cut, resize_image, round_up, tiles
-from ..models import build_model
-from ..names import check
-from ..network.arithmetic import DTYPES, FLOAT32, Arithmetic
+from ..network.arithmetic import DTYPES, Arithmetic
+from .model_folder import load_network, read_model_config
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
-# 2 says what the model computes in; models of before have none, and compute in float32. 3 says
-# which values of an image become black and white; those of before go by the type of the values.
-FORMATS = (1, 2, 3)
 # Above this many pixels an image at its own scale is predicted in overlapping windows.
 WHOLE_IMAGE_PIXELS = 2048 * 2048
 WINDOW = (1024, 1024)
@@ -46,26 +37,16 @@ class Predictor:
 
     def __init__(self, folder: Path, *, device: str = "cpu") -> None:
         config = read_model_config(folder)
-        self.classes: list[str] = [entry["name"] for entry in config["classes"]]
-        self.colours: list[tuple[int, ...]] = [tuple(e["colour"]) for e in config["classes"]]
-        scales = config["geometry"] == "resize"
-        self._size: tuple[int, int] | None = tuple(config["image_size"]) if scales else None
-        self.precision = model_precision(config)
-        self._arithmetic = Arithmetic(
-            mean=config["mean"], std=config["std"], device=torch.device(device)
-        )
-        architecture = config["model"]
-        model = build_model(architecture["name"], **architecture["settings"])
-        self.channels = model_channels(config)
-        ends = config.get("value_range")
-        self.value_range = None if ends is None else (float(ends[0]), float(ends[1]))
-        try:
-            model.load_state_dict(load_file(folder / WEIGHTS))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ValueError(f"model: cannot load {folder / WEIGHTS}: {reason}") from error
-        self._stride: int = model.stride
-        self._model = self._arithmetic.place(model.eval())
+        self.classes = list(config.classes)
+        self.colours = list(config.colours)
+        self._size = config.image_size if config.geometry == "resize" else None
+        self.precision = config.precision
+        self.channels = config.channels
+        self.value_range = config.value_range
+        self._arithmetic = Arithmetic(mean=config.mean, std=config.std, device=torch.device(device))
+        network = load_network(folder, config)
+        self._stride: int = network.stride  # type: ignore[assignment]
+        self._model = self._arithmetic.place(network.eval())
 
     def predict(self, image: Image) -> Mask:
         """Return the class of each pixel, ``uint8 (height, width)``, of a ``uint8`` image."""
@@ -118,40 +99,8 @@ class Predictor:
 
     def _run(self, image: Image) -> Tensor:
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
-        return self._arithmetic.outputs(self._model, pixels, DTYPES[self.precision])[0][0]
-
-
-def model_precision(config: dict[str, Any]) -> str:
-    """Return the arithmetic that a model folder's ``config.json`` asks for.
-
-    Models of before it was kept have always predicted in ``float32``. Raises ``ValueError`` for
-    one that is unknown.
-    """
-    precision = config.get("precision", FLOAT32)
-    if not isinstance(precision, str):
-        raise ValueError(f"model: precision {precision!r} is no name; known: {', '.join(DTYPES)}")
-    check("precision", precision, DTYPES)
-    return precision
-
-
-def model_channels(config: dict[str, Any]) -> int:
-    """Return how many channels the images of a model have; of one that does not say, 3."""
-    return int(config["model"]["settings"].get("in_channels", 3))
-
-
-def read_model_config(folder: Path) -> dict[str, Any]:
-    """Return ``config.json`` of a model folder; ``ValueError`` when it is missing or damaged."""
-    path = folder / CONFIG
-    try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"model: {folder} is no model folder: cannot read {CONFIG}") from error
-    wanted = {"format", "model", "classes", "image_size", "geometry", "mean", "std"}
-    missing = wanted - set(config) if isinstance(config, dict) else wanted
-    if missing:
-        raise ValueError(f"model: {path} lacks {', '.join(sorted(missing))}")
-    if config["format"] not in FORMATS:
-        raise ValueError(
-            f"model: {path} has format {config['format']!r}; this version reads 1 to 3"
-        )
-    return config
+        logits = self._arithmetic.outputs(self._model, pixels, DTYPES[self.precision])[0][0]
+        if not torch.isfinite(logits).all():
+            # The largest of NaN is some class all the same.
+            raise ValueError("model: it computes what is no number; its weights are damaged")
+        return logits

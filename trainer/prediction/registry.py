@@ -29,7 +29,7 @@ from trainer.tracking.models import (
 from trainer.wording import counted
 
 CHAMPION = "champion"
-FORMAT = 3  # of a model folder, as `predictor.FORMATS` are
+FORMAT = 3  # of a model folder, as `model_folder.FORMATS` are
 # What a registered model carries, so that it predicts where our packages are not installed.
 SHIPPED = (
     "__init__.py",
@@ -38,6 +38,7 @@ SHIPPED = (
     "network/__init__.py",
     "network/arithmetic.py",
     "prediction/__init__.py",
+    "prediction/model_folder.py",
     "prediction/predictor.py",
     "models/__init__.py",
     *(f"models/{model.place.split(':')[0].lstrip('.')}.py" for model in MODELS.values()),
@@ -113,8 +114,10 @@ def register(run_id: str, name: str, *, alias: str | None = None) -> ModelVersio
     """Register the best checkpoint of a run as a new version of ``name``.
 
     ``alias``, when given, then points at it. Raises ``ValueError`` when the run has no
-    checkpoint, or the name or alias is one that MLflow does not take.
+    checkpoint or a damaged one, or the name or alias is one that MLflow does not take.
     """
+    from trainer.prediction.predictor import Predictor  # late: listing models needs no torch
+
     _check_name(name)
     if alias is not None:
         _check_alias(alias)
@@ -122,13 +125,13 @@ def register(run_id: str, name: str, *, alias: str | None = None) -> ModelVersio
     with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
         workspace = Path(scratch)
         model = export_run(run_id, workspace / "model")
+        opened = Predictor(model)  # What cannot be becomes no version.
         split = json.loads((model / "origin.json").read_text("utf-8"))["split"]
-        network = json.loads((model / "config.json").read_text("utf-8"))["model"]
         created = create_version(
             run_id,
             name,
             model_folder=model,
-            channels=network["settings"].get("in_channels", 3),
+            channels=opened.channels,
             python_model=Path(str(files("trainer") / "prediction/pyfunc_model.py")),
             code=_shipped_code(workspace / SHIPPED_AS),
             requirements=[f"{package}=={_public(package)}" for package in REQUIREMENTS],

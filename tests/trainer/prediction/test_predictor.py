@@ -10,6 +10,7 @@ from torch import nn
 
 from tests.trainer.model_folders import MEAN, STD, model_folder, network, picture
 from trainer.data.geometry import resize_image
+from trainer.prediction import model_folder as model_folder_module
 from trainer.prediction import predictor as predictor_module
 from trainer.prediction import registry
 from trainer.prediction.predictor import Predictor
@@ -163,15 +164,15 @@ def spoil(folder: Path, how: str) -> None:
         ("no config", "is no model folder"),
         ("no weights", "cannot load"),
         ("half config", "is no model folder"),
-        ("list", "lacks"),
+        ("list", r"its content: \[1, 2\] is not a JSON object"),
         ("half weights", "cannot load"),
         ("pickle", "cannot load"),
         ("lacking", "lacks geometry, image_size, mean, model, std"),
         ("format", "has format 99; this version reads 1 to 3"),
-        ("no precision", "precision None is no name; known: float32, bfloat16"),
-        ("a list", "is no name; known: float32, bfloat16"),
+        ("no precision", "precision: None is not a text"),
+        ("a list", r"precision: \['float32'\] is not a text"),
         ("another precision", "unknown precision 'float16'"),
-        ("architecture", "unknown model 'vnet'"),
+        ("architecture", "unknown model.name 'vnet'"),
         ("channels", "cannot load"),
     ],
 )
@@ -188,7 +189,7 @@ def test_a_damaged_model_folder_is_one_line(
 
 
 def test_the_registry_writes_the_format_that_is_read() -> None:
-    assert max(predictor_module.FORMATS) == registry.FORMAT
+    assert max(model_folder_module.FORMATS) == registry.FORMAT
 
 
 @pytest.mark.gpu

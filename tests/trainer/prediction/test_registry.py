@@ -145,6 +145,21 @@ def test_names_that_mlflow_or_the_address_could_not_take(run_id: str) -> None:
         registry.promote("cars", "7")
 
 
+@pytest.mark.parametrize("damage", ["empty", "cut off", "no numbers"])
+def test_what_cannot_be_opened_becomes_no_version(run_id: str, store: Path, damage: str) -> None:
+    registry.register(run_id, "cars", alias="champion")
+    [weights] = store.glob(f"artifacts/*/{run_id}/artifacts/checkpoints/best/model.safetensors")
+    content = bytearray(weights.read_bytes())
+    if damage == "no numbers":
+        content[-4:] = b"\xff" * 4
+    weights.unlink()  # it may share its bytes with another checkpoint
+    weights.write_bytes({"empty": b"", "cut off": content[:-64]}.get(damage, content))
+    with pytest.raises(ValueError, match=r"model: cannot load .*model\.safetensors"):
+        registry.register(run_id, "cars", alias="champion")
+    assert registry.find("models:/cars@champion").version == "1"
+    assert len(registry.list_models()["cars"]) == 1
+
+
 def test_a_damaged_model_folder_is_refused(run_id: str, tmp_path: Path) -> None:
     folder = registry.export_run(run_id, tmp_path / "model")
     weights = folder / "model.safetensors"
