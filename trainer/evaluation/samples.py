@@ -140,8 +140,12 @@ def _strip(index: dict[str, Any], images: list[Map], targets: list[Map]) -> Stri
 
 
 def _pixels(path: Path, mode: str | None = None) -> Map:
-    with Image.open(path) as image:
-        return np.array(image.convert(mode) if mode else image)
+    # As they were written: of the kinds that Pillow guesses, some run a program.
+    try:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
+            return np.array(image.convert(mode) if mode else image)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path}: has far too many pixels") from error
 
 
 def _cut(strip: Map, index: dict[str, Any]) -> list[Map]:
