@@ -45,7 +45,10 @@ def show_files(run_id: str) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.subheader("Files", anchor=False)
-        tables.show(file_table(run_id), "files", "Files of the run", hide_index=True)
+        try:
+            tables.show(file_table(run_id), "files", "Files of the run", hide_index=True)
+        except ValueError as error:
+            st.code(str(error), language=None, wrap_lines=True)
         config = reads.text(run_id, "config.yaml")
         if config:
             st.download_button("config.yaml", config, file_name="config.yaml", on_click="ignore")

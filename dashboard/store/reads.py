@@ -31,6 +31,7 @@ from trainer.evaluation.samples import (
 )
 from trainer.store import tracking_uri
 from trainer.tracking import artifacts
+from trainer.tracking.places import Outside
 
 T = TypeVar("T")
 
@@ -132,9 +133,12 @@ def artifact(run_id: str, path: str) -> Path | None:
     row = run(run_id)
     if row is None:
         return None
-    if artifacts.is_remote(row["artifact_uri"]):
-        return _fetched(run_id, row["artifact_uri"], path, artifacts.state_of(row["ended"]))
-    return artifacts.artifact_path(run_id, row["artifact_uri"], path)
+    try:
+        if artifacts.is_remote(row["artifact_uri"]):
+            return _fetched(run_id, row["artifact_uri"], path, artifacts.state_of(row["ended"]))
+        return artifacts.artifact_path(run_id, row["artifact_uri"], path)
+    except Outside:
+        return None  # The list of the run's files says why.
 
 
 @st.cache_resource(show_spinner=False, max_entries=512, ttl=REMOTE_SECONDS)

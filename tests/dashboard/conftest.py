@@ -26,6 +26,7 @@ def own_store(drawn_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     shutil.copy(drawn_store / "mlflow.db", tmp_path / "mlflow.db")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("SEGSCOPE_ARTIFACT_ROOTS", str(drawn_store))  # the runs' files stay there
     return uri
 
 

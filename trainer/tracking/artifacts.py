@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.utils.uri import is_local_uri
 
 from trainer.files import is_partial
 from trainer.store import cache_folder
 from trainer.tracking.client import client
-from trainer.tracking.places import local_path
+from trainer.tracking.places import Outside, is_local, local_path
 from trainer.tracking.runs import get_run
 
 
@@ -85,7 +84,7 @@ def state_of(ended: pd.Timestamp) -> str | None:
 
 def is_remote(artifact_uri: str) -> bool:
     """Return whether a run's files have to be fetched."""
-    return not is_local_uri(artifact_uri)
+    return not is_local(artifact_uri)
 
 
 def checked(path: str) -> PurePosixPath:
@@ -125,7 +124,7 @@ def download(run_id: str, path: str, into: Path) -> Path:
 def _resolved(root: Path, inside: PurePosixPath) -> Path | None:
     target = (root / inside).resolve()
     if not target.is_relative_to(root.resolve()):
-        raise ValueError(f"artifact: {str(inside)!r} does not lie inside the run")
+        raise Outside(f"artifact: {str(inside)!r} does not lie inside the run")
     return target if target.exists() else None
 
 

@@ -3,16 +3,23 @@
 MLflow records absolute places. Those of a store in a file are found again beside its database.
 """
 
+import os
 import shutil
 from pathlib import Path
 
+from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
-from trainer.store import sqlite_path, tracking_uri
+from trainer.store import local_folder, sqlite_path, tracking_uri
 
 # From a run's or a model's files to the folder of all files: artifacts/EXPERIMENT/RUN/artifacts.
 FLOORS = 4
+ROOTS = "SEGSCOPE_ARTIFACT_ROOTS"
+
+
+class Outside(ValueError):
+    """What a store names and is not to be touched: it lies outside of what is the store's."""
 
 
 def local_path(artifact_uri: str) -> Path | None:
@@ -21,10 +28,44 @@ def local_path(artifact_uri: str) -> Path | None:
     Where it was recorded elsewhere than beside the database, it is looked for there first: whoever
     copies a store must not write into the original. What is nowhere yet belongs where its
     experiment's folder is.
+
+    A store may come from somebody else, so what it names must lie below its own folder or one that
+    the user named (`allowed_roots`), links followed. Raises `Outside` where it does not.
     """
-    if not is_local_uri(artifact_uri):
+    if not is_local(artifact_uri):
         return None
     recorded = Path(local_file_uri_to_path(artifact_uri))
+    place = _place(recorded)
+    real = place.resolve()
+    if not any(root in real.parents for root in allowed_roots()):
+        raise Outside(
+            f"store: it names {str(recorded)[:500]!r}, which is not below {local_folder()}; if "
+            f"you trust the store, set {ROOTS} to a folder above that"
+        )
+    return place
+
+
+def is_local(artifact_uri: str) -> bool:
+    """Return whether files lie on this machine; `Outside` for the place of another's."""
+    try:
+        return bool(is_local_uri(artifact_uri))
+    except MlflowException as error:  # file://HOST/PATH
+        raise Outside(
+            f"store: it names {artifact_uri[:500]!r}, a file of another machine"
+        ) from error
+
+
+def allowed_roots() -> list[Path]:
+    """Return the folders below which local files of a store may lie.
+
+    They are the store's own (that of an SQLite database; ``mlruns`` here for any other store), and
+    those of the environment variable ``SEGSCOPE_ARTIFACT_ROOTS``, joined as in ``PATH``.
+    """
+    named = os.environ.get(ROOTS, "").split(os.pathsep)
+    return [root.resolve() for root in (local_folder(), *(Path(name) for name in named if name))]
+
+
+def _place(recorded: Path) -> Path:
     database = sqlite_path(tracking_uri())
     if database is None or recorded.is_relative_to(database.parent):
         return recorded
@@ -33,8 +74,8 @@ def local_path(artifact_uri: str) -> Path | None:
     above = (database.parent, *database.parent.parents)
     for floor in range(FLOORS):
         for place in places:
-            known = (place, *place.parents)[floor]
-            if known not in above and known.exists():
+            known = [place, *place.parents][floor : floor + 1]
+            if known and known[0] not in above and known[0].exists():
                 return place
     return recorded
 

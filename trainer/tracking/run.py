@@ -160,7 +160,7 @@ def start_run(
     """Create a run of ``config`` in its experiment, with its parameters, tags and environment.
 
     ``machine`` holds `trainer.config.MACHINE_PARAMS`: what it is trained with, and on.
-    Raises ``ValueError`` when the store cannot be reached.
+    Raises ``ValueError`` when the store cannot be reached, or its files lie outside of it.
     """
     name = config.run_name or _default_name(config)
     all_tags = {
@@ -175,7 +175,9 @@ def start_run(
     }
     if parent_run_id is not None:
         all_tags[MLFLOW_PARENT_RUN_ID] = parent_run_id
-    created = client().create_run(experiment_id(config.experiment), tags=all_tags, run_name=name)
+    experiment = experiment_id(config.experiment)
+    local_path(client().get_experiment(experiment).artifact_location)  # refused before it runs
+    created = client().create_run(experiment, tags=all_tags, run_name=name)
     machine = machine or {}
     params = [Param(key, value) for key, value in {**config.to_params(), **machine}.items()]
     client().log_batch(created.info.run_id, params=params)

@@ -8,7 +8,8 @@ from trainer.tracking import artifacts
 
 
 @pytest.fixture
-def run_folder(tmp_path: Path) -> Path:
+def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     folder = tmp_path / "run" / "artifacts"
     (folder / "samples").mkdir(parents=True)
     (folder / "samples" / "index.json").write_text("{}")

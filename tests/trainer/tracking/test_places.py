@@ -1,5 +1,6 @@
 """A store that was moved or copied finds its files, and never writes where it was."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.trainer.test_cli import run  # noqa: F401  the fixture: commands as a user types them
-from trainer.tracking.places import local_path
+from trainer.tracking.places import ROOTS, Outside, local_path
 
 RUN = "segscope/0f3/artifacts"
 
@@ -39,18 +40,70 @@ def test_a_run_without_files_belongs_beside_its_experiment(moved, tmp_path, old_
     assert found(tmp_path / "old" / "artifacts" / RUN) == moved / "artifacts" / RUN
 
 
-def test_a_place_of_the_users_own_stays(moved, tmp_path):
+def test_a_place_of_the_users_own_stays(moved, tmp_path, monkeypatch):
     (moved / "artifacts" / "segscope").mkdir(parents=True)
     own = tmp_path / "disk" / "experiment 7" / "0f3" / "artifacts"
     own.parents[1].mkdir(parents=True)
+    monkeypatch.setenv(ROOTS, f"{tmp_path / 'nowhere'}{os.pathsep}{tmp_path / 'disk'}")
     assert found(own) == own
     own.mkdir(parents=True)
     assert found(own) == own
 
 
-def test_what_is_nowhere_stays_where_it_was_recorded(moved, tmp_path):
-    assert found(tmp_path / "old" / "artifacts" / RUN) == tmp_path / "old" / "artifacts" / RUN
+def test_what_is_nowhere_stays_where_it_was_recorded(moved, tmp_path, monkeypatch):
+    recorded = tmp_path / "old" / "artifacts" / RUN
+    with pytest.raises(Outside, match="not below"):
+        found(recorded)
+    monkeypatch.setenv(ROOTS, str(tmp_path / "old"))
+    assert found(recorded) == recorded
     assert local_path("mlflow-artifacts:/1/0f3/artifacts") is None
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file:///etc",
+        "/etc",
+        "file:///",
+        "etc",
+        "",
+        "file://{new}/../secret",
+        "file://{new}/link",
+        "file://{new}/link/below",
+        "file://{new}",
+        "file://elsewhere/etc",
+        "file:///%65tc",
+        "FILE:///etc",
+    ],
+)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "server"])
+def test_a_store_cannot_name_a_folder_that_is_not_its_own(moved, tmp_path, monkeypatch, uri, kind):
+    (tmp_path / "secret" / "below").mkdir(parents=True)
+    (moved / "link").symlink_to(tmp_path / "secret")
+    if kind != "sqlite":
+        address = "http://127.0.0.1:1" if kind == "server" else "postgresql+psycopg://me@host/db"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        monkeypatch.chdir(moved)
+    with pytest.raises(Outside, match=r"^store: it names ") as caught:
+        local_path(uri.format(new=moved))
+    assert "\n" not in str(caught.value)
+    assert ROOTS in str(caught.value) or "another machine" in str(caught.value)
+
+
+@pytest.mark.parametrize("layout", ["artifacts", "mlruns", "mlartifacts"])
+def test_the_usual_layouts_lie_below_the_store(moved, tmp_path, layout):
+    place = moved / layout / "1" / "0f3" / "artifacts"
+    assert found(place) == place
+    place.mkdir(parents=True)
+    assert found(place) == place
+
+
+def test_a_store_that_is_reached_by_a_link_is_itself(moved, tmp_path, monkeypatch):
+    (tmp_path / "short").symlink_to(moved)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/short/mlflow.db")
+    for folder in (moved, tmp_path / "short"):
+        (moved / "artifacts" / RUN).mkdir(parents=True, exist_ok=True)
+        assert found(folder / "artifacts" / RUN).resolve() == moved / "artifacts" / RUN
 
 
 @pytest.mark.parametrize("carry", [shutil.move, shutil.copytree])
