@@ -1,6 +1,5 @@
 """The ``sweeps`` command: search over configurations, look at searches, go on with them."""
 
-import signal
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from sweeps.spec_reading import PRESETS, read_spec
 from trainer.command_line import DONE, FAILURE, Answer, NoOptions, dispatch, parse, print_json
 from trainer.config import TrainConfig, field_names
 from trainer.flags import named_field, parse_run
+from trainer.interruption import end_like_ctrl_c
 from trainer.wording import counted
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ COMMANDS = {
 
 def main() -> int:
     """Run the command line and return the exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_like_ctrl_c()
     return dispatch("sweeps", "Search over configurations of training runs.", COMMANDS)
 
 

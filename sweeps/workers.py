@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any
 
 from optuna.trial import FrozenTrial
 
@@ -20,6 +19,7 @@ from sweeps.objective import Fit, Objective
 from sweeps.presence import present
 from sweeps.study import Sweep, in_study, load
 from trainer.command_line import log_to_stderr
+from trainer.interruption import end_like_ctrl_c
 
 logger = logging.getLogger(__name__)
 
@@ -111,10 +111,12 @@ def _start(sweep: Sweep, fit: Fit | None, deadline: float | None) -> _Member:
 def _member(
     name: str, storage: str | None, fit: Fit | None, deadline: float | None, ending: Connection
 ) -> None:
-    # Ctrl-C reaches every process of the terminal; the parent passes it on once, as a SIGTERM, so
-    # that no second one cuts into the saving.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _interrupt_once)
+    # Ctrl-C and a closed terminal reach every process of the terminal; the parent passes either on
+    # once, as a SIGTERM, so that no second one cuts into the saving.
+    for passed_on in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, passed_on):  # Windows has no hang-up.
+            signal.signal(getattr(signal, passed_on), signal.SIG_IGN)
+    end_like_ctrl_c()
     log_to_stderr()
     quiet_trainer()
     parent = multiprocessing.parent_process()
@@ -140,12 +142,6 @@ def quiet_trainer() -> None:
     """Keep the trainer's line for each epoch off stderr; the runs' own logs have them."""
     for handler in logging.getLogger("trainer").handlers:
         handler.setLevel(logging.WARNING)
-
-
-def _interrupt_once(number: int, frame: Any) -> None:
-    del frame
-    signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _died(member: _Member) -> bool:
