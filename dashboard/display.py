@@ -1,11 +1,12 @@
-"""How values read on every page: Dice with four digits, durations, states, plain labels."""
+"""How values read on every page: Dice with four digits, times, plain labels."""
 
 import math
 from datetime import datetime
 
 import pandas as pd
 
-MISSING = "–"
+from trainer.wording import MISSING
+
 SCORE_DIGITS = 4
 
 
@@ -26,32 +27,11 @@ def spread(mean: float, deviation: float) -> str:
     return score(mean) if not math.isfinite(deviation) else f"{score(mean)} ± {score(deviation)}"
 
 
-def duration(seconds: float | None) -> str:
-    """Return a length of time in its two largest units, such as ``1 h 05 min``."""
-    if seconds is None or not math.isfinite(seconds):
-        return MISSING
-    whole = round(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    if hours >= 24:
-        return f"{hours // 24} d {hours % 24:02d} h"
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
-
-
 def local_time(moment: datetime | pd.Timestamp | None, zone: str | None) -> str:
     """Return a UTC time in the reader's time zone, as ``2026-11-21 14:05``."""
     if moment is None or pd.isna(moment):
         return MISSING
     return pd.Timestamp(moment).tz_convert(zone or "UTC").strftime("%Y-%m-%d %H:%M")
-
-
-def state(outcome: object, status: object) -> str:
-    """Return how a run stands in one word: its outcome, else what MLflow's status says."""
-    if isinstance(outcome, str) and outcome:
-        return outcome
-    words = {"FINISHED": "finished", "KILLED": "killed", "FAILED": "failed", "RUNNING": "running"}
-    return words.get(str(status), str(status).lower())
 
 
 def plain(text: object) -> str:

@@ -8,7 +8,6 @@ alone. Nothing here imports Optuna.
 
 import os
 import socket
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +16,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from sweeps.attributes import WORKER
+from trainer.locks import is_held
 from trainer.store import local_folder
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def is_alive(trial: "FrozenTrial") -> bool:
         now = datetime.now(UTC) if begun and begun.tzinfo else datetime.now()
         return begun is not None and now - begun < UNSIGNED
     try:
-        return _is_held(worker_lock(worker["id"]))
+        return is_held(worker_lock(worker["id"]))
     except FileNotFoundError:
         return bool(worker["host"] != socket.gethostname())
 
@@ -79,21 +79,3 @@ def locks_folder() -> Path:
 def worker_lock(worker_id: str) -> Path:
     """Return the lock file that a worker holds while it lives."""
     return locks_folder() / f"{worker_id}.worker"
-
-
-def _is_held(lock: Path) -> bool:
-    if sys.platform == "win32":
-        try:
-            with FileLock(lock.resolve(strict=True), timeout=0):
-                return False
-        except Timeout:
-            return True
-    import fcntl
-
-    with lock.open("rb") as file:
-        try:
-            # Shared: two that ask at the same time must not take each other for the worker.
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False

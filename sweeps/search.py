@@ -55,7 +55,7 @@ def _run_trials(sweep: Sweep, workers: int, fit: Fit | None) -> Summary:
     timeout = sweep.spec.timeout
     deadline = None if timeout is None else time.time() + timeout
     try:
-        with View(sweep) as view:
+        with tracking.Beating(parent), View(sweep) as view:
             if workers == 1:
                 work(sweep, fit=fit, deadline=deadline, on_change=view.refresh)
             else:

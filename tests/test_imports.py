@@ -48,6 +48,7 @@ TORCH_FREE = (
     "trainer.flags",
     "trainer.commands",
     "trainer.evaluation.results",
+    "trainer.evaluation.best_scores",
     "trainer.evaluation.samples",
     "trainer.analysis.scores",
 )

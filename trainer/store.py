@@ -55,9 +55,9 @@ def without_password(uri: str) -> str:
     return url.difference_update_query(["password"]).render_as_string(hide_password=True)
 
 
-def local_folder() -> Path:
+def local_folder(uri: str | None = None) -> Path:
     """Return the folder for what this machine keeps: beside the SQLite file, else ``mlruns``."""
-    database = sqlite_path(tracking_uri())
+    database = sqlite_path(uri or tracking_uri())
     return database.parent if database else Path(DEFAULT_FOLDER).absolute()
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.dip import facts
 from dashboard.dip.facts import Moment
 from dashboard.dip.figures import IMAGES, draw_changes
-from dashboard.display import MISSING, number, plain, score
+from dashboard.display import number, plain, score
 from dashboard.pictures import stored as stored_pictures
 from dashboard.pictures import strips
 from dashboard.pictures.overlays import encoded
@@ -21,7 +21,7 @@ from dashboard.ui.charts import chart
 from trainer.analysis.fallen import describe
 from trainer.analysis.headline import short
 from trainer.analysis.history import clean
-from trainer.wording import counted
+from trainer.wording import MISSING, counted
 
 MOST_PICTURES = 16
 

@@ -2,24 +2,22 @@
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from dashboard.display import (
-    duration,
     label,
     local_time,
     number,
     plain,
     score,
     shortened,
-    state,
 )
 from dashboard.runs import curation
 from dashboard.store import reads, run_table
 from dashboard.ui import navigation
 from trainer.analysis.headline import no_headline, short
 from trainer.evaluation.results import BestEpoch
+from trainer.wording import duration
 
 
 def show_header(run_id: str) -> None:
@@ -29,7 +27,7 @@ def show_header(run_id: str) -> None:
         return
     overview = reads.with_curves(reads.runs().loc[[run_id]]).iloc[0]
     st.subheader(plain(shortened(row["name"] or "unnamed", 90)), anchor=False)
-    st.text(" · ".join(facts(row)))
+    st.text(" · ".join(facts(row, 60 * overview["minutes"])))
     if isinstance(row["reason"], str) and row["reason"]:
         st.code(row["reason"], language=None, wrap_lines=True)
     _numbers(overview, reads.best_epoch(run_id))
@@ -40,15 +38,12 @@ def show_header(run_id: str) -> None:
     _links(run_id, row)
 
 
-def facts(row: Any) -> list[str]:
+def facts(row: Any, seconds: float) -> list[str]:
     """Return what a line says about a run: state, experiment, data, times, user."""
-    now = pd.Timestamp.now(tz="UTC")
-    ended = row["ended"] if not pd.isna(row["ended"]) else now
-    seconds = (ended - row["started"]).total_seconds()
     planned = row.get("params.epochs")
     epochs = f"epoch {row['last_step']}" + (f" of {planned}" if isinstance(planned, str) else "")
     said = [
-        state(row["outcome"], row["status"]) + (", archived" if row["archived"] else ""),
+        row["state"] + (", archived" if row["archived"] else ""),
         f"experiment {row['experiment']}",
         f"data {row['data']}" if isinstance(row["data"], str) else "",
         epochs if row["last_step"] else "no epoch logged yet",

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.curves.facts import CurveInfo, curve_infos, drawn_badge
 from dashboard.curves.figures import draw_curves
-from dashboard.display import MISSING, number, plain, score, short_name
+from dashboard.display import number, plain, score, short_name
 from dashboard.run import facts
 from dashboard.store import reads
 from dashboard.ui import states, tables
@@ -19,7 +19,7 @@ from trainer.analysis.headline import DEFAULT, STABILITY_TAG, stability_of
 from trainer.analysis.history import History
 from trainer.analysis.score_table import title
 from trainer.analysis.stability import STATISTICS, Stability, of_history
-from trainer.wording import counted
+from trainer.wording import MISSING, counted
 
 DIAGNOSED = ("val/loss", "train/loss", "train/grad_norm", "lr", "val/foreground_share")
 """What the rules read beside the headline and its twin on the training images."""

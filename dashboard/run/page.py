@@ -9,7 +9,7 @@ from dashboard.run.header import show_header
 from dashboard.run.samples import show_samples
 from dashboard.store import reads
 from dashboard.ui import run_picker
-from trainer.tracking.reading import UNFINISHED
+from trainer.tracking.standing import RUNNING
 
 LIVE_SECONDS = 1
 
@@ -19,7 +19,7 @@ def main() -> None:
     run_id = run_picker.one_run()
     if run_id is None:
         return
-    refreshed = LIVE_SECONDS if reads.run(run_id)["status"] in UNFINISHED else None
+    refreshed = LIVE_SECONDS if reads.run(run_id)["state"] == RUNNING else None
     st.fragment(show_header, run_every=refreshed)(run_id)
     overview, samples, classes, system, files = st.tabs(
         ["Overview", "Samples", "Classes", "System", "Files"], key="part", bind="query-params"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from trainer.analysis import history
 from trainer.tracking import reading
+from trainer.tracking.standing import UNFINISHED
 
 FRESH_SECONDS = 1.0
 WHOLE_SECONDS = 60.0
@@ -107,7 +108,7 @@ class StoreCache:
     def _ended(self, run_ids: Sequence[str]) -> dict[str, object]:
         runs = self.runs()
         known = runs.loc[runs.index.intersection(list(run_ids))]
-        done = ~known["status"].isin(reading.UNFINISHED)
+        done = ~known["status"].isin(UNFINISHED)
         times = dict(zip(known.index[done], known["ended"][done], strict=True))
         return {run_id: times.get(run_id) for run_id in run_ids}
 

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dashboard.display import state
 from dashboard.store.cache import Curve
 from trainer.analysis.headline import STABILITY_TAG, stability_of
 from trainer.analysis.score_table import SCORES
 from trainer.analysis.stability import stability_table
 from trainer.config import MACHINE_PARAMS, NOT_HYPERPARAMETERS
-from trainer.tracking.reading import UNFINISHED
+from trainer.evaluation.best_scores import is_open_ended, written_best
+from trainer.tracking.standing import seconds_taken
 
 DICE, MIOU = SCORES["dice"], SCORES["miou"]
 SPARKLINE_POINTS = 48
@@ -34,7 +34,7 @@ class Column(NamedTuple):
 
 COLUMNS: dict[str, Column] = {
     "name": Column("Run", "text", "The run's name"),
-    "state": Column("State", "text", "How the run ended, or that it is still going"),
+    "state": Column("State", "text", "How the run ended; running, or dead: its process is gone"),
     "experiment": Column("Experiment", "text", "MLflow experiment"),
     "sweep": Column("Sweep", "text", "The search that started the run"),
     "data": Column("Data", "text", "Data set: the last part of its path"),
@@ -67,7 +67,7 @@ COLUMNS: dict[str, Column] = {
     "minutes": Column("Minutes", "minutes", "From start to end, or until now"),
     "started": Column("Started", "age", "When the run started"),
     "note": Column("Note", "text", "The run's description in MLflow"),
-    "reason": Column("Reason", "text", "Why the run failed or was stopped"),
+    "reason": Column("Reason", "text", "Why the run failed or stopped, and how a dead one goes on"),
     "user": Column("User", "text", "Who ran it"),
 }
 DEFAULT_COLUMNS = (
@@ -98,21 +98,17 @@ def overview(
     ``ema``. ``now`` ends the duration of what has no end. What has no headline has no scores.
     """
     table = pd.DataFrame(index=runs.index)
-    for name in ("name", "experiment", "sweep", "data", "note", "reason", "user"):
+    for name in ("name", "state", "experiment", "sweep", "data", "note", "reason", "user"):
         table[name] = runs[name].fillna("")
     # The run that stands for a whole search reads like one of its trials otherwise.
     of_sweep = runs["kind"] == "sweep"
     table["name"] = table["name"].mask(of_sweep, table["name"].astype(str) + " (sweep)")
     table["data"] = [PurePath(path).name for path in table["data"]]
-    table["state"] = [state(o, s) for o, s in zip(runs["outcome"], runs["status"], strict=True)]
     table["headline"] = runs["headline"]
-    open_ended = _is_open_ended(runs)
-    table["best"], table["last"] = np.nan, np.nan
+    open_ended = is_open_ended(runs)
+    table["best"], table["last"] = written_best(runs), np.nan
     for headline in runs["headline"].unique():
-        of_it = runs["headline"] == headline
-        best = _metric(runs, f"best/{headline.replace('/', '_')}")
-        table["best"] = table["best"].mask(of_it & ~open_ended, best)
-        table["last"] = table["last"].mask(of_it, _metric(runs, headline))
+        table["last"] = table["last"].mask(runs["headline"] == headline, _metric(runs, headline))
     table["best_dice"] = _metric(runs, "best/val_dice").mask(open_ended)
     table["best_miou"] = _metric(runs, "best/val_miou").mask(open_ended)
     table["max_drawdown"] = _stability(runs, "max_drawdown")
@@ -120,8 +116,7 @@ def overview(
     table["ema"] = np.nan
     table["curve"] = pd.Series([None] * len(runs), index=runs.index, dtype=object)
     table["epochs"] = runs["last_step"].where(runs["last_step"] > 0)
-    ended = runs["ended"].fillna(now)
-    table["minutes"] = (ended - runs["started"]).dt.total_seconds() / 60
+    table["minutes"] = seconds_taken(runs, now) / 60
     table["started"] = runs["started"]
     _fill_from_curves(table, curves or {})
     for column, headline in (("best_dice", "val/dice"), ("best_miou", "val/miou")):
@@ -283,17 +278,11 @@ def _fill_from_curves(table: pd.DataFrame, curves: Mapping[str, Curve]) -> None:
     table.loc[open_ended, "last"] = [finite[r].values[-1] for r in open_ended]
 
 
-def _is_open_ended(runs: pd.DataFrame) -> pd.Series:
-    """Return which runs go on or were interrupted: what they wrote at an earlier end is old."""
-    open_ended: pd.Series = runs["status"].isin(UNFINISHED) | (runs["outcome"] == "interrupted")
-    return open_ended
-
-
 def _stability(runs: pd.DataFrame, name: str) -> pd.Series:
     """Return a statistic of each run's headline; NaN where the run wrote none, or another's."""
     tag = f"tags.{STABILITY_TAG}"
     of = runs[tag].map(stability_of) if tag in runs else stability_of(None)
-    old = _is_open_ended(runs) | (runs["headline"] != of)
+    old = is_open_ended(runs) | (runs["headline"] != of)
     return _metric(runs, f"stability/{name}").mask(old)
 
 

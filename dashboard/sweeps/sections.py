@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard.display import duration, plain, score
+from dashboard.display import plain, score
 from dashboard.sweeps import figures, reads, trial
 from dashboard.sweeps import parameter_figures as drawing
 from dashboard.ui import downloads, named_choice, states
@@ -12,7 +12,7 @@ from dashboard.ui.choice import one_of
 from sweeps import reading
 from sweeps.reading import ENOUGH, FANOVA, PED_ANOVA
 from sweeps.trials import COMPLETE, RUNNING, SweepRead
-from trainer.wording import counted
+from trainer.wording import counted, duration
 
 DRAWDOWN = "maximum drawdown"
 # Plotly gives parallel axes the colours of a light ground, whatever the theme.

@@ -18,11 +18,12 @@ from sweeps.trials import (
     FAILED,
     PRUNED,
     RUNNING,
+    STOPPED,
     Parameter,
     SweepRead,
     trials_table,
 )
-from trainer.tracking.reading import UNFINISHED
+from trainer.tracking.standing import DEAD, UNFINISHED
 
 _RANGE = re.compile(r"\S+ to \S+?(, log|, step \S+)?")
 _OF_OUTCOME = {
@@ -108,7 +109,9 @@ def _trial_of_runs(
     number: int, runs: pd.DataFrame, metric: str, parameters: Sequence[Parameter]
 ) -> dict[str, Any]:
     states = [_state(row) for _, row in runs.iterrows()]
-    state = next((s for s in (RUNNING, FAILED, PRUNED, CUT_SHORT) if s in states), COMPLETE)
+    state = next(
+        (s for s in (RUNNING, STOPPED, FAILED, PRUNED, CUT_SHORT) if s in states), COMPLETE
+    )
     key = f"metrics.best/{metric.replace('/', '_')}"
     scores = runs[key].astype(float) if key in runs else pd.Series(np.nan, runs.index)
     reason = next((r for r in runs["reason"] if isinstance(r, str) and r), None)
@@ -130,7 +133,7 @@ def _trial_of_runs(
 
 def _state(row: Any) -> str:
     if row["status"] in UNFINISHED:
-        return RUNNING
+        return STOPPED if row["state"] == DEAD else RUNNING
     return _OF_OUTCOME.get(row["outcome"], COMPLETE if row["status"] == "FINISHED" else FAILED)
 
 

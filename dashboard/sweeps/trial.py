@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.display import duration, label, plain, score
+from dashboard.display import label, plain, score
 from dashboard.models import reads as model_reads
 from dashboard.store import reads
 from dashboard.ui import named_choice, navigation, tables
 from dashboard.ui.named_choice import choose_number
 from sweeps.trials import COMPLETE, SweepRead, shown
 from trainer.prediction.registry import ModelVersion
-from trainer.wording import counted
+from trainer.wording import counted, duration
 
 TRIAL = "trial"
 PICKED = "_trial_picked"

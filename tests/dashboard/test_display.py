@@ -3,26 +3,9 @@
 import math
 
 import pandas as pd
-import pytest
 
 from dashboard import display
 from dashboard.theme import curve_style, streamlit_options
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (59.6, "1 min 00 s"),
-        (3599, "59 min 59 s"),
-        (3900, "1 h 05 min"),
-        (90_000, "1 d 01 h"),
-        (math.nan, "–"),
-        (None, "–"),
-    ],
-)
-def test_durations(seconds: float | None, text: str) -> None:
-    assert display.duration(seconds) == text
 
 
 def test_scores_have_four_digits() -> None:
@@ -42,12 +25,6 @@ def test_times_are_local() -> None:
 def test_names_are_never_markdown() -> None:
     assert display.plain("**a** [b](c) <i>") == r"\*\*a\*\* \[b\]\(c\) \<i\>"
     assert display.plain(":material/home: $x$") == r"\:material/home\: \$x\$"
-
-
-def test_states() -> None:
-    assert display.state("pruned", "KILLED") == "pruned"
-    assert display.state(None, "RUNNING") == "running"
-    assert display.state(float("nan"), "FINISHED") == "finished"
 
 
 def test_long_names_keep_both_ends() -> None:

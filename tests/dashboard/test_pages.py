@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from streamlit.testing.v1 import AppTest
 
 from dashboard.settings import READ_ONLY
 from trainer.tracking import reading
 from trainer.tracking.client import client
+from trainer.tracking.standing import run_lock
 
 PAGES = ["runs", "curves", "run", "compare", "stability"]
 Open = Callable[..., AppTest]
@@ -106,6 +108,19 @@ def test_a_run_page_tells_the_reason_of_a_failure(
     assert "lower lr" in said(open_app("run", run=run_named("diverged")))
 
 
+def test_a_dead_run_is_dead_on_its_page_and_in_the_table(own_store: str, open_app: Open) -> None:
+    tags = {"segscope.kind": "run"}
+    run_id = MlflowClient(own_store).create_run("1", run_name="killed", tags=tags).info.run_id
+    assert "running · " in said(open_app("run", run=run_id))
+    lock = run_lock(run_id, own_store)
+    lock.parent.mkdir()
+    lock.touch()
+    app = open_app("run", run=run_id)
+    assert "dead · " in said(app)
+    assert f"its process is gone; go on with: trainer resume {run_id}" in said(app)
+    assert open_app(state="dead").dataframe[0].value["name"].tolist() == ["killed"]
+
+
 def test_a_run_that_does_not_exist_is_said(full_store: str, open_app: Open) -> None:
     assert "has no run" in said(open_app("run", run="0" * 32))
 
@@ -164,6 +179,7 @@ def test_the_router_is_short() -> None:
 FIRST_ON_THE_PATH = """
 import runpy, sys
 from pathlib import Path
+from mlflow import MlflowClient
 from streamlit.testing.v1 import AppTest
 
 app = Path(sys.argv[1])

@@ -1,6 +1,10 @@
 """Words of messages."""
 
-from trainer.wording import counted
+import math
+
+import pytest
+
+from trainer.wording import counted, duration
 
 
 def test_one_is_one_and_all_else_are_many() -> None:
@@ -11,3 +15,19 @@ def test_one_is_one_and_all_else_are_many() -> None:
 def test_a_plural_may_be_given() -> None:
     told = [counted(n, "class is", "classes are") for n in (1, 2)]
     assert told == ["1 class is", "2 classes are"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.6, "1 min 00 s"),
+        (3599, "59 min 59 s"),
+        (3900, "1 h 05 min"),
+        (90_000, "1 d 01 h"),
+        (math.nan, "–"),
+        (None, "–"),
+    ],
+)
+def test_durations(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text

@@ -23,7 +23,8 @@ from trainer.analysis.verdict import Comparison
 from trainer.evaluation.per_image import FOLDER, read_part
 from trainer.tracking import find_runs
 from trainer.tracking.artifacts import artifact_path, state_of
-from trainer.tracking.reading import UNFINISHED, chosen_runs, histories
+from trainer.tracking.reading import chosen_runs, histories
+from trainer.tracking.standing import UNFINISHED
 
 DIGEST, SIZE = "tags.segscope.data_digest", "params.image_size"
 _MUST_AGREE = (

@@ -1,6 +1,7 @@
 """The gateway to MLflow: the one package of `trainer` that imports it."""
 
 from trainer.tracking.artifacts import download
+from trainer.tracking.heartbeat import Beating
 from trainer.tracking.run import Ending, Run, closing, log_file, reopen_run, start_run
 from trainer.tracking.runs import (
     OUTCOMES,
@@ -17,6 +18,7 @@ from trainer.tracking.runs import (
 
 __all__ = [
     "OUTCOMES",
+    "Beating",
     "Ending",
     "Run",
     "closing",

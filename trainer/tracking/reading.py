@@ -6,6 +6,7 @@ dashboard's.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Protocol
 
@@ -17,8 +18,8 @@ from trainer.store import tracking_uri
 from trainer.tracking.records import MetricColumns, Page, RunRecord, true_params
 from trainer.tracking.rest_reads import RestReader
 from trainer.tracking.sql_reads import SqlReader
+from trainer.tracking.standing import state, with_dead
 
-UNFINISHED = ("RUNNING", "SCHEDULED")
 LARGEST = 1.7e308  # MLflow stores an infinity as the largest double.
 
 _TAG_COLUMNS = {
@@ -63,13 +64,15 @@ def open_reader(uri: str | None = None) -> Reader:
 def list_runs(uri: str | None = None) -> pd.DataFrame:
     """Return one row a run, newest first, indexed by ``run_id``; archived runs too.
 
-    Columns: ``name, status, outcome, kind, experiment, experiment_id, started, ended`` (UTC),
-    ``archived, user, artifact_uri, last_step, parent, sweep, trial, reason, seed_group, data,
-    note``, ``headline`` (the metric that the run is judged by, empty where nothing tells), then
-    ``params.*`` (see `true_params`) and ``tags.*`` (text, missing where not set) and ``metrics.*``
-    (the latest value, NaN where never logged). Raises ``ValueError`` when the store cannot be read.
+    Columns: ``name, status, outcome, state`` (one word for how it stands, see
+    `trainer.tracking.standing`), ``kind, experiment, experiment_id, started, ended, last_heard``
+    (UTC; the last metric), ``archived, user, artifact_uri, last_step, parent, sweep, trial, reason,
+    seed_group, data, note``, ``headline`` (the metric that the run is judged by, empty where
+    nothing tells), then ``params.*`` (see `true_params`) and ``tags.*`` (text, missing where not
+    set) and ``metrics.*`` (the latest value, NaN where never logged). Raises ``ValueError`` when
+    the store cannot be read.
     """
-    return runs_table(open_reader(uri).runs())
+    return _told(open_reader(uri).runs(), uri)
 
 
 def run_pages(uri: str | None = None) -> Iterator[tuple[pd.DataFrame, bool]]:
@@ -79,12 +82,12 @@ def run_pages(uri: str | None = None) -> Iterator[tuple[pd.DataFrame, bool]]:
     twice is the same.
     """
     for page in open_reader(uri).pages():
-        yield runs_table(page.records), page.last
+        yield _told(page.records, uri), page.last
 
 
 def chosen_runs(run_ids: Iterable[str], uri: str | None = None) -> pd.DataFrame:
     """Return the rows of `list_runs` of some runs; of those that the store has."""
-    return runs_table(open_reader(uri).chosen(list(run_ids)))
+    return _told(open_reader(uri).chosen(list(run_ids)), uri)
 
 
 def latest_changes(since: int, uri: str | None = None) -> pd.DataFrame:
@@ -92,7 +95,7 @@ def latest_changes(since: int, uri: str | None = None) -> pd.DataFrame:
 
     ``since`` is in milliseconds since 1970. `updated` puts the result into an older table.
     """
-    return runs_table(open_reader(uri).runs(since))
+    return _told(open_reader(uri).runs(since), uri)
 
 
 def updated(runs: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
@@ -104,15 +107,19 @@ def updated(runs: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
 
 
 def runs_table(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """Return the table of `list_runs` from records."""
+    """Return the table of `list_runs` from records, each run as it says itself that it stands."""
     params = [true_params(r.params, r.tags) for r in records]
     columns: dict[str, object] = {
         "name": [r.name for r in records],
         "status": [r.status for r in records],
+        "state": pd.array(
+            [state(r.status, r.tags.get(_TAG_COLUMNS["outcome"])) for r in records], dtype="str"
+        ),
         "experiment": [r.experiment for r in records],
         "experiment_id": [r.experiment_id for r in records],
         "started": _times([r.start for r in records]),
         "ended": _times([r.end for r in records]),
+        "last_heard": _times([r.last_logged for r in records]),
         "archived": [r.archived for r in records],
         "user": [r.user for r in records],
         "artifact_uri": [r.artifact_uri for r in records],
@@ -171,13 +178,42 @@ def history_table(pieces: Sequence[MetricColumns]) -> pd.DataFrame:
     return table.iloc[order].reset_index(drop=True)
 
 
+def _told(records: Sequence[RunRecord], uri: str | None) -> pd.DataFrame:
+    address = uri or tracking_uri()
+    return with_dead(runs_table(records), address, partial(_longest_epochs, address))
+
+
+def _longest_epochs(uri: str, runs: pd.DataFrame) -> "pd.Series[float]":
+    """Return for each run the most seconds between two epochs of a metric; NaN below three epochs.
+
+    The metric is the headline; any, where a run has none.
+    """
+    metrics = set(runs["headline"]) - {""}
+    metrics |= set().union(*runs.loc[runs["headline"] == "", "logged_metrics"])
+    heard = tuple(zip(runs.index, runs["last_heard"], strict=True))
+    return _longest_waits(uri, heard, tuple(sorted(metrics))).reindex(runs.index)
+
+
+# A dashboard asks each second; what is known of a run stands until it is heard of again.
+@lru_cache(maxsize=4)
+def _longest_waits(
+    uri: str, heard: tuple[tuple[str, pd.Timestamp], ...], metrics: tuple[str, ...]
+) -> "pd.Series[float]":
+    logged = histories([run_id for run_id, _ in heard], metrics, uri=uri)
+    times = logged.groupby(["run_id", "metric"], observed=True)["timestamp"].unique()
+    waits = times[times.map(len) > 2].map(lambda of_metric: np.diff(np.sort(of_metric)).max())
+    return waits.groupby("run_id", observed=True).max() / 1000
+
+
 def _codes(names: list[str]) -> tuple[np.ndarray, pd.Index]:
     codes, uniques = pd.factorize(np.array(names, dtype=object), sort=True)
     return codes, pd.Index(uniques, dtype="str")
 
 
 def _times(values: Sequence[int | None]) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(pd.to_datetime(pd.array(values, dtype="Int64"), unit="ms", utc=True))
+    # What is no time, and any store may hold it, is missing.
+    ms = pd.array(values, dtype="Int64")
+    return pd.DatetimeIndex(pd.to_datetime(ms, unit="ms", utc=True, errors="coerce"))
 
 
 def _text_columns(prefix: str, pairs: Sequence[dict[str, str]]) -> dict[str, object]:

@@ -53,3 +53,4 @@ class RunRecord:
     tags: dict[str, str]
     metrics: dict[str, float]
     last_step: int
+    last_logged: int | None = None

@@ -173,6 +173,7 @@ def _record(run: dict[str, Any], experiments: dict[str, str]) -> RunRecord:
         tags=tags,
         metrics={m["key"]: float(m.get("value", 0.0)) for m in metrics},
         last_step=max((int(m.get("step", 0)) for m in metrics), default=0),
+        last_logged=max((int(m.get("timestamp", 0)) for m in metrics), default=None),
     )
 
 

@@ -5,13 +5,14 @@ import logging
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, RunInfo, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_USER
 
 from trainer import __version__
@@ -22,13 +23,18 @@ from trainer.store import local_folder
 from trainer.tracking.artifacts import download
 from trainer.tracking.client import client, experiment_id
 from trainer.tracking.environment import environment, git_commit, user
+from trainer.tracking.heartbeat import HEARTBEAT, Beating, beat
 from trainer.tracking.places import local_path
 from trainer.tracking.records import CHANGED_PARAM
 from trainer.tracking.runs import MAX_TAG, OUTCOMES, active_run, metric_key, storable
+from trainer.tracking.runs import finish as finish_run
+from trainer.tracking.standing import run_lock
 
 logger = logging.getLogger(__name__)
 
 UPLOAD_SECONDS = 180.0
+# Who asks whether a run is being written holds its lock for a moment, and is no writer.
+LOCK_SECONDS = 1.0
 
 
 class Run:
@@ -42,6 +48,7 @@ class Run:
     def __init__(self, run_id: str, artifact_uri: str) -> None:
         self.id = run_id
         local = local_path(artifact_uri)
+        self.beating = Beating(run_id)
         self.is_remote = local is None
         self.folder = local or local_folder() / "staging" / run_id
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -51,11 +58,11 @@ class Run:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep other processes of this machine from writing the run; ``ValueError`` if one does."""
-        path = local_folder() / "locks" / f"{self.id}.lock"
+        path = run_lock(self.id)
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
             raise ValueError(f"run: {self.id} is being trained by another process") from None
         try:
@@ -69,8 +76,9 @@ class Run:
         batch = [
             Metric(metric_key(key), storable(value), now, epoch) for key, value in metrics.items()
         ]
+        alive = [RunTag(HEARTBEAT, beat())]
         for start in range(0, len(batch), 1000):  # MLflow takes 1,000 metrics a batch.
-            client().log_batch(self.id, metrics=batch[start : start + 1000])
+            client().log_batch(self.id, metrics=batch[start : start + 1000], tags=alive)
         if self.is_remote and time.monotonic() - self._published_at > UPLOAD_SECONDS:
             self.publish()
 
@@ -95,8 +103,9 @@ class Run:
 
     def reopen(self) -> None:
         """Mark the run as running again."""
+        # The heartbeat first: with the one of before, readers elsewhere would call it dead.
+        self.set_tags({"segscope.outcome": "", "segscope.reason": "", HEARTBEAT: beat()})
         client().update_run(self.id, status="RUNNING")
-        self.set_tags({"segscope.outcome": "", "segscope.reason": ""})
 
     def note_resumed(self, epoch: int, config: TrainConfig, machine: Mapping[str, str]) -> None:
         """Add to ``environment.json`` that, and with what, the run goes on after ``epoch``.
@@ -139,6 +148,7 @@ class Run:
     def finish(self, outcome: str, reason: str | None = None) -> None:
         """Close the run with one of `OUTCOMES`; a remote store gets the files first."""
         self.publish()
+        self.beating.stop()
         self.set_tags({"segscope.outcome": outcome, "segscope.reason": reason or ""})
         client().set_terminated(self.id, status=OUTCOMES[outcome])
         if self.is_remote:
@@ -178,10 +188,18 @@ def start_run(
     experiment = experiment_id(config.experiment)
     local_path(client().get_experiment(experiment).artifact_location)  # refused before it runs
     created = client().create_run(experiment, tags=all_tags, run_name=name)
-    machine = machine or {}
+    try:
+        return _described(created.info, config, machine or {})
+    except BaseException as error:
+        with suppress(MlflowException, OSError):
+            finish_run(created.info.run_id, *_ended_by(error))
+        raise
+
+
+def _described(info: RunInfo, config: TrainConfig, machine: Mapping[str, str]) -> Run:
     params = [Param(key, value) for key, value in {**config.to_params(), **machine}.items()]
-    client().log_batch(created.info.run_id, params=params)
-    run = Run(created.info.run_id, created.info.artifact_uri)
+    client().log_batch(info.run_id, params=params)
+    run = Run(info.run_id, info.artifact_uri)
     run.write_text("config.yaml", config.to_yaml())
     run.write_json("environment.json", {**environment(), **machine})
     return run
@@ -222,17 +240,25 @@ class Ending:
 def closing(run: Run) -> Iterator[Ending]:
     """Close ``run`` whatever happens: as its `Ending` says, or as interrupted, or as failed."""
     ending = Ending()
-    try:
-        yield ending
-    except KeyboardInterrupt:
-        reason = f"interrupted; go on with: trainer resume {run.id}"
-        run.finish("interrupted", reason)
-        logger.info(reason)
-        raise
-    except BaseException as error:
-        run.finish("failed", f"{type(error).__name__}: {error}")
-        raise
-    run.finish(ending.outcome, ending.reason)
+    with run.beating:
+        try:
+            yield ending
+        except BaseException as error:
+            outcome, reason = _ended_by(error)
+            if outcome == "interrupted":
+                reason += f"; go on with: trainer resume {run.id}"
+            run.finish(outcome, reason)
+            if outcome == "interrupted":
+                logger.info(reason)
+            raise
+        run.finish(ending.outcome, ending.reason)
+
+
+def _ended_by(error: BaseException) -> tuple[str, str]:
+    """Return the outcome, and the reason, of a run that an exception ends."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", f"interrupted by {error}" if str(error) else "interrupted"
+    return "failed", f"{type(error).__name__}: {error}"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ enough that a writer waits for none of them. The tests compare each read with ML
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -34,7 +35,7 @@ WHERE status IN ('RUNNING', 'SCHEDULED') OR start_time >= :since OR end_time >= 
 _CHOSEN = "WHERE run_uuid IN :chosen"
 _EXPERIMENTS = "SELECT experiment_id, name FROM experiments"
 _PAIRS = "SELECT run_uuid, {json_object}(key, value) FROM {table} {where} GROUP BY run_uuid"
-_LATEST = "SELECT run_uuid, key, value, is_nan, step FROM latest_metrics {where}"
+_LATEST = "SELECT run_uuid, key, value, is_nan, step, timestamp FROM latest_metrics {where}"
 _HISTORY_INDEX = "index_metrics_run_uuid_key_step"
 _HISTORY = """
 SELECT run_uuid, key, step, CASE WHEN is_nan THEN NULL ELSE value END, timestamp
@@ -84,7 +85,7 @@ class SqlReader:
             chosen = None if every else [row.run_uuid for row in rows]
             params = self._pairs(connection, "params", chosen)
             tags = self._pairs(connection, "tags", chosen)
-            metrics, last_steps = self._latest(connection, chosen)
+            metrics, last_steps, last_logged = self._latest(connection, chosen)
         return [
             RunRecord(
                 run_id=row.run_uuid,
@@ -101,6 +102,7 @@ class SqlReader:
                 tags=tags.get(row.run_uuid, {}),
                 metrics=metrics.get(row.run_uuid, {}),
                 last_step=last_steps.get(row.run_uuid, 0),
+                last_logged=last_logged.get(row.run_uuid),
             )
             for row in rows
         ]
@@ -131,16 +133,18 @@ class SqlReader:
 
     def _latest(
         self, connection: Connection, run_ids: Sequence[str] | None
-    ) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
+    ) -> tuple[dict[str, dict[str, float]], dict[str, int], dict[str, int]]:
         metrics: dict[str, dict[str, float]] = {}
         last_steps: dict[str, int] = {}
+        last_logged: dict[str, int] = {}
         for where, values in _restrictions(run_ids):
-            for run_id, key, value, is_nan, step in _execute(
+            for run_id, key, value, is_nan, step, time in _execute(
                 connection, _LATEST.format(where=where), values
             ):
                 metrics.setdefault(run_id, {})[key] = float("nan") if is_nan else value
                 last_steps[run_id] = max(step, last_steps.get(run_id, step))
-        return metrics, last_steps
+                last_logged[run_id] = max(time, last_logged.get(run_id, time))
+        return metrics, last_steps, last_logged
 
     def _connection(self) -> Any:
         return _Connecting(self._uri)
@@ -153,8 +157,14 @@ class _Connecting:
         self._uri = uri
 
     def __enter__(self) -> Connection:
+        database = sqlite_path(self._uri)
+        if database is not None and not database.exists():
+            raise ValueError(
+                f"store: there is no {database}; trainer fit begins one, or correct "
+                "MLFLOW_TRACKING_URI"
+            )
         try:
-            self._connection = _engine(sqlite_path(self._uri) or self._uri).connect()
+            self._connection = _engine(database or self._uri).connect()
         except (SQLAlchemyError, sqlite3.Error, ImportError) as error:
             shown = without_password(self._uri)
             raise ValueError(f"store: cannot open {shown}: {_line(error)}") from error
@@ -171,10 +181,9 @@ class _Connecting:
 def _engine(place: Path | str) -> Engine:
     """Return the engine of a SQLite file, whole, since relative paths move; or of an address."""
     if isinstance(place, Path):
-        address = f"{place.as_uri()}?mode=ro"
         return create_engine(
             "sqlite://",
-            creator=lambda: sqlite3.connect(address, uri=True, timeout=20),
+            creator=lambda: sqlite3.connect(_read_only(place), uri=True, timeout=20),
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
         )
@@ -187,6 +196,13 @@ def _engine(place: Path | str) -> Engine:
         isolation_level="AUTOCOMMIT",
         connect_args={"options": "-c default_transaction_read_only=on -c statement_timeout=60000"},
     )
+
+
+def _read_only(database: Path) -> str:
+    # To read what has a write-ahead log SQLite makes files beside it. Where we may not, and no
+    # writer has, the database is as good as one that never changes.
+    still = not os.access(database.parent, os.W_OK) and not Path(f"{database}-wal").exists()
+    return f"{database.as_uri()}?mode=ro{'&immutable=1' * still}"
 
 
 def _history_statement(connection: Connection) -> TextClause:

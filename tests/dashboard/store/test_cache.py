@@ -3,15 +3,18 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from dashboard.store import cache
 from dashboard.store.cache import StoreCache
 from trainer.tracking import curating, reading
+from trainer.tracking.standing import UNFINISHED, run_lock
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +96,21 @@ def test_the_table_is_only_new_when_something_changed(own_store: str) -> None:
     assert cache.generation == generation + 1
 
 
+def test_a_run_dies_in_the_table_without_a_word_of_the_store(
+    own_store: str,
+) -> None:
+    run_id = MlflowClient(own_store).create_run("1", run_name="fresh").info.run_id
+    lock = FileLock(run_lock(run_id, own_store))
+    Path(lock.lock_file).parent.mkdir(exist_ok=True)
+    cache = StoreCache(own_store)
+    with lock:
+        assert cache.runs().loc[run_id, "state"] == "running"
+        generation = cache.generation
+    Path(lock.lock_file).touch()
+    assert cache.runs().loc[run_id, "state"] == "dead"
+    assert cache.generation == generation + 1
+
+
 class Slow:
     """A store whose runs come in two parts, the second when it is let through."""
 
@@ -123,7 +141,7 @@ def test_the_newest_runs_of_a_slow_store_come_first(
 ) -> None:
     whole, slow, cache = reading.list_runs(own_store), Slow(monkeypatch), StoreCache(own_store)
     oldest = whole.index[-1]
-    first = set(whole.index[:3]) | set(whole.index[whole["status"].isin(reading.UNFINISHED)])
+    first = set(whole.index[:3]) | set(whole.index[whole["status"].isin(UNFINISHED)])
     assert set(cache.runs().index) == set(whole.index[:3])
     # A second look completes what changed since, and what an address asks for comes at once.
     assert set(cache.runs().index) == first

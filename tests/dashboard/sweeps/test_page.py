@@ -310,3 +310,17 @@ def test_a_database_that_is_no_study_is_said(store: Path) -> None:
         sweep_reading.study_names("postgresql+psycopg://me:secret@127.0.0.1:1/none")
     assert "secret" not in str(refused.value)
     assert json.dumps(str(refused.value))
+
+
+def test_a_trial_whose_process_is_gone_has_stopped(full_store: str) -> None:
+    runs = reading.list_runs()
+    own = table.from_runs(runs, "lr-batch-kernel").trials
+    first = own["run_id"].iloc[0]
+    for state in ("running", "dead"):
+        changed = runs.assign(
+            status=runs["status"].mask(runs.index == first, "RUNNING"),
+            state=runs["state"].mask(runs.index == first, state),
+        )
+        now = table.from_runs(changed, "lr-batch-kernel").trials["state"]
+        assert now.iloc[0] == {"running": "running", "dead": "stopped"}[state]
+        assert now.iloc[1:].tolist() == own["state"].iloc[1:].tolist()

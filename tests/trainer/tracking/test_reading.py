@@ -310,7 +310,7 @@ def test_a_read_leaves_a_writer_alone(local: tuple[MlflowClient, str]) -> None:
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("sqlite:////nowhere/at/all.db", "cannot open"),
+        ("sqlite:////nowhere/at/all.db", "there is no /nowhere/at/all.db; trainer fit begins one"),
         ("mysql://user:secret@localhost/db", "neither SQLite nor PostgreSQL"),
         ("http://127.0.0.1:9", "cannot be reached"),
     ],
