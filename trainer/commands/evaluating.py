@@ -1,6 +1,7 @@
 """``trainer evaluate``: how a model, or a folder of masks, does on a data set."""
 
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -218,13 +219,13 @@ def _print(found: Sequence["Evaluation"]) -> None:
     for key in found[0].scores():
         cells = []
         for evaluation, ranges in zip(found, intervals, strict=True):
-            score = f"{evaluation.scores()[key]:.4f}"
-            told = evaluation.sample.units >= FEWEST_UNITS
-            bounds = f" [{ranges[key].low:.4f}, {ranges[key].high:.4f}]" if told else ""
-            cells.append(escape(score + bounds))
+            score, found_range = evaluation.scores()[key], ranges[key]
+            told = math.isfinite(score) and evaluation.sample.units >= FEWEST_UNITS
+            bounds = f" [{found_range.low:.4f}, {found_range.high:.4f}]" if told else ""
+            cells.append(escape(_shown(score) + bounds))
         table.add_row(key, *cells)
     for name in found[0].classes:
-        table.add_row(f"iou {escape(name)}", *(f"{e.per_class()[name]['iou']:.4f}" for e in found))
+        table.add_row(f"iou {escape(name)}", *(_shown(e.per_class()[name]["iou"]) for e in found))
     console.print(table)
     for evaluation in found:
         if evaluation.sample.units < FEWEST_UNITS:
@@ -232,5 +233,11 @@ def _print(found: Sequence["Evaluation"]) -> None:
                 f"{evaluation.split}: no interval, which takes {FEWEST_UNITS} "
                 f"{evaluation.sample.unit}; here: {evaluation.sample}"
             )
-        worst = (f"{evaluation.images[i]} {score:.4f}" for i, score in evaluation.worst(5))
-        print(f"worst of {evaluation.split}: {', '.join(worst)}")
+        worst = [f"{evaluation.images[i]} {score:.4f}" for i, score in evaluation.worst(5)]
+        if worst:
+            print(f"worst of {evaluation.split}: {', '.join(worst)}")
+
+
+def _shown(score: float) -> str:
+    """Return a score as a table shows it; that of a class that is nowhere is undefined: –."""
+    return "–" if math.isnan(score) else f"{score:.4f}"

@@ -191,3 +191,19 @@ def test_one_stray_file_does_not_change_what_the_others_mean(tmp_path: Path) -> 
     folder = write(tmp_path / "theirs", [*theirs, disc(3).astype(np.uint8)]) / "masks"
     with pytest.raises(ValueError, match=r"no coding: .*own masks, .*3\.png.*indices, .*0\.png"):
         masks_in_folder(folder, open_collection(root))
+
+
+def test_the_table_has_no_nan_where_a_class_is_nowhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("set/images", "set/masks", "predicted"):
+        (tmp_path / folder).mkdir(parents=True)
+        for name in range(5):
+            zeros = np.zeros((8, 8, 3) if folder == "set/images" else (8, 8), np.uint8)
+            Image.fromarray(zeros).save(tmp_path / folder / f"{name}.png")
+    asked = ["--predictions", str(tmp_path / "predicted"), "--data", str(tmp_path / "set")]
+    assert evaluate([*asked, "--mask-values", "0=background 1=car"]) == 0
+    out = capsys.readouterr().out
+    rows = {line.split("  ")[0].strip(): line.split()[-1] for line in out.splitlines()[1:]}
+    assert "nan" not in out and "worst" not in out
+    assert (rows["dice"], rows["iou car"], rows["iou background"]) == ("–", "–", "1.0000")
