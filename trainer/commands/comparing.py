@@ -1,5 +1,6 @@
 """``trainer compare`` and ``trainer stability``: which run is better, and which is stable."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional, arg
 
+from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.score_table import check_comparable, comparable
 from trainer.command_line import DONE, Answer, parse, print_json
 
@@ -142,12 +144,20 @@ def _print_statistics(rows: Sequence[dict[str, Any]]) -> None:
         table.add_column(str(row["name"]), justify="right")
     for key in rows[0]:
         if key != "name":
-            table.add_row(key.removeprefix("stability/"), *(_cell(row[key]) for row in rows))
+            table.add_row(key.removeprefix("stability/"), *(_cell(key, row[key]) for row in rows))
     Console().print(table)
 
 
-def _cell(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+def _cell(key: str, value: Any) -> str:
+    """Return a value as a table shows it; a statistic that so short a curve does not have: –."""
+    if key == "run_id":
+        return str(value)[:8]
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return "–"
+    definition = DEFINITIONS.get(key)
+    return f"{value:.4f}" if definition is None or definition.unit == "score" else f"{value:.0f}"
 
 
 def _run_id(model: str) -> str:

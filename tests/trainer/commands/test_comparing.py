@@ -51,3 +51,14 @@ def test_gaps_repeats_and_step_0(
     (row,) = json.loads(capsys.readouterr().out)
     row |= {"n": row["epochs"]} | {k.removeprefix("stability/"): v for k, v in row.items()}
     assert {name: row[name] for name in expected} == pytest.approx(expected)
+
+
+@pytest.mark.usefixtures("store")
+def test_the_table_has_counts_whole_and_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
+    run = start_run(TrainConfig(run_name="short"))
+    run.log_epoch(1, {"val/dice": 0.5})
+    run.finish("completed")
+    stability([run.id])
+    rows = dict(line.split() for line in capsys.readouterr().out.splitlines()[1:])
+    assert rows["run_id"] == run.id[:8]
+    assert (rows["max_drawdown"], rows["dips"], rows["checkpoint_luck"]) == ("0.0000", "0", "–")
