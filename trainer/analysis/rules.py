@@ -117,7 +117,7 @@ def _ends_low(values: Floats) -> bool:
 def plateaued(facts: RunFacts) -> Finding | None:
     """Report a score that has neither risen nor fallen for a third of the run."""
     epochs, values = facts.curve(facts.metric)
-    window = facts.patience or max(PLATEAU_EPOCHS, values.size // 3)
+    window = max(2, facts.patience or max(PLATEAU_EPOCHS, values.size // 3))
     if values.size < window + 2:
         return None
     smooth = running_median(values)
@@ -193,7 +193,8 @@ def too_few_images(facts: RunFacts) -> Finding | None:
     if not (half > claim or number < FEW_IMAGES):
         return None
     suggestion = f"validate on more {shown.unit} or folds, and compare runs image by image"
-    known = f" know Dice to ± {half:.3f} only (95 %)" if half > claim else " are few"
+    verbs = ("knows", "is") if number == 1 else ("know", "are")
+    known = f" {verbs[0]} Dice to ± {half:.3f} only (95 %)" if half > claim else f" {verbs[1]} few"
     return Finding(
         rule="validation set too small",
         severity="note" if facts.claimed_difference is None else "warning",
