@@ -248,7 +248,9 @@ def _unit_variance(means: Floats, units: int) -> float:
 
     A bootstrap's variance is that of the sample with divisor n; n / (n − 1) undoes it.
     """
-    return float(np.nanvar(means)) * units / (units - 1) if units > 1 else float("nan")
+    if units < 2 or np.isnan(means).all():  # The score of a class that is nowhere.
+        return float("nan")
+    return float(np.nanvar(means)) * units / (units - 1)
 
 
 def _with_seeds(

@@ -174,8 +174,7 @@ def _notes(sample: Sample, seeds: tuple[int, int], of_models: bool) -> tuple[str
         notes.append("groups unknown: images are taken for independent")
     if sample.units < FEWEST_UNITS:
         notes.append(
-            f"{sample.units} {sample.unit} are too few for any verdict; evaluate on "
-            f"{FEWEST_UNITS} or more"
+            f"fewer than {FEWEST_UNITS} {sample.unit} are too few for any verdict; validate on more"
         )
     if of_models:
         notes.append("this is about these two models; another seed of each may turn it round")

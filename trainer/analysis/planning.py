@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from trainer.analysis.bootstrap import FEWEST_UNITS, Shares, total_variance
 from trainer.analysis.scores import Floats
+from trainer.wording import counted
 
 POWER = 0.8
 """Chance to tell the difference where there is one."""
@@ -52,7 +53,9 @@ def needed(shares: Shares, difference: float, *, unit: str) -> str:
     """
     start = f"a difference of {difference:g}"
     if not np.isfinite(shares.by_units):
-        return f"{start} cannot be planned for with {shares.units} {unit}"
+        return f"{start} cannot be planned for with {counted(shares.units, unit[:-1])}"
+    if not smallest_told(shares, units=shares.units, seeds=shares.seeds) > 0:
+        return f"{start} cannot be planned for: nothing varies on these {unit}"
     one_seed = not np.isfinite(shares.by_seeds)
     between = " between two such models" if one_seed else ""
     known = "; what configurations take is known from two seeds a side on" if one_seed else ""
@@ -61,11 +64,13 @@ def needed(shares: Shares, difference: float, *, unit: str) -> str:
         return smallest_told(shares, units=units, seeds=seeds) <= difference
 
     with_units = UNITS[told(UNITS, shares.seeds)]
-    with_seeds = [] if one_seed else SEEDS[told(shares.units, SEEDS)]
+    # Fewer units than tell anything are not made good by seeds.
+    seeds_alone = not one_seed and shares.units >= FEWEST_UNITS
+    with_seeds = SEEDS[told(shares.units, SEEDS)] if seeds_alone else []
     ways = [f"{seeds} seeds each on these {shares.units} {unit}" for seeds in with_seeds[:1]]
     same = "" if one_seed else f" with {shares.seeds} seeds each"
     ways += [f"{units:.0f} {unit}{same}" for units in with_units[:1]]
-    if told(shares.units, shares.seeds):
+    if shares.units >= FEWEST_UNITS and told(shares.units, shares.seeds):
         takes = "is told with what there is"
     elif ways:
         takes = f"takes {', or '.join(ways)}"

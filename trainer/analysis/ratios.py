@@ -171,7 +171,12 @@ def ratio_of(name: str, counts: PixelCounts) -> Ratio:
     Raises ``ValueError`` listing the known names, those of `SCORES` that come from such counts.
     """
     kind, _, of_class = name.partition("/")
-    if of_class.isdecimal() and kind in ("dice", "iou") and int(of_class) < counts.classes:
+    if of_class.isdecimal() and kind in ("dice", "iou"):
+        if int(of_class) >= counts.classes:
+            raise ValueError(
+                f"score: {name} is of class {of_class}; the classes are numbered 0 to "
+                f"{counts.classes - 1}"
+            )
         terms = dice_terms if kind == "dice" else iou_terms
         of_it = terms(*counts.of(slice(int(of_class), int(of_class) + 1)))
         return Ratio(*of_it).over(counts.groups)

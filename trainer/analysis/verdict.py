@@ -4,6 +4,7 @@ Which words: "better" and a p-value answer what was asked. With one seed on a si
 of configurations, since another seed may turn it round, only whether these models differ.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -91,9 +92,14 @@ class Comparison:
         return bool(self.adjusted_p_value < 1 - self.level)
 
     @property
+    def is_defined(self) -> bool:
+        """Whether both sides have the score: that of a class that is nowhere is undefined."""
+        return math.isfinite(self.interval.value)
+
+    @property
     def tells(self) -> bool:
-        """Whether there are images enough to tell anything."""
-        return self.sample.units >= FEWEST_UNITS
+        """Whether there are a score and images enough to tell anything."""
+        return self.is_defined and self.sample.units >= FEWEST_UNITS
 
     @property
     def answers(self) -> bool:
@@ -104,7 +110,8 @@ class Comparison:
     def verdict(self) -> str:
         """``A better``, ``B better`` or ``not distinguishable with n = …``; else what is known.
 
-        With too few groups nothing is; with one seed on a side, whether these models differ.
+        With too few groups, or no score, nothing is; with one seed on a side, whether these models
+        differ.
         """
         return f"{self._claim}{self._limit}"
 
@@ -114,6 +121,8 @@ class Comparison:
 
     @property
     def _claim(self) -> str:
+        if not self.is_defined:
+            return f"nothing can be told: {self.score} is undefined on these images"
         if not self.tells:
             return f"nothing can be told with n = {self.n}"
         if not self.answers:
@@ -137,6 +146,8 @@ class Comparison:
         """The verdict for people, with the numbers that it rests on."""
         shown = self.differences[self.score]
         said, link = f"{self.a} and {self.b}: {self._claim}", "and"
+        if not self.is_defined:
+            return f"{said} (n = {self.n})"
         if self.tells and self.answers:
             said = f"{self.a} and {self.b} are {self._claim}"
             if self.distinguishable:
@@ -151,6 +162,8 @@ class Comparison:
     def line(self) -> str:
         """The verdict where A and B are explained beside it, with the numbers that it rests on."""
         shown = self.differences[self.score]
+        if not self.is_defined:
+            return f"{self._claim}{self._count(', ')}"
         return (
             f"{self._claim}: {self.score} {shown.a:.4f} and {shown.b:.4f}, {self.evidence}"
             f"{self._count(', ')}{self._limit}"
@@ -181,6 +194,8 @@ class Comparison:
 
     def plans(self) -> list[str]:
         """Return how many seeds and groups of images would tell each of `PLANNED`, in words."""
+        if not self.is_defined:
+            return []
         shares = self.interval.shares
         return [needed(shares, difference, unit=self.sample.unit) for difference in PLANNED]
 
@@ -198,8 +213,16 @@ class Comparison:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as plain values that JSON can hold; NaN becomes None."""
+        """Return everything as plain values that JSON can hold; NaN becomes None.
+
+        A p-value is given where the verdict has one: not of models where configurations are asked
+        about.
+        """
         values = asdict(self) | asdict(self.sample)
+        if not self.answers:
+            values |= {"p_value": None, "adjusted_p_value": None}
+            for difference in values["differences"].values():
+                difference["interval"]["p_value"] = None
         values |= {"verdict": self.verdict, "sentence": self.sentence, "plans": self.plans()}
         for shown, image in zip(values["most_different"], self.most_different, strict=True):
             shown["difference"] = image.difference

@@ -389,3 +389,55 @@ def test_json_holds_everything() -> None:
     assert value["differences"]["dice"]["interval"]["resamples"] == 10_000
     assert (value["images"], value["groups"], value["of_models"]) == (10, None, False)
     assert {"image", "a", "b", "difference"} == set(value["most_different"][0])
+
+
+def nowhere(seeds: int, images: int = 10, of_class: int = 1) -> PixelCounts:
+    """Return counts of which one class is in no target and in no prediction."""
+    sizes = np.random.default_rng(seeds).integers(
+        1, 100, (3, seeds, images, 3 if of_class > 1 else 2)
+    )
+    sizes[..., of_class] = 0
+    return PixelCounts(*sizes)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("of_models", [False, True])
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize(("score", "of_class"), [("dice", 1), ("dice_per_image", 1), ("iou/2", 2)])
+def test_of_a_score_that_is_undefined_nothing_is_told(
+    score: str, of_class: int, seeds: int, of_models: bool
+) -> None:
+    side = nowhere(seeds, of_class=of_class)
+    found = compare(side, side, score=score, of_models=of_models, resamples=200)
+    claim = f"nothing can be told: {score} is undefined on these images"
+    assert found.verdict == claim
+    for said in (found.sentence, found.line, found.better_first().sentence):
+        assert claim in said and "n = 10 images" in said
+        assert not re.search(r"nan|p [=<]|interval|configurations|better", said)
+    assert not found.is_open and found.plans() == []
+    value = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert value["p_value"] is None
+
+
+def test_json_has_a_p_value_where_the_verdict_has_one() -> None:
+    a, b = pair(np.random.default_rng(0), 10)
+    for of_models in (False, True):
+        value = compare(a, b, of_models=of_models, resamples=200).to_json()
+        kept = [value["p_value"], value["adjusted_p_value"]]
+        kept += [of["interval"]["p_value"] for of in value["differences"].values()]
+        assert [p is not None for p in kept] == [of_models] * len(kept)
+
+
+@pytest.mark.parametrize(("images", "views", "unit"), [(1, 1, "images"), (16, 16, "groups")])
+def test_one_unit_is_told_in_words_that_agree(images: int, views: int, unit: str) -> None:
+    found = compare(*pair(np.random.default_rng(0), images, views=views), resamples=200)
+    assert f"fewer than 5 {unit} are too few for any verdict; validate on more" in found.notes
+    assert found.plans()[0].endswith(f"cannot be planned for with 1 {unit[:-1]}")
+
+
+def test_nothing_is_planned_from_what_can_tell_nothing() -> None:
+    few = compare(*pair(np.random.default_rng(0), 4, seeds=3), resamples=200)
+    same = pair(np.random.default_rng(0), 10)[0]
+    for found in (few, compare(same, same, resamples=200)):
+        assert not any("is told with what there is" in plan for plan in found.plans())
+        assert not any("on these 4 images" in plan for plan in found.plans())

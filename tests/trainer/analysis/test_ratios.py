@@ -68,7 +68,7 @@ def test_mistakes_are_named() -> None:
     evaluated = counts(np.random.default_rng(0), images=4)
     with pytest.raises(ValueError, match="unknown score 'dise'"):
         ratio_of("dise", evaluated)
-    with pytest.raises(ValueError, match="unknown score 'iou/7'"):
+    with pytest.raises(ValueError, match="iou/7 is of class 7; the classes are numbered 0 to 2"):
         ratio_of("iou/7", evaluated)
     with pytest.raises(ValueError, match="differ"):
         PixelCounts(np.ones((2, 3)), np.ones((2, 3)), np.ones((3, 3)))
