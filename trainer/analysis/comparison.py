@@ -65,6 +65,7 @@ def compare(
         for name, (of_a, of_b) in ratios.items()
     }
     deciding = found[score]
+    known = np.isfinite(deciding.value)
     return Comparison(
         a=names[0],
         b=names[1],
@@ -79,7 +80,7 @@ def compare(
         p_value=deciding.p_value,
         adjusted_p_value=deciding.p_value,
         most_different=_most_different(a, b, labels)[:at_most],
-        notes=_notes(a.sample, (a.seeds, b.seeds), of_models),
+        notes=_notes(a.sample, (a.seeds, b.seeds), of_models) if known else (),
     )
 
 
@@ -176,7 +177,7 @@ def _notes(sample: Sample, seeds: tuple[int, int], of_models: bool) -> tuple[str
         notes.append(
             f"fewer than {FEWEST_UNITS} {sample.unit} are too few for any verdict; validate on more"
         )
-    if of_models:
+    elif of_models:
         notes.append("this is about these two models; another seed of each may turn it round")
     elif min(seeds) == 2:
         notes.append("two seeds say little about their spread, so the interval is very wide")

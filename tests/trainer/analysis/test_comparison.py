@@ -414,7 +414,7 @@ def test_of_a_score_that_is_undefined_nothing_is_told(
     for said in (found.sentence, found.line, found.better_first().sentence):
         assert claim in said and "n = 10 images" in said
         assert not re.search(r"nan|p [=<]|interval|configurations|better", said)
-    assert not found.is_open and found.plans() == []
+    assert not found.is_open and found.plans() == [] and found.notes == ()
     value = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert value["p_value"] is None
 
@@ -430,7 +430,9 @@ def test_json_has_a_p_value_where_the_verdict_has_one() -> None:
 
 @pytest.mark.parametrize(("images", "views", "unit"), [(1, 1, "images"), (16, 16, "groups")])
 def test_one_unit_is_told_in_words_that_agree(images: int, views: int, unit: str) -> None:
-    found = compare(*pair(np.random.default_rng(0), images, views=views), resamples=200)
+    sides = pair(np.random.default_rng(0), images, views=views)
+    found = compare(*sides, of_models=True, resamples=200)
+    assert not any("turn it round" in note for note in found.notes)
     assert f"fewer than 5 {unit} are too few for any verdict; validate on more" in found.notes
     assert found.plans()[0].endswith(f"cannot be planned for with 1 {unit[:-1]}")
 
