@@ -69,7 +69,7 @@ def show_scores(run_ids: Sequence[str], labels: dict[str, str]) -> None:
         row_height=tables.ROW_HEIGHT,
         alt="Scores of the compared runs",
     )
-    downloads.save_table(table, "compared", ("CSV", "Markdown", "LaTeX"))
+    downloads.save_table(table, "compared", ("CSV", "Markdown", "LaTeX"), whole=("dips",))
 
 
 def show_difference(runs: pd.DataFrame, labels: dict[str, str]) -> None:

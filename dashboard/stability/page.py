@@ -104,7 +104,12 @@ def show_ranking(rows: pd.DataFrame, labels: dict[str, str]) -> None:
     config["max_drawdown_epoch"] = st.column_config.NumberColumn("MDD at epoch", format="%d")
     alt = "Stability statistics of each run"
     tables.show(table, "ranking", alt, row_height=tables.ROW_HEIGHT, most=560, column_config=config)
-    downloads.save_table(table, "stability", ("CSV", "Markdown", "LaTeX"))
+    whole = [
+        n
+        for n in config
+        if (known := DEFINITIONS.get(f"stability/{n}")) is None or known.unit != "score"
+    ]
+    downloads.save_table(table, "stability", ("CSV", "Markdown", "LaTeX"), whole=whole)
 
 
 def show_parameters(rows: pd.DataFrame, runs: pd.DataFrame, by: str) -> None:

@@ -1,5 +1,6 @@
 """Buttons that save a table."""
 
+from collections.abc import Collection
 from functools import partial
 
 import pandas as pd
@@ -14,14 +15,23 @@ _FORMATS = {
 }
 
 
-def save_table(table: pd.DataFrame, name: str, formats: tuple[str, ...] = ("CSV",)) -> None:
-    """Offer a table, with its index, in some of the formats CSV, Markdown and LaTeX."""
+def save_table(
+    table: pd.DataFrame,
+    name: str,
+    formats: tuple[str, ...] = ("CSV",),
+    *,
+    whole: Collection[str] = (),
+) -> None:
+    """Offer a table, with its index, in some of the formats CSV, Markdown and LaTeX.
+
+    Columns that are ``whole`` hold counts.
+    """
     with st.container(horizontal=True, gap="small"):
         for label in formats:
             write, suffix, mime = _FORMATS[label]
             st.download_button(
                 label,
-                partial(write, table),
+                partial(write, table, whole),
                 file_name=f"{name}.{suffix}",
                 mime=mime,
                 key=f"{name}_{suffix}",

@@ -1,5 +1,7 @@
 """Tables as text that goes into a paper or a spreadsheet."""
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from dashboard.display import SCORE_DIGITS
@@ -21,29 +23,37 @@ _LATEX = str.maketrans(
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def csv(table: pd.DataFrame) -> str:
-    """Return the table with its index as CSV; numbers in full.
+def csv(table: pd.DataFrame, whole: Collection[str] = ()) -> str:
+    """Return the table with its index as CSV; numbers in full, those that are ``whole`` too.
 
     A text that a spreadsheet would run as a formula starts with an apostrophe.
     """
     safe = table.rename(columns=_inert).map(_inert)
-    return str(safe.to_csv())
+    return str(_whole(safe, whole).to_csv())
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """Return the table with its index as a Markdown table, scores with four digits."""
+def _whole(table: pd.DataFrame, whole: Collection[str]) -> pd.DataFrame:
+    cells = {name: [_cell(value, 0) for value in table[name]] for name in whole}
+    return table.assign(**cells)
+
+
+def markdown(table: pd.DataFrame, whole: Collection[str] = ()) -> str:
+    """Return the table with its index as a Markdown table, scores with four digits.
+
+    Columns that are ``whole`` hold counts, which have none.
+    """
     header = [str(table.index.name or ""), *map(str, table.columns)]
-    rows = [[str(i), *map(_cell, row)] for i, row in zip(table.index, table.values, strict=True)]
+    rows = _rows(table, whole)
     lines = [header, ["---:"] * len(header), *rows]
     return "\n".join(
         "| " + " | ".join(c.replace("|", "\\|") for c in line) + " |" for line in lines
     )
 
 
-def latex(table: pd.DataFrame) -> str:
-    """Return the table with its index as a LaTeX ``tabular`` with booktabs rules."""
+def latex(table: pd.DataFrame, whole: Collection[str] = ()) -> str:
+    """Return the table with its index as a LaTeX ``tabular``; digits as in `markdown`."""
     header = [str(table.index.name or ""), *map(str, table.columns)]
-    rows = [[str(i), *map(_cell, row)] for i, row in zip(table.index, table.values, strict=True)]
+    rows = _rows(table, whole)
     lines = [
         rf"\begin{{tabular}}{{{'r' * len(header)}}}",
         r"\toprule",
@@ -60,9 +70,17 @@ def _latex_row(cells: list[str]) -> str:
     return " & ".join(cell.translate(_LATEX) for cell in cells) + r" \\"
 
 
-def _cell(value: object) -> str:
+def _rows(table: pd.DataFrame, whole: Collection[str]) -> list[list[str]]:
+    digits = [0 if name in whole else SCORE_DIGITS for name in table.columns]
+    return [
+        [str(index), *map(_cell, row, digits)]
+        for index, row in zip(table.index, table.values, strict=True)
+    ]
+
+
+def _cell(value: object, digits: int) -> str:
     if isinstance(value, float):
-        return "" if value != value else f"{value:.{SCORE_DIGITS}f}"
+        return "" if value != value else f"{value:.{digits}f}"
     return "" if value is None else str(value)
 
 

@@ -54,8 +54,6 @@ def needed(shares: Shares, difference: float, *, unit: str) -> str:
     start = f"a difference of {difference:g}"
     if not np.isfinite(shares.by_units):
         return f"{start} cannot be planned for with {counted(shares.units, unit[:-1])}"
-    if not smallest_told(shares, units=shares.units, seeds=shares.seeds) > 0:
-        return f"{start} cannot be planned for: nothing varies on these {unit}"
     one_seed = not np.isfinite(shares.by_seeds)
     between = " between two such models" if one_seed else ""
     known = "; what configurations take is known from two seeds a side on" if one_seed else ""

@@ -50,8 +50,8 @@ class Stability(Answer):
 def compare(args: list[str]) -> int:
     """Say which of several runs is better, given what images and seeds explain."""
     command = parse(Compare, prog="trainer compare", args=args)
-    if len(command.models) < 2:
-        raise ValueError("models: give at least two run ids or registered models")
+    if len(set(command.models)) < 2:
+        raise ValueError("models: give two or more different run ids or registered models")
     check_comparable(command.score)
     if command.resamples < 100:
         raise ValueError(f"resamples: {command.resamples} must be at least 100")

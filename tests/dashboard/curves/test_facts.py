@@ -122,6 +122,12 @@ def test_the_epoch_table_is_that_of_the_reports() -> None:
     assert exports.csv(table).splitlines()[1] == "1,0.5,0.7"
 
 
+def test_counts_are_exported_whole() -> None:
+    table = pd.DataFrame({"dice": [0.5, np.nan], "dips": [3.0, np.nan]}, index=["a", "b"])
+    assert "| a | 0.5000 | 3 |\n| b |  |  |" in exports.markdown(table, whole=("dips",))
+    assert r"a & 0.5000 & 3 \\" in exports.latex(table, whole=("dips",))
+
+
 def test_exported_names_are_harmless() -> None:
     table = pd.DataFrame({"=SUM(A1)": [1.0], "50 %_x": [2.0]})
     assert exports.csv(table).startswith(",'=SUM(A1)")

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from trainer.commands.comparing import stability
+from trainer.commands.comparing import compare, stability
 from trainer.config import TrainConfig
 from trainer.tracking import start_run
 
@@ -62,3 +62,9 @@ def test_the_table_has_counts_whole_and_no_nan(capsys: pytest.CaptureFixture[str
     rows = dict(line.split() for line in capsys.readouterr().out.splitlines()[1:])
     assert rows["run_id"] == run.id[:8]
     assert (rows["max_drawdown"], rows["dips"], rows["checkpoint_luck"]) == ("0.0000", "0", "–")
+
+
+@pytest.mark.parametrize("name", ["models:/cars/1", "4f2a"])
+def test_one_model_named_twice_is_one(name: str) -> None:
+    with pytest.raises(ValueError, match="give two or more different run ids or registered models"):
+        compare([name, name])
