@@ -23,6 +23,7 @@ from trainer.analysis.verdict import Comparison
 from trainer.evaluation.per_image import FOLDER, read_part
 from trainer.tracking import find_runs
 from trainer.tracking.artifacts import artifact_path, state_of
+from trainer.tracking.places import Outside
 from trainer.tracking.reading import chosen_runs, histories
 from trainer.tracking.standing import UNFINISHED
 
@@ -183,7 +184,11 @@ def _at_best(
             lacking.append(f"{side} (no epoch is known to be its best)")
             continue
         part = f"{FOLDER}/epoch-{at.epoch:04d}.parquet"
-        path = artifact_path(run_id, run["artifact_uri"], part, version=state_of(run["ended"]))
+        try:
+            path = artifact_path(run_id, run["artifact_uri"], part, version=state_of(run["ended"]))
+        except Outside as error:
+            lacking.append(f"{side} (of {at}; {error})")
+            continue
         if path is None:
             lacking.append(f"{side} (of {at})")
             continue
