@@ -219,7 +219,7 @@ MISTAKES = {
     "an unknown run": (["resume", "0" * 32], "there is no run"),
     "no model": (["predict", "nowhere", "x.png", "--out", "y"], "is no folder, run id"),
     "half a size": (["fit", "--image-size", "160"], "--image-size"),
-    "one run to compare": (["compare", "0" * 32], "at least two"),
+    "one run to compare": (["compare", "0" * 32], "two or more"),
     "nothing to evaluate": (["evaluate"], "--predictions"),
     "a config that is not there": (["fit", "--config", "no.yaml"], "no.yaml: cannot be read"),
 }
