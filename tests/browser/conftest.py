@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from trainer.tracking.places import ROOTS
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -62,6 +64,7 @@ def served(drawn_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
+    environment[ROOTS] = str(drawn_store)  # the files stay where they were drawn
     command = [sys.executable, "-m", "dashboard", "--port", str(port)]
     with (folder / "log.txt").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -103,6 +106,12 @@ class Visit:
         self.page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
         self.page.wait_for_timeout(300)
         return self.page
+
+
+@pytest.fixture(autouse=True)
+def drawn_files(drawn_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tests themselves read the files of the served store."""
+    monkeypatch.setenv(ROOTS, str(drawn_store))
 
 
 @pytest.fixture(params=["light", "dark"])

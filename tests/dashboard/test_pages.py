@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,6 +117,11 @@ def test_a_dead_run_is_dead_on_its_page_and_in_the_table(own_store: str, open_ap
     lock.parent.mkdir()
     lock.touch()
     app = open_app("run", run=run_id)
+    for _ in range(40):  # What was read a moment ago is kept for a second.
+        if "dead · " in said(app):
+            break
+        time.sleep(0.25)
+        app = open_app("run", run=run_id)
     assert "dead · " in said(app)
     assert f"its process is gone; go on with: trainer resume {run_id}" in said(app)
     assert open_app(state="dead").dataframe[0].value["name"].tolist() == ["killed"]
