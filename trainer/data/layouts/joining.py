@@ -90,15 +90,21 @@ def _join(
     for path in masks:
         name = mask_way(path.stem)
         by_mask.setdefault(name.key, []).append((name.rank, name.number, path))
-    pairs, spare = [], []
+    ranks = [min(by_mask[key])[0] for key in by_image if key in by_mask]
+    pairs, without_mask, spare = [], [], []
     for key, image in by_image.items():
-        if key in by_mask:
-            chosen, others = _choose(by_mask[key], doubles)
-            pairs.append((image, chosen))
-            spare += others
+        found = by_mask.get(key, [])
+        # Another observer's mask, or a rendering, does not stand in for one that is missing.
+        if not found or min(found)[0] > min(ranks):
+            without_mask.append(image)
+            spare += [path for *_, path in found]
+            continue
+        chosen, others = _choose(found, doubles)
+        pairs.append((image, chosen))
+        spare += others
     return Join(
         pairs=tuple(pairs),
-        without_mask=tuple(path for key, path in by_image.items() if key not in by_mask),
+        without_mask=tuple(without_mask),
         orphans=tuple(
             path for key, found in by_mask.items() if key not in by_image for *_, path in found
         ),

@@ -236,3 +236,16 @@ def test_lists_one_folder_deeper_with_paths_in_their_lines(tmp_path, draw):
         (lists / f"{split}.txt").write_text("\n".join(lines))
     found = [(pair.name.split("/")[-2], pair.split) for pair in open_collection(tmp_path).pairs]
     assert set(found) == {("bear", "train"), ("camel", "train"), ("goat", "val")}
+
+
+@pytest.mark.parametrize(("first", "second"), [("_1stHO", "_2ndHO"), ("_gt_labelIds", "_gt_color")])
+def test_a_second_choice_stands_in_for_no_missing_mask(tmp_path, draw, first, second):
+    for number in range(4):
+        draw.photo(tmp_path / "images" / f"eye{number}.png")
+        for kind in (first, second):
+            draw.mask(tmp_path / "masks" / f"eye{number}{kind}.png")
+    (tmp_path / "masks" / f"eye2{first}.png").unlink()
+    collection = open_collection(tmp_path)
+    assert [pair.name for pair in collection.pairs] == ["eye0", "eye1", "eye3"]
+    assert {pair.mask.stem[4:] for pair in collection.pairs} == {first}
+    assert [fault.path.name for fault in collection.faults] == ["eye2.png"]
