@@ -1,6 +1,6 @@
 # make setup     a virtual environment in .venv with everything in it
 # make demo      the whole path on the built-in data, then the dashboard
-# make test      all tests; make test-fast leaves out those marked slow
+# make test      all tests but those marked slow, which make test-slow runs
 # make test-precisions   what trains, as on a processor with bfloat16 and on one without
 # make check     lint, formatting and types
 
@@ -10,7 +10,7 @@ READY := .venv/.ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test test-precisions test-fast check lint types format clean
+.PHONY: setup demo test test-slow test-precisions check lint types format clean
 
 setup: $(READY)
 
@@ -26,7 +26,10 @@ demo: $(READY)
 	@scripts/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
 
 # What trains or predicts, on a machine whose processor has bfloat16 and on one without.
 TRAINING := tests/trainer/network tests/trainer/training tests/trainer/evaluation tests/trainer/prediction \
@@ -34,9 +37,6 @@ TRAINING := tests/trainer/network tests/trainer/training tests/trainer/evaluatio
 test-precisions: $(READY)
 	SEGSCOPE_AUTO_PRECISION=bfloat16 OMP_NUM_THREADS=2 $(BIN)/python -m pytest $(TRAINING)
 	SEGSCOPE_AUTO_PRECISION=float32 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TRAINING)
-
-test-fast: $(READY)
-	$(BIN)/python -m pytest -m 'not slow'
 
 check: lint types
 

@@ -44,6 +44,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: str(words[0]))
 def test_a_command_says_what_the_store_names_and_touches_nothing(
     run,  # noqa: F811

@@ -20,6 +20,9 @@ from trainer.config import TrainConfig
 from trainer.tracking import find_runs, start_run
 from trainer.tracking.reading import list_runs
 
+# Processes are started, killed and waited for.
+pytestmark = pytest.mark.slow
+
 Wait = Callable[["subprocess.Popen[bytes]"], None]
 
 

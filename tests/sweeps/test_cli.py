@@ -192,6 +192,7 @@ def test_a_real_sweep_from_end_to_end(real_sweep: list[str]) -> None:
     assert best.data.tags["segscope.sweep"] == "real"
 
 
+@pytest.mark.slow
 def test_a_real_sweep_goes_on_after_kill_9(real_sweep: list[str], store: Path) -> None:
     command = [*real_sweep, "--trials", "2"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment()) as process:

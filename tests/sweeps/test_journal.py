@@ -109,6 +109,7 @@ def test_a_lost_beginning_of_a_trial_does_not_shift_the_later_ones(
     assert swept.read_bytes() == damaged
 
 
+@pytest.mark.slow
 def test_a_database_that_is_locked_is_waited_for(
     pretend: ModuleType, spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
