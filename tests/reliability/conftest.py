@@ -68,14 +68,14 @@ def long(tiny: TrainConfig, store: Path) -> Path:
 
 
 @pytest.fixture
-def await_epoch(store: Path) -> Callable[[subprocess.Popen[bytes]], None]:
-    """Return what waits until a process has kept two epochs of a run."""
+def await_epoch(store: Path) -> Callable[..., None]:
+    """Return what waits until a process has kept two epochs of a run, or of several."""
 
-    def wait(process: "subprocess.Popen[bytes]") -> None:
+    def wait(process: "subprocess.Popen[bytes]", runs: int = 1) -> None:
         deadline = time.monotonic() + PATIENCE
         # Down one path: a search through all folders would meet those that come and go.
         second = "artifacts/*/*/artifacts/evaluation/per_image/epoch-0002.parquet"
-        while not list(store.glob(second)):
+        while len(list(store.glob(second))) < runs:
             assert process.poll() is None, "it ended before any harm was done to it"
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -23,7 +23,7 @@ from trainer.tracking.reading import list_runs
 # Processes are started, killed and waited for.
 pytestmark = pytest.mark.slow
 
-Wait = Callable[["subprocess.Popen[bytes]"], None]
+Wait = Callable[..., None]
 
 
 def test_a_killed_run_is_dead_until_it_is_resumed(
@@ -130,7 +130,7 @@ def test_a_sweep_that_is_hung_up_is_interrupted_with_its_trials(
     process = shell.start(
         *("sweeps", "run", "hung.yaml", "--workers", str(workers)), start_new_session=True
     )
-    await_epoch(process)
+    await_epoch(process, runs=workers)
     os.killpg(process.pid, signal.SIGHUP)
     assert process.wait(PATIENCE) == 130
     rows = shell.runs()
