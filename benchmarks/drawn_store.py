@@ -1,6 +1,7 @@
 """A small store that holds every state a page can meet, with the artifacts of the contract."""
 
 import itertools
+import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -25,12 +26,14 @@ from trainer.config import TrainConfig
 from trainer.data.collection import ClassInfo
 from trainer.evaluation.per_image import write_part
 from trainer.evaluation.samples import Strip, write_predictions, write_samples, write_worst
+from trainer.tracking.heartbeat import HEARTBEAT
 
 EPOCHS = 12
 IMAGES = 16
 SAMPLES = 6
 WORST = 6
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 
 
 def small_store(*, now: int) -> Iterator[DrawnRun]:
@@ -43,7 +46,10 @@ def small_store(*, now: int) -> Iterator[DrawnRun]:
     yield from _odd_runs(clock, rng)
     yield from _foreign(clock, rng)
     running = TrainConfig(experiment="turntable", lr=3e-4, epochs=40, run_name="still training")
-    yield scene_run(running, "running", start=now - 5 * MINUTE, rng=rng, length=9)
+    training = scene_run(running, "running", start=now - 5 * MINUTE, rng=rng, length=9)
+    # On another machine, and it stays so however long somebody looks at the store.
+    training.tags[HEARTBEAT] = json.dumps({"host": "elsewhere", "pid": 1, "time": now + DAY})
+    yield training
 
 
 def _carvana_grid(clock: Iterator[int], rng: np.random.Generator) -> Iterator[DrawnRun]:
