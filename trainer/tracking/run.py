@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -255,8 +256,13 @@ def closing(run: Run) -> Iterator[Ending]:
 
 
 def _ended_by(error: BaseException) -> tuple[str, str]:
-    """Return the outcome, and the reason, of a run that an exception ends."""
+    """Return the outcome, and the reason, of a run that an exception ends.
+
+    The frames that an interruption came through are emptied: a cursor among them would hold the
+    store's write lock, and whoever closes the run would find the database locked.
+    """
     if isinstance(error, KeyboardInterrupt):
+        traceback.clear_frames(error.__traceback__)
         return "interrupted", f"interrupted by {error}" if str(error) else "interrupted"
     return "failed", f"{type(error).__name__}: {error}"
 

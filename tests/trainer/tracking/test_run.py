@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from trainer import tracking
 from trainer.config import TrainConfig
@@ -477,3 +479,20 @@ class TestThroughAServer:
         client().delete_experiment(get_run(run.id).info.experiment_id)
         with pytest.raises(ValueError, match=re.escape("experiment: 'gone' has been deleted")):
             start_run(TrainConfig(experiment="gone"))
+
+
+def test_an_interruption_in_the_middle_of_a_write_locks_the_store_for_nobody(store: Path) -> None:
+    run = start_run(TrainConfig())
+    run.log_epoch(1, {"val/dice": 0.5})
+
+    def interrupt(connection, cursor, statement, *_rest) -> None:  # type: ignore[no-untyped-def]
+        if "FROM latest_metrics" in statement:  # metrics are inserted, and nothing is committed
+            raise KeyboardInterrupt("SIGHUP")
+
+    event.listen(Engine, "after_cursor_execute", interrupt)
+    with pytest.raises(KeyboardInterrupt), closing(run):
+        try:
+            run.log_epoch(2, {"val/dice": 0.6})
+        finally:
+            event.remove(Engine, "after_cursor_execute", interrupt)
+    assert get_run(run.id).data.tags["segscope.outcome"] == "interrupted"
