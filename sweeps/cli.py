@@ -11,7 +11,7 @@ from sweeps.spec import SweepSpec, with_changes
 from sweeps.spec_reading import PRESETS, read_spec
 from trainer.command_line import DONE, FAILURE, Answer, NoOptions, dispatch, parse, print_json
 from trainer.config import TrainConfig, field_names
-from trainer.flags import named_field, parse_run
+from trainer.config.flags import named_field, parse_run
 from trainer.interruption import end_like_ctrl_c
 from trainer.wording import counted
 

@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from trainer.config import TrainConfig, field_names
-from trainer.config_reading import by_field, from_mapping
+from trainer.config.parsing import by_field, from_mapping
+from trainer.config.roles import ROLES, role_of
 from trainer.names import unknown
-from trainer.roles import ROLES, role_of
 from trainer.settings import Role, require, typed
 
 # Set for every trial by the sweep itself, so that searching them would mean nothing.

@@ -11,8 +11,8 @@ from typing import Any
 
 from sweeps.space import Space, combinations, setting
 from trainer.config import TrainConfig
-from trainer.config_reading import from_mapping
-from trainer.formats import FORMAT
+from trainer.config.formats import FORMAT
+from trainer.config.parsing import from_mapping
 from trainer.names import check
 from trainer.settings import require
 

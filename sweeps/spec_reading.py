@@ -18,12 +18,12 @@ from sweeps.space import (
 from sweeps.spec import PrunerSpec, SamplerSpec, SweepSpec
 from trainer.analysis.score_table import monitors
 from trainer.config import TrainConfig
-from trainer.config_reading import by_field, from_mapping
+from trainer.config.formats import check_format, is_format_1
+from trainer.config.parsing import by_field, from_mapping
+from trainer.config.recipes import recipe
+from trainer.config.roles import ROLES, role_of
 from trainer.files import read_text
-from trainer.formats import check_format, is_format_1
 from trainer.names import check, unknown
-from trainer.recipes import recipe
-from trainer.roles import ROLES, role_of
 from trainer.settings import typed
 from trainer.yaml_files import parse_yaml
 

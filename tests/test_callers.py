@@ -87,7 +87,9 @@ def uncalled() -> set[str]:
 
 def test_the_search_finds_what_it_must() -> None:
     """Guard the guard: one that took everything for called would pass everything."""
-    assert "trainer.catalogue.LOSSES" in called_from("trainer.roles", trees()["trainer.roles"])
+    assert "trainer.catalogue.LOSSES" in called_from(
+        "trainer.config.roles", trees()["trainer.config.roles"]
+    )
     of_catalogue = called_from("trainer.catalogue", trees()["trainer.catalogue"])
     assert "trainer.network.losses.cross_entropy" in of_catalogue
     of_models = called_from("trainer.models", trees()["trainer.models"])

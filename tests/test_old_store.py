@@ -21,7 +21,7 @@ from streamlit.testing.v1 import AppTest
 
 from sweeps.cli import main as sweeps_main
 from trainer.cli import main as trainer_main
-from trainer.config_reading import from_yaml
+from trainer.config.parsing import from_yaml
 
 APP = Path(__file__).parents[1] / "dashboard" / "app.py"
 PAGE = "{}/page.py"  # As seen from the folder of APP.

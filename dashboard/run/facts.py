@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from trainer.config import MACHINE_PARAMS, field_names
-from trainer.config_reading import default_params, scored_in
+from trainer.config.parsing import default_params, scored_in
 from trainer.wording import counted
 
 

@@ -17,7 +17,7 @@ from sweeps.study import create, load
 from sweeps.summary import rows
 from sweeps.trials import COMPLETE, Parameter, trials_table
 from trainer.config import TrainConfig
-from trainer.formats import FORMAT, FORMAT_1
+from trainer.config.formats import FORMAT, FORMAT_1
 
 MakeSpec = Callable[..., SweepSpec]
 SPACE: dict[str, Any] = {

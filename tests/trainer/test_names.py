@@ -5,8 +5,8 @@ import math
 import pytest
 
 from trainer.catalogue import LAYOUTS
+from trainer.config.roles import ROLES
 from trainer.names import check, imported, unknown
-from trainer.roles import ROLES
 from trainer.settings import Component, Role, load
 
 TABLE = {"sqrt": Component(place="math:sqrt"), "floor": Component(place="math:floor")}

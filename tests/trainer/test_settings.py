@@ -19,9 +19,9 @@ from sweeps.cli import main as sweeps_main
 from sweeps.study import load as load_sweep
 from trainer.cli import main as trainer_main
 from trainer.config import General, TrainConfig, field_names, reads
-from trainer.config_reading import from_mapping, from_yaml
+from trainer.config.parsing import from_mapping, from_yaml
+from trainer.config.roles import ROLES
 from trainer.models import MODELS
-from trainer.roles import ROLES
 from trainer.settings import GIVEN, LEFT_OUT, Component, Role, load
 
 GENERAL = {field.name for field in fields(General)}

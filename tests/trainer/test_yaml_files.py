@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps.spec_reading import read_spec
-from trainer.config_reading import from_mapping, from_yaml
+from trainer.config.parsing import from_mapping, from_yaml
 from trainer.data.augment import build_augmentation
 from trainer.data.class_tables import find_table
 from trainer.settings import Settings

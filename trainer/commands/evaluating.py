@@ -17,8 +17,8 @@ from tyro.conf import Positional
 
 from trainer import names
 from trainer.command_line import DONE, Answer, check_folder, parse, print_json
+from trainer.config.reading import READING, Reading
 from trainer.progress import Progress
-from trainer.reading import READING, Reading
 
 if TYPE_CHECKING:
     from trainer.data.collection import Collection, Fault

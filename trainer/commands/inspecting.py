@@ -11,8 +11,8 @@ from tyro.conf import Positional
 
 from trainer.catalogue import Preset
 from trainer.command_line import DONE, Answer, parse, print_json
+from trainer.config.reading import Reading
 from trainer.progress import Progress
-from trainer.reading import Reading
 
 
 @dataclass(frozen=True, kw_only=True)

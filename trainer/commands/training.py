@@ -8,9 +8,9 @@ from tyro.conf import Positional
 
 from trainer.command_line import DONE, FAILURE, Answer, NoOptions, parse, print_json
 from trainer.config import TrainConfig
-from trainer.config_reading import from_yaml
-from trainer.flags import config_of, first_flags, parse_run
-from trainer.recipes import RECIPES, recipe
+from trainer.config.flags import config_of, first_flags, parse_run
+from trainer.config.parsing import from_yaml
+from trainer.config.recipes import RECIPES, recipe
 
 
 @dataclass(frozen=True, kw_only=True)

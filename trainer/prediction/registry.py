@@ -12,10 +12,10 @@ from typing import Any
 
 from trainer.analysis.headline import DEFAULT
 from trainer.config import TrainConfig
-from trainer.config_reading import from_yaml, scored_in
+from trainer.config.parsing import from_yaml, scored_in
+from trainer.config.reading import READING
 from trainer.files import replacing_folder, write_json
 from trainer.models import MODELS
-from trainer.reading import READING
 from trainer.tracking import download, get_run, promotions
 from trainer.tracking.models import (
     create_version,

@@ -18,7 +18,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFL
 
 from trainer import __version__
 from trainer.config import TrainConfig
-from trainer.config_reading import from_yaml
+from trainer.config.parsing import from_yaml
 from trainer.files import replacing_folder, write_json, write_text
 from trainer.store import local_folder
 from trainer.tracking.artifacts import download

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from trainer.config import TrainConfig
-from trainer.config_reading import scored_in
+from trainer.config.parsing import scored_in
 from trainer.data.augment import check_augmentation, written_augmentation
 from trainer.data.loading import SegmentationData, open_data
 from trainer.data.splits import Splits

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from trainer.catalogue import LAYOUTS
+from trainer.config.reading import Reading
 from trainer.data.class_tables import TABLES, find_table
 from trainer.data.collection import VOID, MaskCoding
 from trainer.data.layouts import open_collection
-from trainer.reading import Reading
 
 RED, GREEN, BLACK = (200, 0, 0), (0, 200, 0), (0, 0, 0)
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from trainer.config.reading import Reading
 from trainer.data.collection import VOID, Collection
 from trainer.data.files.imagefile import UnreadableFile
 from trainer.data.files.reading import read_mask
 from trainer.data.layouts import open_collection
-from trainer.reading import Reading
 
 HEIGHT, WIDTH = 48, 64
 Map = NDArray[np.uint8]

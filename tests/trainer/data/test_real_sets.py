@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
+from trainer.config.reading import Reading
 from trainer.data.checking.inspection import inspect
-from trainer.reading import Reading
 
 # name: layout, pairs, classes, official split, groups
 SETS = {

@@ -14,11 +14,11 @@ from tests.trainer.data.conftest import Draw
 from tests.trainer.data.layouts.test_layouts import VOC_PALETTE, voc
 from tests.trainer.data.test_mask_meaning import CODINGS, HEIGHT, WIDTH, Map, coded, disc, write
 from trainer.commands.evaluating import evaluate
+from trainer.config.reading import Reading
 from trainer.data.collection import VOID
 from trainer.data.layouts import open_collection
 from trainer.evaluation.assess import assess
 from trainer.evaluation.predictions import masks_in_folder
-from trainer.reading import Reading
 
 
 def areas(classes: list[int], seed: int) -> Map:

@@ -12,13 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from trainer.config import TrainConfig
+from trainer.config.reading import AUTO, Reading
 from trainer.data.checking.faults import PairReport, all_faults, examine
 from trainer.data.collection import Collection, Fault
 from trainer.data.files.passing import Watch
 from trainer.data.layouts import open_collection
 from trainer.data.layouts.listing import readable
 from trainer.data.splits import SPLITS, make_splits
-from trainer.reading import AUTO, Reading
 from trainer.wording import counted
 
 SHOWN = 20

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from trainer import names
 from trainer.catalogue import LAYOUTS
+from trainer.config.reading import AUTO, Reading
 from trainer.data.collection import Collection, ImageCoding
 from trainer.data.layouts.combining import read_combined
 from trainer.data.layouts.discovery import discover
@@ -18,7 +19,6 @@ from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import is_image
 from trainer.data.layouts.said import table_of
 from trainer.data.layouts.split_file import split_as_said
-from trainer.reading import AUTO, Reading
 
 # Layouts that ask the class table themselves, since their masks say nothing of classes, or all.
 READ_TABLES = frozenset({"voc", "folders", "pairs", "coco", "labelme"})

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer.config.reading import Reading
 from trainer.data.classes import ClassTable
 from trainer.data.collection import Collection
-from trainer.reading import Reading
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ import re
 import shlex
 from pathlib import Path
 
+from trainer.config.reading import Reading
 from trainer.data.class_tables import find_table
 from trainer.data.classes import ClassEntry, ClassTable, hex_colour, two_classes
 from trainer.data.collection import Colour
-from trainer.reading import Reading
 
 MOST = 65_536  # values that a range may hold: those of 16 bits
 MASK_VALUES, THRESHOLD = Path("mask_values"), Path("threshold")

@@ -6,8 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
+from trainer.config.reading import Reading
 from trainer.data.checking.inspection import inspect
-from trainer.reading import Reading
 
 
 def printed(inspection, **options) -> str:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trainer.config.reading import AUTO, Reading
 from trainer.data.checking.writing import write_pairs
 from trainer.data.collection import Collection
 from trainer.data.files.imagefile import UnreadableFile
 from trainer.data.files.reading import read_target
 from trainer.data.layouts import open_collection
-from trainer.reading import AUTO, Reading
 
 MANY = 1000
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trainer.config.reading import Reading
 from trainer.data.cache.decoded import open_cache
 from trainer.data.cache.decoding import Source
 from trainer.data.checking.faults import examine
@@ -15,7 +16,6 @@ from trainer.data.collection import VOID
 from trainer.data.files.reading import read_target
 from trainer.data.layouts import open_collection
 from trainer.evaluation.predictions import masks_in_folder
-from trainer.reading import Reading
 
 CATEGORIES = [
     {"id": 18, "name": "dog", "supercategory": "animal"},

@@ -2,12 +2,12 @@
 
 import pytest
 
+from trainer.config.reading import Reading
 from trainer.data.cache.decoding import Source
 from trainer.data.checking.faults import examine
 from trainer.data.checking.writing import write_pairs
 from trainer.data.files.reading import read_target
 from trainer.data.layouts import open_collection
-from trainer.reading import Reading
 
 
 def lungs(draw, root, left=(255, 0, 0, 0), right=(0, 0, 255, 0), splits=("",)):

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from trainer.config.reading import Reading
 from trainer.data.layouts import open_collection
-from trainer.reading import Reading
 
 TOGETHER = {
     "a folder for each patient": (

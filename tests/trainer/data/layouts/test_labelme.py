@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from trainer.config.reading import Reading
 from trainer.data.checking.faults import examine
 from trainer.data.checking.sheet import write_sheet
 from trainer.data.checking.writing import write_pairs
 from trainer.data.collection import VOID
 from trainer.data.files.reading import read_target
 from trainer.data.layouts import open_collection
-from trainer.reading import Reading
 
 SQUARE = [[2, 1], [8, 1], [8, 7], [2, 7]]
 

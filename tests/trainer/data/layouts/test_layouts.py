@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from trainer.catalogue import LAYOUTS
+from trainer.config.reading import Reading
 from trainer.data.collection import VOID
 from trainer.data.files.reading import read_pair
 from trainer.data.layouts import open_collection
 from trainer.data.layouts.voc import voc_colour
-from trainer.reading import Reading
 
 CAR = "0cdf5b5d0ce1"
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from tests.trainer.data.layouts.test_folders import FOLDERS
+from trainer.config.reading import Reading
 from trainer.data.layouts import open_collection
-from trainer.reading import Reading
 
 
 def lay_out(draw, root: Path, name: str) -> tuple[list[str], list[str]]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from trainer.cli import main
+from trainer.config.reading import Reading
 from trainer.data.checking.writing import write_pairs
 from trainer.data.layouts import open_collection
-from trainer.reading import Reading
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from trainer.config import TrainConfig
+from trainer.config.reading import Reading
 from trainer.data.collection import VOID
 from trainer.data.dataset import DataSet
 from trainer.data.files.imagefile import UnreadableFile
 from trainer.data.files.reading import read_target
 from trainer.data.layouts import open_collection
 from trainer.data.layouts.said import classes_said
-from trainer.reading import Reading
 
 
 def one_mask(root: Path, pixels: list, draw) -> Path:

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from trainer.config import NOT_HYPERPARAMETERS, TrainConfig, field_names
-from trainer.config_reading import from_mapping, from_yaml
-from trainer.formats import FORMAT
-from trainer.roles import role_of
+from trainer.config.formats import FORMAT
+from trainer.config.parsing import from_mapping, from_yaml
+from trainer.config.roles import role_of
 
 NAMES = field_names()
 

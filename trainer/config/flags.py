@@ -8,7 +8,7 @@ import tyro
 
 from trainer.command_line import parse
 from trainer.config import General, TrainConfig, field_names
-from trainer.roles import ROLES, role_of
+from trainer.config.roles import ROLES, role_of
 from trainer.settings import Settings
 
 T = TypeVar("T")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from trainer.config import TrainConfig
-from trainer.config_reading import from_mapping
+from trainer.config.parsing import from_mapping
 from trainer.names import check
 
 RECIPES: dict[str, dict[str, Any]] = {

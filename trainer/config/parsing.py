@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from trainer.config import General, TrainConfig, as_param, field_names, unread
-from trainer.formats import check_format, is_format_1
+from trainer.config.formats import check_format, is_format_1
+from trainer.config.roles import ROLES, role_of
 from trainer.names import unknown
-from trainer.roles import ROLES, role_of
 from trainer.settings import is_given, typed
 from trainer.yaml_files import read_yaml
 

@@ -15,10 +15,10 @@ import yaml
 
 from trainer.analysis.score_table import monitors
 from trainer.catalogue import EVAL_PRECISIONS, NORMALISATIONS, PRECISIONS
-from trainer.formats import FORMAT, FORMAT_1
+from trainer.config.formats import FORMAT, FORMAT_1
+from trainer.config.reading import Reading
+from trainer.config.roles import ROLES, role_of
 from trainer.names import check, unknown
-from trainer.reading import Reading
-from trainer.roles import ROLES, role_of
 from trainer.settings import Role, Settings, require
 
 # What may differ between two runs of one configuration: repeats of it form a seed group.
