@@ -12,7 +12,7 @@ import numpy as np
 from trainer.analysis.bootstrap import half_width
 from trainer.analysis.dips import RECOVERY_MARGIN, dips
 from trainer.analysis.fallen import describe, fallen
-from trainer.analysis.findings import Finding, Floats, RunFacts, running_median
+from trainer.analysis.findings import Finding, Floats, Ints, RunFacts, running_median
 from trainer.analysis.history import is_finite
 from trainer.analysis.ratios import Sample
 from trainer.analysis.score_table import title
@@ -66,12 +66,15 @@ def diverged(facts: RunFacts) -> Finding | None:
 def unstable(facts: RunFacts) -> Finding | None:
     """Report a maximum drawdown that is too large, and what fell in it."""
     epochs, values = facts.curve(facts.metric)
-    drawdown = np.maximum.accumulate(values) - values
-    drawdown[:FIRST_EPOCHS] = 0
-    if not drawdown.max(initial=0) > UNSTABLE_DRAWDOWN:
+    drawdowns = np.maximum.accumulate(values) - values
+    drawdowns[:FIRST_EPOCHS] = 0
+    if not drawdowns.max(initial=0) > UNSTABLE_DRAWDOWN:
         return None
-    at = int(drawdown.argmax())
+    at = int(drawdowns.argmax())
     peak = int(values[: at + 1].argmax())
+    if _is_alone(values, peak):
+        return _lone_peak(facts.metric, epochs, values, peak)
+    drawdown = drawdowns[at]
     back = np.flatnonzero(values[at:] >= values[peak] - RECOVERY_MARGIN)
     recovered = int(epochs[at + back[0]]) if back.size else None
     epoch, peak_epoch = int(epochs[at]), int(epochs[peak])
@@ -84,7 +87,7 @@ def unstable(facts: RunFacts) -> Finding | None:
         rule="unstable",
         severity="problem" if recovered is None and _ends_low(values) else "warning",
         message=(
-            f"{title(facts.metric)} fell by {drawdown[at]:.3f} at epoch {epoch} and "
+            f"{title(facts.metric)} fell by {drawdown:.3f} at epoch {epoch} and "
             f"{outcome}: {'; '.join([suggestion, *details])}"
         ),
         threshold=(
@@ -92,7 +95,7 @@ def unstable(facts: RunFacts) -> Finding | None:
         ),
         suggestion=suggestion,
         evidence={
-            "max_drawdown": drawdown[at],
+            "max_drawdown": drawdown,
             "level": values[at],
             "previous_best": values[peak],
             "previous_best_epoch": peak_epoch,
@@ -104,6 +107,33 @@ def unstable(facts: RunFacts) -> Finding | None:
             "fallen": [vars(fall) for fall in falls[:10]],
         },
         epochs=tuple(sorted({*dip_epochs, epoch})),
+    )
+
+
+def _is_alone(values: Floats, peak: int) -> bool:
+    """Whether one epoch rose far above those beside it, and nothing fell but from there."""
+    if not 0 < peak < values.size - 1:
+        return False
+    beside = max(values[peak - 1], values[peak + 1])
+    level = np.maximum.accumulate(np.where(np.arange(values.size) == peak, beside, values))
+    falls = (level - values)[FIRST_EPOCHS:]
+    return bool(values[peak] - beside > UNSTABLE_DRAWDOWN and falls.max() <= UNSTABLE_DRAWDOWN)
+
+
+def _lone_peak(metric: str, epochs: Ints, values: Floats, peak: int) -> Finding:
+    epoch, beside = int(epochs[peak]), max(values[peak - 1], values[peak + 1])
+    suggestion = "do not rely on an epoch that no other bears out; validate on more images"
+    return Finding(
+        rule="unstable",
+        severity="warning",
+        message=(
+            f"{title(metric)} was {values[peak]:.3f} at epoch {epoch} alone, and at most "
+            f"{beside:.3f} beside it: {suggestion}"
+        ),
+        threshold=f"one epoch more than {UNSTABLE_DRAWDOWN:g} above those beside it, and no fall",
+        suggestion=suggestion,
+        evidence={"level": values[peak], "beside": beside},
+        epochs=(epoch,),
     )
 
 

@@ -13,6 +13,8 @@ from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.score_table import check_comparable, comparable
 from trainer.command_line import DONE, Answer, parse, print_json
 
+_SCORE = f"Score that decides: {', '.join(comparable())}; dice/2 and iou/2 are of class 2 alone."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Compare(Answer):
@@ -24,7 +26,7 @@ class Compare(Answer):
 
     models: Positional[tuple[str, ...]]
     """Run ids or registered models, two or more."""
-    score: Annotated[str, arg(help=f"Score that decides: {', '.join(comparable())}.")] = "dice"
+    score: Annotated[str, arg(help=_SCORE)] = "dice"
     all_seeds: bool = False
     """Add every finished repeat, with another seed, of the runs that are named."""
     resamples: int = 10_000
@@ -100,6 +102,8 @@ def stability(args: list[str]) -> int:
     command = parse(Stability, prog="trainer stability", args=args)
     if not command.run_ids:
         raise ValueError("run_ids: give at least one run")
+    if command.warmup < 0:
+        raise ValueError(f"warmup: {command.warmup} must not be negative")
     rows = _statistics(command)
     if command.json:
         print_json(rows)

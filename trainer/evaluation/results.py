@@ -77,6 +77,9 @@ def best_epoch(
     interrupted = run["outcome"] == "interrupted"
     said = float(run.get("metrics.best/epoch", math.nan))
     if math.isfinite(said) and not going_on and not interrupted:
+        if math.isnan(run.get(f"metrics.best/{metric.replace('/', '_')}", 0.0)):
+            caveat = f"the last that was kept, for no epoch had a {metric}"
+            return BestEpoch(epoch=int(said), metric="", caveat=caveat)
         return BestEpoch(epoch=int(said), metric=metric)
     if not metric:
         return None

@@ -90,12 +90,17 @@ def test_a_wobble_before_a_network_has_learnt_is_no_instability(epochs: int) -> 
     assert finding.severity == "warning"
 
 
-def test_a_lucky_epoch_after_which_nothing_is_worse_than_before_is_no_problem() -> None:
-    values = [0.5, 0.5, 0.5, 0.9, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
+@pytest.mark.parametrize("at", range(1, 8))
+def test_falling_back_from_one_lucky_epoch_is_told_as_that(at: int) -> None:
+    values = np.full(10, 0.5)
+    values[at] = 0.9
     finding = found("unstable", {"val/dice": values})
-    assert finding is not None
-    assert finding.severity == "warning"
-    assert finding.evidence["dips"] == []
+    assert finding is not None and finding.severity == "warning"
+    assert finding.epochs == (at + 1,)
+    assert f"was 0.900 at epoch {at + 1} alone, and at most 0.500 beside it" in finding.message
+    values[-1] = 0.44
+    finding = found("unstable", {"val/dice": values})
+    assert finding is not None and "fell by 0.460 at epoch 10" in finding.message
 
 
 def test_instability_shows_the_learning_rate_and_the_gradient_norm() -> None:

@@ -1,5 +1,6 @@
 """The epoch that a run stands for, and the verdict on runs."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,13 @@ def test_the_best_epoch_is_the_runs_own(run: dict[str, object], epoch: int, cave
 def test_a_run_without_a_headline_or_its_values_has_no_best_epoch() -> None:
     assert best_epoch(row(headline=""), curves) is None
     assert best_epoch(row(headline="val_f1"), curves) is None
+
+
+def test_an_epoch_that_stands_in_where_none_had_a_score_is_not_called_the_best() -> None:
+    kept = row(**{"metrics.best/epoch": 4.0, "metrics.best/val_dice": math.nan})
+    assert str(best_epoch(kept, curves)) == (
+        "epoch 4 (the last that was kept, for no epoch had a val/dice)"
+    )
 
 
 def test_a_value_that_is_no_number_is_never_the_best() -> None:
