@@ -6,7 +6,7 @@ of the configuration that names a component. Nothing here imports torch; this fi
 every registered model, whose table of architectures needs it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
@@ -134,10 +134,20 @@ def typed(name: str, value: Any, hint: Any) -> Any:
         elif kind is float:
             if not isinstance(value, bool):
                 return float(value)
-        elif isinstance(value, list | tuple) and len(value) == 2:
-            return tuple(typed(name, side, get_args(kind)[0]) for side in value)
+        elif isinstance(value, list | tuple) and len(value) in _lengths(kind, value):
+            return tuple(typed(name, one, get_args(kind)[0]) for one in value)
     except (TypeError, ValueError, OverflowError):
         pass
     wanted = {bool: "true or false", str: "text", int: "a whole number", float: "a number"}
-    pairs = {tuple[int, int]: "two whole numbers", tuple[float, float]: "two numbers"}
-    raise ValueError(f"{name}: {value!r} is not {(wanted | pairs)[kind]}")
+    several = {
+        tuple[int, int]: "two whole numbers",
+        tuple[float, float]: "two numbers",
+        tuple[int, ...]: "a list of whole numbers",
+    }
+    raise ValueError(f"{name}: {value!r} is not {(wanted | several)[kind]}")
+
+
+def _lengths(kind: Any, value: Sequence[Any]) -> tuple[int, ...]:
+    """Return how many items a tuple of the type ``kind`` may have."""
+    of = get_args(kind)
+    return (len(value),) if of[-1] is ... else (len(of),)

@@ -180,7 +180,5 @@ def _notes(sample: Sample, seeds: tuple[int, int], of_models: bool) -> tuple[str
     elif of_models:
         notes.append("this is about these two models; another seed of each may turn it round")
     elif min(seeds) == 2:
-        notes.append(
-            "two seeds say little of their spread, which the interval allows for"
-        )
+        notes.append("two seeds say little of their spread, which the interval allows for")
     return tuple(notes)

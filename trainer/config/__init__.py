@@ -42,6 +42,11 @@ CAME_LATER = {
     "schedule_patience": 3,
     "channels": 3,
     "value_range": None,
+    "norm": "batch",
+    "dropout": 0.0,
+    "level_channels": None,
+    "upsampling": "transpose",
+    "decoder_norm": "same",
 }
 
 

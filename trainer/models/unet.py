@@ -7,40 +7,64 @@ size is a setting, so that a search can ask what a larger one brings.
 """
 
 import itertools
+from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .blocks import norm, padded, upsampling
 
 
 class DoubleConv(nn.Sequential):
-    """Twice: convolution, batch normalisation, ReLU. The size stays."""
+    """Twice: convolution, normalisation, ReLU. The size stays."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        norm_kind: str = "batch",
+        bias: bool = False,
+    ) -> None:
         super().__init__()
         for channels in (in_channels, out_channels):
-            # No bias: the normalisation that follows would subtract it again.
-            self.append(
-                nn.Conv2d(channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False)
-            )
-            self.append(nn.BatchNorm2d(out_channels))
+            padding = kernel_size // 2
+            self.append(nn.Conv2d(channels, out_channels, kernel_size, padding=padding, bias=bias))
+            self.extend(norm(norm_kind, out_channels))
             self.append(nn.ReLU(inplace=True))
 
 
 class Down(nn.Sequential):
-    """Halve the resolution, then double the channels."""
+    """Halve the resolution, then convolve to more channels."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
-        super().__init__(nn.MaxPool2d(2), DoubleConv(in_channels, out_channels, kernel_size))
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, *, norm_kind: str, bias: bool
+    ) -> None:
+        convolve = DoubleConv(
+            in_channels, out_channels, kernel_size, norm_kind=norm_kind, bias=bias
+        )
+        super().__init__(nn.MaxPool2d(2), convolve)
 
 
 class Up(nn.Module):
     """Double the resolution, join the skip connection, and convolve."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        norm_kind: str,
+        bias: bool,
+        upsampling_kind: str,
+    ) -> None:
         super().__init__()
-        self.up = nn.ConvTranspose2d(in_channels, out_channels, kernel_size=2, stride=2)
-        self.conv = DoubleConv(2 * out_channels, out_channels, kernel_size)
+        self.up = upsampling(upsampling_kind, in_channels, out_channels)
+        self.conv = DoubleConv(
+            2 * out_channels, out_channels, kernel_size, norm_kind=norm_kind, bias=bias
+        )
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
         joined: Tensor = self.conv(torch.cat([skip, self.up(deep)], dim=1))
@@ -51,9 +75,11 @@ class UNet(nn.Module):
     """Map images ``(batch, in_channels, height, width)`` to logits of the same height and width.
 
     ``base_channels`` is the width of the first level (64 in the paper), ``depth`` the number of
-    times the resolution is halved (4 in the paper). Any height and width will do: a size that
-    ``stride`` does not divide is padded at the bottom and the right by repeating the border, and
-    the logits are cut back to the input's size.
+    times the resolution is halved (4 in the paper); ``level_channels`` goes before both. Any height
+    and width will do: a size that ``stride`` does not divide is padded at the bottom and the
+    right by repeating the border, and the logits are cut back to the input's size.
+
+    Convolutions have a bias unless every one of them is normalised.
     """
 
     def __init__(
@@ -63,36 +89,46 @@ class UNet(nn.Module):
         out_channels: int = 1,
         base_channels: int = 64,
         depth: int = 4,
+        level_channels: Sequence[int] | None = None,
         kernel_size: int = 3,
+        norm: str = "batch",
+        decoder_norm: str = "same",
+        upsampling: str = "transpose",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size: {kernel_size} must be odd, so that sizes stay")
-        channels = [base_channels * 2**level for level in range(depth + 1)]
-        self.stride = 2**depth
-        self.first = DoubleConv(in_channels, channels[0], kernel_size)
+        channels = level_channels or [base_channels * 2**level for level in range(depth + 1)]
+        above = norm if decoder_norm == "same" else decoder_norm
+        bias = "none" in (norm, above)
+        self.stride = 2 ** (len(channels) - 1)
+        self.first = DoubleConv(in_channels, channels[0], kernel_size, norm_kind=norm, bias=bias)
         self.downs = nn.ModuleList(
-            Down(wide, deep, kernel_size) for wide, deep in itertools.pairwise(channels)
+            Down(wide, deep, kernel_size, norm_kind=norm, bias=bias)
+            for wide, deep in itertools.pairwise(channels)
         )
+        self.dropout = nn.Dropout2d(dropout)
         self.ups = nn.ModuleList(
-            Up(deep, wide, kernel_size)
+            Up(
+                deep,
+                wide,
+                kernel_size,
+                norm_kind=above,
+                bias=bias,
+                upsampling_kind=upsampling,
+            )
             for wide, deep in reversed(list(itertools.pairwise(channels)))
         )
         self.last = nn.Conv2d(channels[0], out_channels, kernel_size=1)
 
     def forward(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
-        features = [self.first(self._pad(images))]
+        features = [self.first(padded(images, self.stride))]
         for down in self.downs:
             features.append(down(features[-1]))
-        x = features.pop()
+        x = self.dropout(features.pop())
         for up in self.ups:
             x = up(x, features.pop())
         logits: Tensor = self.last(x)
         return logits[..., :height, :width]
-
-    def _pad(self, images: Tensor) -> Tensor:
-        bottom, right = (-side % self.stride for side in images.shape[-2:])
-        if not bottom and not right:
-            return images
-        return F.pad(images, (0, right, 0, bottom), mode="replicate")

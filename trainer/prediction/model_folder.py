@@ -272,6 +272,7 @@ KINDS: dict[Any, Reading] = {
     float: _number(-INT32, INT32),
     bool: _flag,
     str: _text,
+    tuple[int, ...] | None: _or_null(_list(_whole(1), 1, 100)),
 }
 
 

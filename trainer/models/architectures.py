@@ -1,0 +1,210 @@
+"""The settings of every architecture: what its network's keyword arguments may be.
+
+Nothing here imports torch. Two architectures share a setting's name where it means the same.
+"""
+
+from dataclasses import dataclass
+
+from ..names import check
+from ..settings import Settings, require
+
+NORMS = ("batch", "group", "instance", "none")
+UPSAMPLINGS = ("transpose", "bilinear", "nearest", "pixel-shuffle")
+RESNETS = (18, 34, 50, 101)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings(Settings):
+    """Of every architecture; each says what its network asks of an image."""
+
+    @property
+    def stride(self) -> int:
+        """The factor by which the network divides its input."""
+        return 1
+
+    @property
+    def least_size(self) -> int:
+        """The least that the longer side of an image may have, in pixels."""
+        return 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropoutSettings(ModelSettings):
+    """Of a network that may drop channels."""
+
+    dropout: float = 0.0
+    """Share of the channels that are dropped while training, where the network is narrowest."""
+
+    def __post_init__(self) -> None:
+        share = self.dropout
+        require("dropout", share, 0 <= share < 1, "must be at least 0 and below 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelSettings(DropoutSettings):
+    """Of a network that halves the resolution from level to level, and doubles the channels."""
+
+    kernel_size: int = 3
+    """Side of the convolution kernels; odd."""
+    base_channels: int = 32
+    """Channels of the first level; each level down doubles them. The paper has 64."""
+    depth: int = 4
+    """Number of times the resolution is halved. The paper has 4."""
+    norm: str = "batch"
+    """What normalises after each convolution: batch, group, instance or none."""
+
+    def __post_init__(self) -> None:
+        side, width, depth = self.kernel_size, self.base_channels, self.depth
+        require("kernel_size", side, side % 2 == 1, "must be odd, so that sizes stay")
+        require("kernel_size", side, 1 <= side <= 15, "must lie in 1 to 15")
+        require("base_channels", width, width >= 1, "must be at least 1")
+        require("depth", depth, 1 <= depth <= 8, "must lie in 1 to 8")
+        check("norm", self.norm, NORMS)
+        super().__post_init__()
+
+    @property
+    def stride(self) -> int:
+        """Each level halves the resolution."""
+        return int(2**self.depth)
+
+    @property
+    def least_size(self) -> int:
+        """A single pixel of a single image has no spread that could be normalised by."""
+        return self.stride + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetSettings(LevelSettings):
+    """Of `unet.UNet`."""
+
+    level_channels: tuple[int, ...] | None = None
+    """Channels of each level; base_channels and depth are then its first and its length less 1."""
+    upsampling: str = "transpose"
+    """How the resolution is doubled: transpose, bilinear, nearest or pixel-shuffle."""
+    decoder_norm: str = "same"
+    """What normalises on the way up: same (as norm), batch, group, instance or none."""
+
+    def __post_init__(self) -> None:
+        if self.level_channels is not None:
+            levels = self.level_channels
+            fits = 2 <= len(levels) <= 9 and min(levels) >= 1
+            require("level_channels", list(levels), fits, "must be 2 to 9 numbers from 1 on")
+            # So that what is recorded of a run is what it was built with.
+            object.__setattr__(self, "base_channels", levels[0])
+            object.__setattr__(self, "depth", len(levels) - 1)
+        super().__post_init__()
+        check("upsampling", self.upsampling, UPSAMPLINGS)
+        check("decoder_norm", self.decoder_norm, ("same", *NORMS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetOriginalSettings(UNetSettings):
+    """Of the paper's widths, normalised on the way down alone."""
+
+    base_channels: int = 64
+    decoder_norm: str = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetMediumSettings(UNetOriginalSettings):
+    """Of one level less."""
+
+    depth: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetSmallSettings(UNetOriginalSettings):
+    """Of two levels less, the last of them wide."""
+
+    level_channels: tuple[int, ...] | None = (64, 128, 512)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetSmall3Settings(UNetSettings):
+    """Of three blocks."""
+
+    depth: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetDeepSettings(UNetSettings):
+    """Of six levels."""
+
+    depth: int = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetPlusPlusSettings(LevelSettings):
+    """Of `unetplusplus.UNetPlusPlus`."""
+
+    deep_supervision: bool = False
+    """Learn from the shallower sub-networks' logits too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FCNSettings(DropoutSettings):
+    """Of `fcn.FCN`."""
+
+    base_channels: int = 64
+    """Channels of the first block; each block down doubles them."""
+    fc_channels: int = 1024
+    """Channels of the two convolutions that stand for VGG's fully connected layers."""
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("base_channels", "fc_channels"):
+            require(name, getattr(self, name), getattr(self, name) >= 1, "must be at least 1")
+        super().__post_init__()
+
+    @property
+    def stride(self) -> int:
+        """Four blocks, each of which halves the resolution."""
+        return 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNetSettings(DropoutSettings):
+    """Of a network on a residual encoder."""
+
+    encoder_depth: int = 50
+    """Layers of the residual encoder: 18, 34, 50 or 101."""
+    base_channels: int = 64
+    """Channels of the encoder's first block; each of the three that follow doubles them."""
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        depth, width = self.encoder_depth, self.base_channels
+        known = ", ".join(map(str, RESNETS))
+        require("encoder_depth", depth, depth in RESNETS, f"is none of {known}")
+        require("base_channels", width, width >= 1, "must be at least 1")
+        super().__post_init__()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PSPNetSettings(ResNetSettings):
+    """Of `pspnet.PSPNet`."""
+
+    @property
+    def stride(self) -> int:
+        """The encoder's last two blocks are dilated."""
+        return 8
+
+    @property
+    def least_size(self) -> int:
+        """A single pixel of a single image has no spread that a batch could be normalised by."""
+        return 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepLabSettings(ResNetSettings):
+    """Of `deeplab.DeepLabV3Plus`."""
+
+    @property
+    def stride(self) -> int:
+        """The encoder's last block is dilated."""
+        return 16
+
+    @property
+    def least_size(self) -> int:
+        """A single pixel of a single image has no spread that a batch could be normalised by."""
+        return 17
