@@ -6,8 +6,9 @@ of the configuration that names a component. Nothing here imports torch; this fi
 every registered model, whose table of architectures needs it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, get_args
 
 from .names import check, imported
@@ -44,19 +45,27 @@ class Component:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Role:
-    """A field of the configuration that names a component of ``table``.
+    """A field of the configuration that names components of ``table``, nearly always one.
 
-    ``key`` tells which name in the table a value of the field stands for, where it is not one.
+    ``keys`` tells which names in the table a value of the field stands for, where it is not one.
     """
 
     field: str
     table: Mapping[str, Component]
-    key: Callable[[Any], str] = str
+    keys: Callable[[Any], tuple[str, ...]] = lambda value: (str(value),)
 
     def settings(self, value: Any) -> type[Settings]:
         """Return the settings of what ``value`` names; ``ValueError`` when it names nothing."""
-        check(self.field, self.key(value), self.table)
-        return self.table[self.key(value)].settings
+        for key in (keys := self.keys(value)):
+            check(self.field, key, self.table)
+        return together(tuple(self.table[key].settings for key in keys))
+
+    def knows(self, value: Any) -> bool:
+        """Return whether ``value`` names what is in the table."""
+        try:
+            return all(key in self.table for key in self.keys(value))
+        except ValueError:
+            return False
 
     def having(self, name: str) -> list[str]:
         """Return the components that have the setting ``name``."""
@@ -98,9 +107,30 @@ def switch(settings: type[Settings]) -> dict[str, Component]:
     return {LEFT_OUT: Component(), GIVEN: Component(settings)}
 
 
-def is_given(value: Any) -> str:
-    """Return the `Role.key` of a field with a `switch`."""
-    return LEFT_OUT if value is None else GIVEN
+def is_given(value: Any) -> tuple[str, ...]:
+    """Return the `Role.keys` of a field with a `switch`."""
+    return (LEFT_OUT if value is None else GIVEN,)
+
+
+@cache
+def together(kinds: tuple[type[Settings], ...]) -> type[Settings]:
+    """Return settings that are all of ``kinds`` at once, and check themselves as each does."""
+    once = most_particular(kinds)
+    if len(once) == 1:
+        return once[0]
+
+    def check_each(self: Settings) -> None:
+        for kind in once:
+            kind(**{name: getattr(self, name) for name in kind.names()})
+
+    space = {"__post_init__": check_each, "__doc__": "Of several components."}
+    return dataclass(frozen=True, kw_only=True)(type("Together", tuple(once), space))
+
+
+def most_particular(kinds: Iterable[type[Settings]]) -> list[type[Settings]]:
+    """Return each class once, without those that another one extends."""
+    once = list(dict.fromkeys(kinds))
+    return [a for a in once if not any(a is not b and issubclass(b, a) for b in once)]
 
 
 def require(name: str, value: object, condition: bool, cure: str) -> None:

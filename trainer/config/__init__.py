@@ -47,6 +47,7 @@ CAME_LATER = {
     "level_channels": None,
     "upsampling": "transpose",
     "decoder_norm": "same",
+    "label_smoothing": 0.0,
 }
 
 
@@ -83,7 +84,7 @@ class General(Reading):
     """Architecture."""
 
     loss: str = "auto"
-    """Loss; auto is bce for two classes and cross-entropy for more."""
+    """Loss, or a sum such as 0.5*bce+dice; auto is bce for two classes, else cross-entropy."""
     optimizer: str = "adam"
     """Optimiser."""
     gradient_clip: float | None = None
@@ -154,6 +155,10 @@ class TrainConfig(General):
                 raise AttributeError(str(_refusal(name, self.values())))
         raise AttributeError(f"{type(self).__name__} has no {name!r}")
 
+    def __reduce__(self) -> Any:
+        # By its values: the settings of several components at once are of a class made here.
+        return _again, (self.values(),)
+
     def settings(self, role: str) -> Any:
         """Return the settings of the component that the field ``role`` names."""
         return self.parts[[each.field for each in ROLES].index(role)]
@@ -199,6 +204,10 @@ class TrainConfig(General):
         before = self.values()
         kept = {name: before[name] for name in before if reads(before | changes, name)}
         return TrainConfig(**kept | changes)
+
+
+def _again(values: Mapping[str, Any]) -> TrainConfig:
+    return TrainConfig(**values)
 
 
 _GENERAL = tuple(field.name for field in fields(General))

@@ -1,6 +1,6 @@
 """The flags of a run: those of every run, and of the components that the other flags choose."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, make_dataclass
 from typing import Any, TypeVar, get_type_hints
 
@@ -9,7 +9,7 @@ import tyro
 from trainer.command_line import parse
 from trainer.config import General, TrainConfig, field_names
 from trainer.config.roles import ROLES, role_of
-from trainer.settings import Settings
+from trainer.settings import most_particular
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def parse_run(
         if (role := role_of(name)) is not None and name not in known:
             raise role.refusal(name, values[role.field])
     defaults = {name: value for kind in kinds for name, value in vars(kind()).items()}
-    parts = (*_most_particular(kinds), General)
+    parts = (*most_particular(kinds), General)
     hints = {name: hint for part in parts for name, hint in get_type_hints(part).items()}
     shown = hints.keys() - {field.name for field in fields(own)}  # type: ignore[arg-type]
     together = make_dataclass(
@@ -84,9 +84,3 @@ def _chosen(base: TrainConfig, args: Sequence[str]) -> dict[str, Any]:
     asked = [(r.field, hints[r.field], getattr(base, r.field)) for r in ROLES]
     chosen = first_flags(make_dataclass("Chosen", asked), args)
     return {} if chosen is None else vars(chosen)
-
-
-def _most_particular(kinds: Iterable[type[Settings]]) -> list[type[Settings]]:
-    """Return each class once, without those that another one extends."""
-    once = list(dict.fromkeys(kinds))
-    return [a for a in once if not any(a is not b and issubclass(b, a) for b in once)]

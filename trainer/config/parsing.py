@@ -74,8 +74,8 @@ def default_params(params: Mapping[str, str]) -> dict[str, str]:
         defaults[name] = as_param(getattr(General, name))
         for role in (role for role in ROLES if role.field == name):
             text = params.get(name, defaults[name])
-            value = None if role.key is is_given and text == "none" else text
-            if role.key(value) in role.table:
+            value = None if role.keys is is_given and text == "none" else text
+            if role.knows(value):
                 settings = vars(role.settings(value)())
                 defaults |= {setting: as_param(v) for setting, v in settings.items()}
     return defaults

@@ -12,26 +12,31 @@ from trainer.catalogue import (
     OPTIMIZERS,
     PATIENCE,
     SCHEDULES,
+    loss_terms,
 )
 from trainer.models import MODELS
 from trainer.settings import Role, is_given
 
 
-def _preset(augment: object) -> str:
+def _preset(augment: object) -> tuple[str, ...]:
     # A file holds its own probabilities, and has no more settings than no augmentation.
-    return "none" if str(augment).endswith((".yaml", ".yml")) else str(augment)
+    return ("none" if str(augment).endswith((".yaml", ".yml")) else str(augment),)
+
+
+def _summed(loss: object) -> tuple[str, ...]:
+    return tuple(name for _, name in loss_terms(str(loss)))
 
 
 ROLES = (
     Role(field="geometry", table=GEOMETRIES),
-    Role(field="folds", table=FOLDS, key=is_given),
+    Role(field="folds", table=FOLDS, keys=is_given),
     Role(field="cache", table=CACHES),
-    Role(field="augment", table=AUGMENTATIONS, key=_preset),
+    Role(field="augment", table=AUGMENTATIONS, keys=_preset),
     Role(field="model", table=MODELS),
-    Role(field="loss", table=LOSSES),
+    Role(field="loss", table=LOSSES, keys=_summed),
     Role(field="optimizer", table=OPTIMIZERS),
     Role(field="schedule", table=SCHEDULES),
-    Role(field="patience", table=PATIENCE, key=is_given),
+    Role(field="patience", table=PATIENCE, keys=is_given),
 )
 
 

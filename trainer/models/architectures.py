@@ -29,38 +29,39 @@ class ModelSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DropoutSettings(ModelSettings):
-    """Of a network that may drop channels."""
+class WidthSettings(ModelSettings):
+    """Of a network of several widths, which may drop channels."""
 
+    base_channels: int = 64
+    """Channels of the first level; each level down doubles them. The U-Net's paper has 64."""
     dropout: float = 0.0
     """Share of the channels that are dropped while training, where the network is narrowest."""
 
     def __post_init__(self) -> None:
-        share = self.dropout
+        width, share = self.base_channels, self.dropout
+        require("base_channels", width, width >= 1, "must be at least 1")
         require("dropout", share, 0 <= share < 1, "must be at least 0 and below 1")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LevelSettings(DropoutSettings):
+class LevelSettings(WidthSettings):
     """Of a network that halves the resolution from level to level, and doubles the channels."""
 
     kernel_size: int = 3
     """Side of the convolution kernels; odd."""
     base_channels: int = 32
-    """Channels of the first level; each level down doubles them. The paper has 64."""
     depth: int = 4
     """Number of times the resolution is halved. The paper has 4."""
     norm: str = "batch"
     """What normalises after each convolution: batch, group, instance or none."""
 
     def __post_init__(self) -> None:
-        side, width, depth = self.kernel_size, self.base_channels, self.depth
+        super().__post_init__()
+        side, depth = self.kernel_size, self.depth
         require("kernel_size", side, side % 2 == 1, "must be odd, so that sizes stay")
         require("kernel_size", side, 1 <= side <= 15, "must lie in 1 to 15")
-        require("base_channels", width, width >= 1, "must be at least 1")
         require("depth", depth, 1 <= depth <= 8, "must lie in 1 to 8")
         check("norm", self.norm, NORMS)
-        super().__post_init__()
 
     @property
     def stride(self) -> int:
@@ -142,19 +143,16 @@ class UNetPlusPlusSettings(LevelSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FCNSettings(DropoutSettings):
+class FCNSettings(WidthSettings):
     """Of `fcn.FCN`."""
 
-    base_channels: int = 64
-    """Channels of the first block; each block down doubles them."""
     fc_channels: int = 1024
     """Channels of the two convolutions that stand for VGG's fully connected layers."""
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("base_channels", "fc_channels"):
-            require(name, getattr(self, name), getattr(self, name) >= 1, "must be at least 1")
         super().__post_init__()
+        require("fc_channels", self.fc_channels, self.fc_channels >= 1, "must be at least 1")
 
     @property
     def stride(self) -> int:
@@ -163,21 +161,18 @@ class FCNSettings(DropoutSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResNetSettings(DropoutSettings):
+class ResNetSettings(WidthSettings):
     """Of a network on a residual encoder."""
 
     encoder_depth: int = 50
     """Layers of the residual encoder: 18, 34, 50 or 101."""
-    base_channels: int = 64
-    """Channels of the encoder's first block; each of the three that follow doubles them."""
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        depth, width = self.encoder_depth, self.base_channels
-        known = ", ".join(map(str, RESNETS))
-        require("encoder_depth", depth, depth in RESNETS, f"is none of {known}")
-        require("base_channels", width, width >= 1, "must be at least 1")
         super().__post_init__()
+        known = ", ".join(map(str, RESNETS))
+        depth = self.encoder_depth
+        require("encoder_depth", depth, depth in RESNETS, f"is none of {known}")
 
 
 @dataclass(frozen=True, kw_only=True)

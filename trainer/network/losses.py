@@ -2,18 +2,16 @@
 
 A loss is a module called with logits ``(batch, channels, height, width)`` and targets
 ``(batch, height, width)`` of class indices with `VOID`, which returns `LossPerImage`. It says by
-`out_channels` how many channels it wants the network to have.
+``out_channels`` how many channels it wants the network to have. Computed in ``float32``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.catalogue import LOSSES, WeightedLoss
-from trainer.data.collection import VOID
+from trainer.catalogue import LOSSES, loss_terms
 from trainer.settings import Settings, load
 
 # Returns the weights ``(num_classes,)`` of the named kind, None for none.
@@ -47,76 +45,35 @@ def mean_loss(sums: Tensor) -> Tensor:
     return mean
 
 
-class BinaryCrossEntropy(nn.Module):
-    """Cross-entropy of two classes from one channel, the logit of class 1."""
+class WeightedSum(nn.Module):
+    """Several losses times their factors, as one: each is a term of its own."""
 
-    class_weights: Tensor | None
-
-    def __init__(self, num_classes: int, class_weights: Tensor | None = None) -> None:
+    def __init__(self, factors: Sequence[float], losses: Sequence[nn.Module]) -> None:
         super().__init__()
-        if num_classes != 2:
+        self._factors = factors
+        self.losses = nn.ModuleList(losses)
+        wanted = {one.out_channels for one in losses if not getattr(one, "adapts", False)}
+        if len(wanted) > 1:
             raise ValueError(
-                f"loss: bce is for two classes, the data has {num_classes}; use cross-entropy"
+                "loss: one of its terms wants one channel and another one a class; take bce or "
+                "cross-entropy, not both"
             )
-        self.out_channels = 1
-        self.register_buffer("class_weights", class_weights, persistent=False)
+        self.out_channels = wanted.pop() if wanted else losses[0].out_channels
 
     def forward(self, logits: Tensor, target: Tensor) -> LossPerImage:
-        labelled = target != VOID
-        foreground = (target == 1).to(logits.dtype)
-        weight = labelled.to(logits.dtype)
-        if self.class_weights is not None:
-            weight = weight * torch.lerp(self.class_weights[0], self.class_weights[1], foreground)
-        losses = F.binary_cross_entropy_with_logits(
-            logits[:, 0], foreground, weight=weight, reduction="none"
-        )
-        return _over_pixels(losses, weight)
-
-
-class CrossEntropy(nn.Module):
-    """Cross-entropy of any number of classes from one channel each."""
-
-    class_weights: Tensor | None
-
-    def __init__(self, num_classes: int, class_weights: Tensor | None = None) -> None:
-        super().__init__()
-        self.out_channels = num_classes
-        self.register_buffer("class_weights", class_weights, persistent=False)
-
-    def forward(self, logits: Tensor, target: Tensor) -> LossPerImage:
-        target = target.long()
-        losses = F.cross_entropy(
-            logits, target, weight=self.class_weights, ignore_index=VOID, reduction="none"
-        )
-        # Multiplied, not chosen: a choice of pixels would make the processor wait for a GPU.
-        weight = (target != VOID).to(logits.dtype)
-        if self.class_weights is not None:
-            weight = weight * self.class_weights[target.clamp(max=self.out_channels - 1)]
-        return _over_pixels(losses, weight)
-
-
-def _over_pixels(losses: Tensor, weight: Tensor) -> LossPerImage:
-    return LossPerImage(
-        losses.flatten(1).sum(1, keepdim=True), weight.flatten(1).sum(1, keepdim=True)
-    )
-
-
-def bce(settings: WeightedLoss, num_classes: int, weigh: Weigh) -> nn.Module:
-    """Return the loss of two classes from one channel."""
-    return BinaryCrossEntropy(num_classes, weigh(settings.class_weights))
-
-
-def cross_entropy(settings: WeightedLoss, num_classes: int, weigh: Weigh) -> nn.Module:
-    """Return the loss of any number of classes."""
-    return CrossEntropy(num_classes, weigh(settings.class_weights))
-
-
-def auto(settings: WeightedLoss, num_classes: int, weigh: Weigh) -> nn.Module:
-    """Return `bce` for two classes and `cross_entropy` for more."""
-    return (bce if num_classes == 2 else cross_entropy)(settings, num_classes, weigh)
+        terms: list[LossPerImage] = [loss(logits, target) for loss in self.losses]
+        values = [factor * term.value for factor, term in zip(self._factors, terms, strict=True)]
+        return LossPerImage(torch.cat(values, 1), torch.cat([term.weight for term in terms], 1))
 
 
 def build_loss(name: str, settings: Settings, num_classes: int, weigh: Weigh) -> nn.Module:
-    """Return the named loss; ``ValueError`` when it does not fit the number of classes."""
-    loss: nn.Module = load("loss", name, LOSSES)(settings, num_classes, weigh)
-    return loss
+    """Return the named loss, or weighted sum of losses.
+
+    Raises ``ValueError`` when it does not fit the number of classes.
+    """
+    factors, names = zip(*loss_terms(name), strict=True)
+    losses = [load("loss", one, LOSSES)(settings, num_classes, weigh) for one in names]
+    if len(losses) == 1 and factors == (1.0,):
+        only: nn.Module = losses[0]
+        return only
+    return WeightedSum(factors, losses)

@@ -41,7 +41,10 @@ SHIPPED = (
     "prediction/model_folder.py",
     "prediction/predictor.py",
     "models/__init__.py",
-    *(f"models/{model.place.split(':')[0].lstrip('.')}.py" for model in MODELS.values()),
+    "models/architectures.py",
+    "models/blocks.py",
+    "models/resnet.py",
+    *sorted({f"models/{one.place.split(':')[0].lstrip('.')}.py" for one in MODELS.values()}),
     "data/__init__.py",
     "data/geometry.py",
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from trainer.config import NOT_HYPERPARAMETERS, TrainConfig, field_names
+from trainer.config import NOT_HYPERPARAMETERS, TrainConfig, field_names, reads
 from trainer.config.formats import FORMAT
 from trainer.config.parsing import from_mapping, from_yaml
 from trainer.config.roles import role_of
@@ -47,8 +47,19 @@ OTHER: dict[str, Any] = {
     "kernel_size": 5,
     "base_channels": 64,
     "depth": 2,
+    "norm": "group",
+    "dropout": 0.2,
+    "level_channels": (64, 96, 32),
+    "upsampling": "nearest",
+    "decoder_norm": "none",
+    "deep_supervision": True,
+    "fc_channels": 16,
+    "encoder_depth": 18,
     "loss": "cross-entropy",
     "class_weights": "inverse",
+    "label_smoothing": 0.1,
+    "focal_gamma": 1.0,
+    "tversky_beta": 0.6,
     "optimizer": "rmsprop",
     "lr": 1e-5,
     "momentum": 0.999,
@@ -77,16 +88,29 @@ OTHER: dict[str, Any] = {
 APART = {"threshold"}
 
 
-def other(*names: str) -> TrainConfig:
-    """Return a config with other values of these fields, or of all, and who has them."""
-    roles = [role.field for name in names if (role := role_of(name)) is not None]
-    return TrainConfig(**{name: OTHER[name] for name in (*roles, *names) or OTHER.keys() - APART})
+def owner(name: str) -> dict[str, Any]:
+    """Return the field, and its value, of a component that has the setting ``name``."""
+    role = role_of(name)
+    if role is None:
+        return {}
+    value = OTHER[role.field]
+    return {role.field: value if reads(OTHER, name) else role.having(name)[0]}
+
+
+def other(name: str) -> TrainConfig:
+    """Return a config with another value of one field, and who has it."""
+    return TrainConfig(**owner(name), **{name: OTHER[name]})
+
+
+def all_other() -> TrainConfig:
+    """Return a config with other values of all that its components have."""
+    together = OTHER.keys() - APART
+    return TrainConfig(**{name: OTHER[name] for name in together if reads(OTHER, name)})
 
 
 def without(name: str) -> TrainConfig:
     """Return the config that `other` differs from in ``name`` alone."""
-    role = role_of(name)
-    return TrainConfig() if role is None else TrainConfig(**{role.field: OTHER[role.field]})
+    return TrainConfig(**owner(name))
 
 
 def test_the_table_of_other_values_names_every_field() -> None:
@@ -104,8 +128,8 @@ def test_yaml_brings_every_field_back(name: str, tmp_path: Path) -> None:
 
 def test_yaml_brings_all_fields_back_together(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text(other().to_yaml(), encoding="utf-8")
-    assert from_yaml(path) == other()
+    path.write_text(all_other().to_yaml(), encoding="utf-8")
+    assert from_yaml(path) == all_other()
 
 
 def test_yaml_changes_a_base(tmp_path: Path) -> None:
@@ -285,9 +309,10 @@ def test_a_bad_file_is_one_line_with_its_path(content: bytes, message: str, tmp_
 
 
 def test_params_are_flat_text_for_every_field() -> None:
-    params = other().to_params()
-    assert list(params) == list(other().values())
-    assert sorted(params) == sorted(NAMES)
+    params = all_other().to_params()
+    assert list(params) == list(all_other().values())
+    assert sorted(params) == sorted(name for name in NAMES if reads(OTHER, name))
+    assert params["level_channels"] == "64x96x32"
     assert all(isinstance(value, str) and value for value in params.values())
     assert params["image_size"] == "31x47"
     assert params["value_range"] == "-0.5 to 4095.0"
