@@ -91,7 +91,7 @@ def test_the_search_finds_what_it_must() -> None:
         "trainer.config.roles", trees()["trainer.config.roles"]
     )
     of_catalogue = called_from("trainer.catalogue", trees()["trainer.catalogue"])
-    assert "trainer.network.losses.cross_entropy" in of_catalogue
+    assert "trainer.network.pixel_losses.cross_entropy" in of_catalogue
     of_models = called_from("trainer.models", trees()["trainer.models"])
     assert "trainer.models.unet.UNet" in of_models
     alone = ast.parse("LIMIT = 3\ndef again(n): return again(n - 1)\ndef _kept(): return LIMIT")

@@ -106,6 +106,8 @@ class Descent(Settings):
     """Learning rate."""
     weight_decay: float = 0.0
     """L2 penalty on the weights; decoupled with adamw."""
+    decay_norms: bool = True
+    """Let weight_decay shrink biases and what normalisations learn too."""
 
     def __post_init__(self) -> None:
         require("lr", self.lr, 0 < self.lr < math.inf, "must be a positive number, such as 1e-3")
@@ -126,33 +128,100 @@ class DescentWithMomentum(Descent):
         require("momentum", momentum, 0 <= momentum < 1, "must be at least 0 and below 1")
 
 
+@dataclass(frozen=True, kw_only=True)
+class StochasticDescent(DescentWithMomentum):
+    """Of stochastic gradient descent."""
+
+    nesterov: bool = False
+    """Take the gradient where the momentum leads, as Nesterov does."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        moves = self.momentum > 0 or not self.nesterov
+        require("momentum", self.momentum, moves, "must be above 0 with nesterov")
+
+
 OPTIMIZERS = {
     "adam": Component(Descent, "trainer.training.optimizers:adam"),
     "adamw": Component(Descent, "trainer.training.optimizers:adamw"),
-    "sgd": Component(DescentWithMomentum, "trainer.training.optimizers:sgd"),
+    "adamax": Component(Descent, "trainer.training.optimizers:adamax"),
+    "nadam": Component(Descent, "trainer.training.optimizers:nadam"),
+    "sgd": Component(StochasticDescent, "trainer.training.optimizers:sgd"),
     "rmsprop": Component(DescentWithMomentum, "trainer.training.optimizers:rmsprop"),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plateau(Settings):
-    """Of the schedule that waits for the score."""
+class Lowered(Settings):
+    """Of a schedule that lowers the learning rate by a factor, time and again."""
 
     schedule_factor: float = 0.5
-    """What the learning rate is multiplied by when the score no longer rises."""
+    """What the learning rate is multiplied by each time it is lowered."""
+
+    def __post_init__(self) -> None:
+        factor = self.schedule_factor
+        require("schedule_factor", factor, 0 < factor < 1, "must lie between 0 and 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plateau(Lowered):
+    """Of the schedule that waits for the score."""
+
     schedule_patience: int = 3
     """Epochs without a better score that the learning rate waits for before it is lowered."""
 
     def __post_init__(self) -> None:
-        factor, patience = self.schedule_factor, self.schedule_patience
-        require("schedule_factor", factor, 0 < factor < 1, "must lie between 0 and 1")
+        super().__post_init__()
+        patience = self.schedule_patience
         require("schedule_patience", patience, patience >= 0, "must be at least 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps(Lowered):
+    """Of the schedule that lowers the learning rate every few epochs."""
+
+    schedule_every: int = 10
+    """Epochs after which the learning rate is lowered."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            "schedule_every", self.schedule_every, self.schedule_every >= 1, "must be at least 1"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Polynomial(Settings):
+    """Of the polynomial schedule."""
+
+    schedule_power: float = 0.9
+    """Power of what is left of the run that the learning rate is multiplied by."""
+
+    def __post_init__(self) -> None:
+        power = self.schedule_power
+        require("schedule_power", power, 0 < power <= 10, "must be above 0 and at most 10")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InverseTime(Settings):
+    """Of the schedule that Keras' optimisers had as their decay."""
+
+    schedule_decay: float = 1e-3
+    """Decay d of the learning rate, which is divided by 1 + d times the steps so far."""
+
+    def __post_init__(self) -> None:
+        decay = self.schedule_decay
+        require("schedule_decay", decay, 0 <= decay < math.inf, "must be at least 0")
 
 
 SCHEDULES = {
     "constant": Component(place="trainer.training.schedules:constant"),
     "cosine": Component(place="trainer.training.schedules:cosine"),
+    "inverse-time": Component(InverseTime, "trainer.training.schedules:inverse_time"),
+    "one-cycle": Component(place="trainer.training.schedules:one_cycle"),
     "plateau": Component(Plateau, "trainer.training.schedules:plateau"),
+    "polynomial": Component(Polynomial, "trainer.training.schedules:polynomial"),
+    "step": Component(Steps, "trainer.training.schedules:step"),
 }
 
 # Tried in this order, from the most particular to the general.

@@ -25,6 +25,8 @@ from trainer.config.parsing import from_mapping, from_yaml
 from trainer.config.roles import ROLES
 from trainer.models import MODELS
 from trainer.settings import GIVEN, LEFT_OUT, Component, Role, load
+from trainer.training.optimizers import weight_groups
+from trainer.training.schedules import Length
 
 GENERAL = {field.name for field in fields(General)}
 COMPONENTS = [(role, name) for role in ROLES for name in role.table]
@@ -54,7 +56,7 @@ class Seen:
 
 
 BUILT: dict[str, Callable[[Any, Seen], object]] = {
-    "optimizer": lambda build, seen: build(nn.Linear(2, 2).parameters(), seen),
+    "optimizer": lambda build, seen: build(weight_groups(nn.Linear(2, 2), seen), seen),
     "loss": lambda build, seen: build(seen, 2, lambda _: None),
     "augment": lambda build, seen: build(seen),
     "schedule": lambda build, seen: build(
@@ -62,7 +64,7 @@ BUILT: dict[str, Callable[[Any, Seen], object]] = {
             nn.Linear(2, 2).parameters(), TrainConfig(optimizer="sgd").settings("optimizer")
         ),
         seen,
-        3,
+        Length(epochs=3, steps=2),
     ),
 }
 
@@ -169,7 +171,12 @@ def test_a_setting_of_another_is_refused_by_name(role: Role, name: str, setting:
 @pytest.mark.parametrize(("role", "name", "setting"), FOREIGN, ids=named)
 def test_what_is_not_read_makes_no_other_seed_group(role: Role, name: str, setting: str) -> None:
     plain = TrainConfig(**chosen(role, name))
-    others = {"image_size": [64, 64], "level_channels": [2, 4], "deep_supervision": True}
+    others = {
+        "image_size": [64, 64],
+        "level_channels": [2, 4],
+        "deep_supervision": True,
+        "nesterov": True,
+    }
     other = others.get(setting, 1)
     written = {**plain.plain(), setting: other}
     assert from_mapping(written, leave_out=True) == plain
@@ -249,7 +256,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from trainer.models import ModelSettings
+from trainer.models.architectures import ModelSettings
 
 
 class Flat(nn.Sequential):

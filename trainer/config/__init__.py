@@ -48,6 +48,10 @@ CAME_LATER = {
     "upsampling": "transpose",
     "decoder_norm": "same",
     "label_smoothing": 0.0,
+    "decay_norms": True,
+    "nesterov": False,
+    "warmup_epochs": 0,
+    "accumulate": 1,
 }
 
 
@@ -90,9 +94,13 @@ class General(Reading):
     gradient_clip: float | None = None
     """Largest norm of the gradient; left out, it is not clipped."""
     schedule: str = "constant"
-    """How the learning rate moves: constant, cosine or plateau."""
+    """How the learning rate moves, such as constant, plateau, cosine or one-cycle."""
+    warmup_epochs: int = 0
+    """Epochs over which the learning rate first rises to what the schedule says."""
     batch_size: int = 16
-    """Images a step."""
+    """Images that pass through the network at once."""
+    accumulate: int = 1
+    """Batches whose gradients are added up before a step."""
     epochs: int = 10
     """Passes over the training images, at most."""
     patience: int | None = None
@@ -283,6 +291,9 @@ def _check_ranges(config: General) -> None:
     clip = config.gradient_clip
     need("gradient_clip", clip is None or clip > 0, "must be above 0, or left out")
     need("batch_size", config.batch_size >= 1, "must be at least 1")
+    need("accumulate", config.accumulate >= 1, "must be at least 1")
+    below = 0 <= config.warmup_epochs <= config.epochs
+    need("warmup_epochs", below, "must be at least 0 and at most epochs")
     need("epochs", config.epochs >= 1, "must be at least 1")
     need("patience", config.patience is None or config.patience >= 1, "must be at least 1")
     need("seed", 0 <= config.seed < 2**32, "must lie in 0 to 2**32 - 1")

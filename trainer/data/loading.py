@@ -135,6 +135,11 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         return self._loader.load(self._keys)
 
+    @property
+    def sizes(self) -> list[int]:
+        """The number of images in each batch."""
+        return [len(keys) for keys in self._keys]
+
 
 class _Keys(Sampler[list[Key]]):
     """The keys of each batch; replaced for every epoch, since the workers outlive it."""

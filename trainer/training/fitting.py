@@ -24,10 +24,17 @@ from trainer.tracking import Run, closing, get_run, log_file, reopen_run, start_
 from trainer.tracking.class_names import classes_tag
 from trainer.training.checkpoints import find_checkpoint, load_optimizer, load_state, load_weights
 from trainer.training.conclusion import best_of, conclude
-from trainer.training.loop import Progression, StopTraining, Training, TrainingFailure, train
+from trainer.training.loop import (
+    Progression,
+    StopTraining,
+    Training,
+    TrainingFailure,
+    steps_in_epoch,
+    train,
+)
 from trainer.training.optimizers import build_optimizer
 from trainer.training.recording import OnEpoch, Recorder
-from trainer.training.schedules import build_schedule
+from trainer.training.schedules import Length, build_schedule
 from trainer.wording import counted
 
 logger = logging.getLogger(__name__)
@@ -159,7 +166,11 @@ def _new_training(
         forward=forward,
         optimizer=optimizer,
         schedule=build_schedule(
-            optimizer, config.schedule, config.settings("schedule"), epochs=config.epochs
+            optimizer,
+            config.schedule,
+            config.settings("schedule"),
+            Length(epochs=config.epochs, steps=steps_in_epoch(data, config, device)),
+            warmup_epochs=config.warmup_epochs,
         ),
         progression=Progression(),
     )

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from trainer.analysis.ratios import PixelCounts, summary
 from trainer.analysis.scores import counts
 from trainer.config import TrainConfig
-from trainer.data.loading import Batch, SegmentationData
+from trainer.data.loading import Batch, Batches, SegmentationData
 from trainer.evaluation.evaluate import evaluate, split_loss
 from trainer.evaluation.metrics import confusion_per_image, predicted_classes
 from trainer.network.device import peak_memory_mib
@@ -176,6 +176,33 @@ def train(
     return "completed"
 
 
+def training_batches(
+    data: SegmentationData, config: TrainConfig, epoch: int, device: torch.device
+) -> Batches:
+    """Return the batches that an epoch of training passes over."""
+    return data.batches(
+        "train",
+        batch_size=config.batch_size,
+        epoch=epoch,
+        seed=config.seed,
+        shuffle=True,
+        augment=True,
+        workers=config.workers,
+        pin_memory=device.type == "cuda",
+    )
+
+
+def steps_in_epoch(data: SegmentationData, config: TrainConfig, device: torch.device) -> int:
+    """Return how many steps the optimiser takes in an epoch."""
+    return math.ceil(len(training_batches(data, config, 1, device)) / config.accumulate)
+
+
+def _shares(sizes: list[int], accumulate: int) -> list[float]:
+    """Return what each batch counts in the step that it belongs to, by its number of images."""
+    steps = [sizes[at : at + accumulate] for at in range(0, len(sizes), accumulate)]
+    return [size / sum(step) for step in steps for size in step]
+
+
 def train_epoch(
     training: Training, data: SegmentationData, config: TrainConfig, epoch: int, progress: Progress
 ) -> dict[str, float]:
@@ -193,24 +220,19 @@ def train_epoch(
         data.num_classes, data.num_classes, dtype=torch.int64, device=forward.device
     )
     model.train()
+    training.optimizer.zero_grad(set_to_none=True)
     started = time.monotonic()
-    batches: Iterable[Batch] = data.batches(
-        "train",
-        batch_size=config.batch_size,
-        epoch=epoch,
-        seed=config.seed,
-        shuffle=True,
-        augment=True,
-        workers=config.workers,
-        pin_memory=forward.device.type == "cuda",
-    )
-    for batch in progress.watch(batches, f"epoch {epoch}/{config.epochs}"):
+    batches = training_batches(data, config, epoch, forward.device)
+    shares = _shares(batches.sizes, config.accumulate)
+    watched: Iterable[Batch] = progress.watch(batches, f"epoch {epoch}/{config.epochs}")
+    for number, (batch, share) in enumerate(zip(watched, shares, strict=True), start=1):
         passed = forward(batch)
-        training.optimizer.zero_grad(set_to_none=True)
-        passed.loss.backward()  # type: ignore[no-untyped-call]
-        norms.append(torch.nn.utils.clip_grad_norm_(parameters, clip))
-        training.optimizer.step()
-        training.schedule.after_step()
+        (passed.loss * share).backward()  # type: ignore[no-untyped-call]
+        if number % config.accumulate == 0 or number == len(batches):
+            norms.append(torch.nn.utils.clip_grad_norm_(parameters, clip))
+            training.optimizer.step()
+            training.optimizer.zero_grad(set_to_none=True)
+            training.schedule.after_step()
         sums.append(passed.sums)
         with torch.no_grad():
             predicted = predicted_classes(passed.logits)

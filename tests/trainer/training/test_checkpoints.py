@@ -24,7 +24,7 @@ from trainer.training.checkpoints import (
     save_checkpoint,
 )
 from trainer.training.optimizers import build_optimizer
-from trainer.training.schedules import Schedule, build_schedule
+from trainer.training.schedules import Length, Schedule, build_schedule
 
 SETTINGS = {"out_channels": 1, "base_channels": 2, "depth": 1, "kernel_size": 3}
 
@@ -116,19 +116,26 @@ def test_a_schedule_survives_json(name: str, tmp_path: Path) -> None:
         seen = []
         for _ in range(epochs):
             optimizer.step()
+            schedule.after_step()
             schedule.after_epoch(0.5)
             seen.append(optimizer.param_groups[0]["lr"])
         return seen
 
     model, optimizer = trained(config)
     schedule = build_schedule(
-        optimizer, config.schedule, config.settings("schedule"), epochs=config.epochs
+        optimizer,
+        config.schedule,
+        config.settings("schedule"),
+        Length(epochs=config.epochs, steps=1),
     )
     lrs(optimizer, schedule, 5)
     save_checkpoint(tmp_path / "last", model, optimizer, {"schedule": schedule.state()})
     restored = build_optimizer(network(), config.optimizer, config.settings("optimizer"))
     its_schedule = build_schedule(
-        restored, config.schedule, config.settings("schedule"), epochs=config.epochs
+        restored,
+        config.schedule,
+        config.settings("schedule"),
+        Length(epochs=config.epochs, steps=1),
     )
     load_optimizer(tmp_path / "last", restored)
     its_schedule.restore(load_state(tmp_path / "last")["schedule"])

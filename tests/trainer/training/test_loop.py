@@ -74,6 +74,34 @@ def make(tiny: TrainConfig, tmp_path: Path) -> Callable[..., Trained]:
     return lambda **changes: Trained(tiny.replace(**changes), tmp_path / "run")
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 4])
+def test_batches_that_are_added_up_are_one_large_batch(
+    make: Callable[..., Trained], batch_size: int
+) -> None:
+    """Where nothing normalises by batch; the last step of an epoch has fewer images."""
+    plain = {"norm": "none", "optimizer": "sgd", "lr": 0.1, "precision": "float32"}
+    large = make(batch_size=8, **plain)
+    small = make(batch_size=batch_size, accumulate=8 // batch_size, **plain)
+    assert large.data.size("train") % 8 != 0
+    learned = []
+    for trained in (large, small):
+        steps = count_steps(trained)
+        learned.append(
+            train_epoch(trained.training, trained.data, trained.config, 1, Progress(enabled=False))
+        )
+        assert len(steps) == math.ceil(trained.data.size("train") / 8)
+    assert learned[1]["train/loss"] == pytest.approx(learned[0]["train/loss"], rel=1e-3)
+    for a, b in zip(*(t.training.forward.model.parameters() for t in (large, small)), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
+
+
+def count_steps(trained: Trained) -> list[object]:
+    """Return a list that each step of the optimiser is put into."""
+    steps: list[object] = []
+    trained.training.optimizer.register_step_post_hook(lambda *given: steps.append(given))
+    return steps
+
+
 def test_every_epoch_has_all_its_metrics_in_one_write(make: Callable[..., Trained]) -> None:
     trained = make(epochs=2)
     assert trained.go() == "completed"

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from torch.optim import SGD, Adam, Adamax, AdamW, NAdam, Optimizer, RMSprop
 
 from trainer.catalogue import OPTIMIZERS, Descent
 from trainer.config import TrainConfig
@@ -12,6 +12,8 @@ from trainer.training.optimizers import build_optimizer
 CLASSES: dict[str, type[Optimizer]] = {
     "adam": Adam,
     "adamw": AdamW,
+    "adamax": Adamax,
+    "nadam": NAdam,
     "sgd": SGD,
     "rmsprop": RMSprop,
 }
@@ -40,6 +42,8 @@ def test_it_learns_as_torchs_own_plain_one_does(name: str) -> None:
     settings: dict[str, float] = {"lr": 1e-2, "weight_decay": 1e-2}
     if name in ("sgd", "rmsprop"):
         settings["momentum"] = 0.8
+    if name == "sgd":
+        settings["nesterov"] = True
     config = TrainConfig(optimizer=name, **settings)
     model = layer()
     optimizer = build_optimizer(model, config.optimizer, config.settings("optimizer"))
@@ -57,6 +61,20 @@ def test_every_weight_is_trained() -> None:
     ]
 
 
+def test_biases_and_normalisations_need_not_shrink() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    settings = Descent(weight_decay=0.1, decay_norms=False)
+    shrinking, others = build_optimizer(model, "adam", settings).param_groups
+    assert [p.ndim for p in shrinking["params"]] == [4]
+    assert [p.ndim for p in others["params"]] == [1, 1, 1]
+    assert (shrinking["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
+
+
+def test_nesterov_needs_momentum() -> None:
+    with pytest.raises(ValueError, match=r"momentum: 0\.0 must be above 0 with nesterov"):
+        TrainConfig(optimizer="sgd", momentum=0.0, nesterov=True)
+
+
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(ValueError, match=r"unknown optimizer 'adma'.*did you mean 'adam'"):
+    with pytest.raises(ValueError, match=r"unknown optimizer 'adma'.*did you mean 'adamax'"):
         TrainConfig(optimizer="adma")
