@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.catalogue import AUGMENTATIONS
+from trainer.catalogue.data import AUGMENTATIONS
 from trainer.config import TrainConfig
 from trainer.data.cache.decoding import decode_all
 from trainer.data.files.passing import available_cores

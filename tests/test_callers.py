@@ -87,10 +87,11 @@ def uncalled() -> set[str]:
 
 def test_the_search_finds_what_it_must() -> None:
     """Guard the guard: one that took everything for called would pass everything."""
-    assert "trainer.catalogue.LOSSES" in called_from(
+    assert "trainer.catalogue.losses.LOSSES" in called_from(
         "trainer.config.roles", trees()["trainer.config.roles"]
     )
-    of_catalogue = called_from("trainer.catalogue", trees()["trainer.catalogue"])
+    table = "trainer.catalogue.losses"
+    of_catalogue = called_from(table, trees()[table])
     assert "trainer.network.pixel_losses.cross_entropy" in of_catalogue
     of_models = called_from("trainer.models", trees()["trainer.models"])
     assert "trainer.models.unet.UNet" in of_models

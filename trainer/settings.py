@@ -37,10 +37,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Component:
-    """A line of a table: the component's settings, and what builds it, ``"module:attribute"``."""
+    """A line of a table: the component's settings, what builds it, and a line about it.
+
+    ``place`` is ``"module:attribute"``.
+    """
 
     settings: type[Settings] = Settings
     place: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from trainer.catalogue import LAYOUTS
+from trainer.catalogue.data import LAYOUTS
 from trainer.config.roles import ROLES
 from trainer.names import check, imported, unknown
 from trainer.settings import Component, Role, load

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from tyro.conf import Positional
 
-from trainer.catalogue import Preset
+from trainer.catalogue.data import Preset
 from trainer.command_line import DONE, Answer, parse, print_json
 from trainer.config.reading import Reading
 from trainer.progress import Progress

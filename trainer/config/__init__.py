@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from trainer.analysis.score_table import monitors
-from trainer.catalogue import EVAL_PRECISIONS, NORMALISATIONS, PRECISIONS
+from trainer.catalogue import EVAL_PRECISIONS, PRECISIONS
+from trainer.catalogue.data import NORMALISATIONS
 from trainer.config.formats import FORMAT, FORMAT_1
 from trainer.config.reading import Reading
 from trainer.config.roles import ROLES, role_of

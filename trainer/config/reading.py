@@ -7,7 +7,7 @@ flags, so that a folder is read alike wherever it is opened. Nothing here import
 import math
 from dataclasses import dataclass, fields
 
-from trainer.catalogue import LAYOUTS
+from trainer.catalogue.data import LAYOUTS
 from trainer.names import check
 from trainer.settings import require
 

@@ -3,17 +3,15 @@
 Nothing here imports torch.
 """
 
-from trainer.catalogue import (
+from trainer.catalogue.data import (
     AUGMENTATIONS,
     CACHES,
     FOLDS,
     GEOMETRIES,
-    LOSSES,
-    OPTIMIZERS,
-    PATIENCE,
-    SCHEDULES,
-    loss_terms,
 )
+from trainer.catalogue.losses import LOSSES, loss_terms
+from trainer.catalogue.optimizers import OPTIMIZERS
+from trainer.catalogue.schedules import PATIENCE, SCHEDULES
 from trainer.models import MODELS
 from trainer.settings import Role, is_given
 

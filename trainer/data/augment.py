@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from trainer.catalogue import AUGMENTATIONS, Preset
+from trainer.catalogue.data import AUGMENTATIONS, Preset
 from trainer.data.collection import VOID
 from trainer.data.geometry import UINT8
 from trainer.names import unknown

@@ -6,7 +6,7 @@ All are undefined for a class without a pixel, which no loss would ever look up;
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.catalogue import CLASS_WEIGHTS
+from trainer.catalogue.losses import CLASS_WEIGHTS
 from trainer.names import check
 
 Counts = NDArray[np.int64]

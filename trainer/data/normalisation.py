@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.catalogue import NORMALISATIONS
+from trainer.catalogue.data import NORMALISATIONS
 from trainer.names import check
 
 Values = tuple[float, ...]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from trainer.catalogue import LOSSES, loss_terms
+from trainer.catalogue.losses import LOSSES, loss_terms
 from trainer.settings import Settings, load
 
 # Returns the weights ``(num_classes,)`` of the named kind, None for none.

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.catalogue import FocalLoss, SmoothedLoss
+from trainer.catalogue.losses import FocalLoss, SmoothedLoss
 from trainer.data.collection import VOID
 from trainer.network.losses import LossPerImage, Weigh
 from trainer.settings import Settings

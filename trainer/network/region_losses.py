@@ -9,7 +9,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from trainer.catalogue import TverskyLoss
+from trainer.catalogue.losses import TverskyLoss
 from trainer.data.collection import VOID
 from trainer.network.losses import LossPerImage, Weigh
 from trainer.settings import Settings

@@ -6,7 +6,12 @@ from typing import Any
 from torch import nn
 from torch.optim import SGD, Adam, Adamax, AdamW, NAdam, Optimizer, RMSprop
 
-from trainer.catalogue import OPTIMIZERS, Descent, DescentWithMomentum, StochasticDescent
+from trainer.catalogue.optimizers import (
+    OPTIMIZERS,
+    Descent,
+    DescentWithMomentum,
+    StochasticDescent,
+)
 from trainer.settings import load
 
 Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]

@@ -12,7 +12,13 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, ReduceLROnPlateau
 
-from trainer.catalogue import SCHEDULES, InverseTime, Plateau, Polynomial, Steps
+from trainer.catalogue.schedules import (
+    SCHEDULES,
+    InverseTime,
+    Plateau,
+    Polynomial,
+    Steps,
+)
 from trainer.settings import Settings, load
 
 # Of the one-cycle schedule, as torch's and fastai's.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from trainer.catalogue import AUGMENTATIONS, Preset
+from trainer.catalogue.data import AUGMENTATIONS, Preset
 from trainer.data import augment as augmentations
 from trainer.data.augment import REFUSED, Augment
 

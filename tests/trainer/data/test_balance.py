@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from trainer.catalogue import CLASS_WEIGHTS
+from trainer.catalogue.losses import CLASS_WEIGHTS
 from trainer.data.balance import class_weights
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from trainer.analysis.ratios import PixelCounts, summary
 from trainer.analysis.scores import counts, dice, image_scores, iou
-from trainer.catalogue import WeightedLoss
+from trainer.catalogue.losses import WeightedLoss
 from trainer.data.collection import VOID
 from trainer.data.loading import Batch
 from trainer.evaluation.evaluate import evaluate

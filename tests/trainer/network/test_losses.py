@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.catalogue import LOSSES, loss_terms
+from trainer.catalogue.losses import LOSSES, loss_terms
 from trainer.config import TrainConfig
 from trainer.data.collection import VOID
 from trainer.network import losses

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainer.catalogue import OPTIMIZERS, SCHEDULES, Descent
+from trainer.catalogue.optimizers import OPTIMIZERS, Descent
+from trainer.catalogue.schedules import SCHEDULES
 from trainer.config import TrainConfig
 from trainer.models import build_model
 from trainer.training import checkpoints

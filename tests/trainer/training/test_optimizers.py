@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam, Adamax, AdamW, NAdam, Optimizer, RMSprop
 
-from trainer.catalogue import OPTIMIZERS, Descent
+from trainer.catalogue.optimizers import OPTIMIZERS, Descent
 from trainer.config import TrainConfig
 from trainer.training.optimizers import build_optimizer
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 
-from trainer.catalogue import SCHEDULES
+from trainer.catalogue.schedules import SCHEDULES
 from trainer.config import TrainConfig
 from trainer.training.optimizers import build_optimizer
 from trainer.training.schedules import Length, Schedule, build_schedule

@@ -1,14 +1,14 @@
 """Open a folder of images and masks, whatever its layout.
 
 To add a layout, write a module with a `Layout` named ``LAYOUT`` and add one line to
-`trainer.catalogue.LAYOUTS`.
+`trainer.catalogue.data.LAYOUTS`.
 """
 
 from dataclasses import replace
 from pathlib import Path
 
 from trainer import names
-from trainer.catalogue import LAYOUTS
+from trainer.catalogue.data import LAYOUTS
 from trainer.config.reading import AUTO, Reading
 from trainer.data.collection import Collection, ImageCoding
 from trainer.data.layouts.combining import read_combined

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer.catalogue import LAYOUTS
+from trainer.catalogue.data import LAYOUTS
 from trainer.config.reading import Reading
 from trainer.data.collection import VOID
 from trainer.data.files.reading import read_pair
