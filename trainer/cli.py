@@ -1,13 +1,14 @@
 """The ``trainer`` command: train, evaluate and use one model."""
 
 from trainer.command_line import dispatch
+from trainer.commands.architectures import models
 from trainer.commands.comparing import compare, stability
 from trainer.commands.evaluating import evaluate
 from trainer.commands.inspecting import data
 from trainer.commands.listing import runs
 from trainer.commands.predicting import predict
 from trainer.commands.registering import promote, pull, register
-from trainer.commands.training import fit, models, recipes, resume
+from trainer.commands.training import fit, recipes, resume
 from trainer.interruption import end_like_ctrl_c
 
 COMMANDS = {

@@ -34,6 +34,11 @@ class Settings:
         """Return the names of the settings, in their order."""
         return tuple(field.name for field in fields(cls))
 
+    @classmethod
+    def told_by(cls) -> Mapping[str, str]:
+        """Return the settings that follow from another one once that is given, and from which."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Component:

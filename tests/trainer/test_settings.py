@@ -173,7 +173,7 @@ def test_what_is_not_read_makes_no_other_seed_group(role: Role, name: str, setti
     plain = TrainConfig(**chosen(role, name))
     others = {
         "image_size": [64, 64],
-        "level_channels": [2, 4],
+        "level_widths": [2, 4],
         "deep_supervision": True,
         "nesterov": True,
     }

@@ -1,4 +1,4 @@
-"""``trainer fit``, ``resume``, ``recipes`` and ``models``: train one run."""
+"""``trainer fit``, ``resume`` and ``recipes``: train one run."""
 
 import sys
 from dataclasses import dataclass
@@ -80,15 +80,6 @@ def recipes(args: list[str]) -> int:
     parse(NoOptions, prog="trainer recipes", args=args)
     for name, values in RECIPES.items():
         print(f"{name:<16}{'  '.join(f'{k}={_shown(v)}' for k, v in values.items())}")
-    return DONE
-
-
-def models(args: list[str]) -> int:
-    """List the architectures."""
-    parse(NoOptions, prog="trainer models", args=args)
-    from trainer.models import MODELS
-
-    print("\n".join(MODELS))
     return DONE
 
 

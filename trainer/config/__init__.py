@@ -45,7 +45,7 @@ CAME_LATER = {
     "value_range": None,
     "norm": "batch",
     "dropout": 0.0,
-    "level_channels": None,
+    "level_widths": None,
     "upsampling": "transpose",
     "decoder_norm": "same",
     "label_smoothing": 0.0,
@@ -211,7 +211,11 @@ class TrainConfig(General):
         Raises ``ValueError`` for a field that is unknown, or a change that nothing reads.
         """
         before = self.values()
-        kept = {name: before[name] for name in before if reads(before | changes, name)}
+        follow = {
+            name for part in self.parts for name, of in part.told_by().items() if of in changes
+        }
+        names = [n for n in before if reads(before | changes, n) and n not in follow]
+        kept = {name: before[name] for name in names}
         return TrainConfig(**kept | changes)
 
 

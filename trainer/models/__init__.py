@@ -23,62 +23,62 @@ MODELS = {
     "unet": Component(
         architectures.UNetSettings,
         ".unet:UNet",
-        "the U-Net of Ronneberger et al., padded and normalised",
+        "the paper's, padded",
     ),
     "unet-original": Component(
         architectures.UNetOriginalSettings,
         ".unet:UNet",
-        "a U-Net of the paper's widths, not normalised on the way up",
+        "as wide as the paper's",
     ),
     "unet-medium": Component(
         architectures.UNetMediumSettings,
         ".unet:UNet",
-        "unet-original with a level less",
+        "a level less",
     ),
     "unet-small": Component(
         architectures.UNetSmallSettings,
         ".unet:UNet",
-        "unet-original with two levels less, of 64, 128 and 512 channels",
+        "of 64, 128 and 512 channels",
     ),
     "unet-small-3": Component(
         architectures.UNetSmall3Settings,
         ".unet:UNet",
-        "a U-Net of three blocks",
+        "of three blocks",
     ),
     "unet-deep": Component(
         architectures.UNetDeepSettings,
         ".unet:UNet",
-        "a U-Net of six levels, of 32 to 1,024 channels",
+        "of six levels",
     ),
     "resunet": Component(
         architectures.LevelSettings,
         ".resunet:ResUNet",
-        "a U-Net of residual units (Zhang et al. 2018)",
+        "residual units (Zhang 2018)",
     ),
     "attention-unet": Component(
         architectures.LevelSettings,
         ".attention_unet:AttentionUNet",
-        "a U-Net with gates in its skip connections (Oktay et al. 2018)",
+        "gated skips (Oktay 2018)",
     ),
     "unetplusplus": Component(
         architectures.UNetPlusPlusSettings,
         ".unetplusplus:UNetPlusPlus",
-        "a U-Net with nested skip connections (Zhou et al. 2018)",
+        "nested skips (Zhou 2018)",
     ),
     "fcn": Component(
         architectures.FCNSettings,
         ".fcn:FCN",
-        "a fully convolutional network in VGG's manner (Long et al. 2015)",
+        "convolutional VGG (Long 2015)",
     ),
     "pspnet": Component(
         architectures.PSPNetSettings,
         ".pspnet:PSPNet",
-        "pyramid pooling on a dilated ResNet (Zhao et al. 2017)",
+        "pyramid pooling (Zhao 2017)",
     ),
     "deeplabv3plus": Component(
         architectures.DeepLabSettings,
         ".deeplab:DeepLabV3Plus",
-        "atrous pyramid pooling on a ResNet, and a decoder (Chen et al. 2018)",
+        "atrous pyramid (Chen 2018)",
     ),
 }
 

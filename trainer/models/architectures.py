@@ -3,6 +3,7 @@
 Nothing here imports torch. Two architectures share a setting's name where it means the same.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..names import check
@@ -78,24 +79,29 @@ class LevelSettings(WidthSettings):
 class UNetSettings(LevelSettings):
     """Of `unet.UNet`."""
 
-    level_channels: tuple[int, ...] | None = None
-    """Channels of each level; base_channels and depth are then its first and its length less 1."""
+    level_widths: tuple[int, ...] | None = None
+    """Channels of each level, in multiples of base_channels; as many as there are levels."""
     upsampling: str = "transpose"
     """How the resolution is doubled: transpose, bilinear, nearest or pixel-shuffle."""
     decoder_norm: str = "same"
     """What normalises on the way up: same (as norm), batch, group, instance or none."""
 
     def __post_init__(self) -> None:
-        if self.level_channels is not None:
-            levels = self.level_channels
-            fits = 2 <= len(levels) <= 9 and min(levels) >= 1
-            require("level_channels", list(levels), fits, "must be 2 to 9 numbers from 1 on")
+        if (widths := self.level_widths) is not None:
+            fits = 2 <= len(widths) <= 9 and min(widths) >= 1
+            require("level_widths", list(widths), fits, "must be 2 to 9 numbers from 1 on")
+            known = self.depth in (LevelSettings.depth, len(widths) - 1)
+            require("depth", self.depth, known, "is told by level_widths; leave it out")
             # So that what is recorded of a run is what it was built with.
-            object.__setattr__(self, "base_channels", levels[0])
-            object.__setattr__(self, "depth", len(levels) - 1)
+            object.__setattr__(self, "depth", len(widths) - 1)
         super().__post_init__()
         check("upsampling", self.upsampling, UPSAMPLINGS)
         check("decoder_norm", self.decoder_norm, ("same", *NORMS))
+
+    @classmethod
+    def told_by(cls) -> Mapping[str, str]:
+        """A list of levels has a length."""
+        return {"depth": "level_widths"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +123,7 @@ class UNetMediumSettings(UNetOriginalSettings):
 class UNetSmallSettings(UNetOriginalSettings):
     """Of two levels less, the last of them wide."""
 
-    level_channels: tuple[int, ...] | None = (64, 128, 512)
+    level_widths: tuple[int, ...] | None = (1, 2, 8)
 
 
 @dataclass(frozen=True, kw_only=True)

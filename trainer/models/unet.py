@@ -75,9 +75,10 @@ class UNet(nn.Module):
     """Map images ``(batch, in_channels, height, width)`` to logits of the same height and width.
 
     ``base_channels`` is the width of the first level (64 in the paper), ``depth`` the number of
-    times the resolution is halved (4 in the paper); ``level_channels`` goes before both. Any height
-    and width will do: a size that ``stride`` does not divide is padded at the bottom and the
-    right by repeating the border, and the logits are cut back to the input's size.
+    times the resolution is halved (4 in the paper); ``level_widths``, in multiples of
+    ``base_channels``, go before it. Any height and width will do: a size that ``stride`` does not
+    divide is padded at the bottom and the right by repeating the border, and the logits are cut
+    back to the input's size.
 
     Convolutions have a bias unless every one of them is normalised.
     """
@@ -89,7 +90,7 @@ class UNet(nn.Module):
         out_channels: int = 1,
         base_channels: int = 64,
         depth: int = 4,
-        level_channels: Sequence[int] | None = None,
+        level_widths: Sequence[int] | None = None,
         kernel_size: int = 3,
         norm: str = "batch",
         decoder_norm: str = "same",
@@ -99,7 +100,8 @@ class UNet(nn.Module):
         super().__init__()
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size: {kernel_size} must be odd, so that sizes stay")
-        channels = level_channels or [base_channels * 2**level for level in range(depth + 1)]
+        widths = level_widths or [2**level for level in range(depth + 1)]
+        channels = [base_channels * width for width in widths]
         above = norm if decoder_norm == "same" else decoder_norm
         bias = "none" in (norm, above)
         self.stride = 2 ** (len(channels) - 1)

@@ -49,7 +49,7 @@ OTHER: dict[str, Any] = {
     "depth": 2,
     "norm": "group",
     "dropout": 0.2,
-    "level_channels": (64, 96, 32),
+    "level_widths": (1, 3, 2),
     "upsampling": "nearest",
     "decoder_norm": "none",
     "deep_supervision": True,
@@ -319,7 +319,7 @@ def test_params_are_flat_text_for_every_field() -> None:
     params = all_other().to_params()
     assert list(params) == list(all_other().values())
     assert sorted(params) == sorted(name for name in NAMES if reads(OTHER, name))
-    assert params["level_channels"] == "64x96x32"
+    assert params["level_widths"] == "1x3x2"
     assert all(isinstance(value, str) and value for value in params.values())
     assert params["image_size"] == "31x47"
     assert params["value_range"] == "-0.5 to 4095.0"
@@ -341,3 +341,12 @@ def test_another_hyperparameter_is_another_seed_group(name: str) -> None:
 def test_a_seed_group_hangs_on_the_values_alone() -> None:
     assert re.fullmatch(r"[0-9a-f]{12}", TrainConfig().seed_group())
     assert from_mapping({"lr": 1}).seed_group() == from_mapping({"lr": "1.0"}).seed_group()
+
+
+def test_what_follows_from_another_setting_is_recorded_as_it_is_and_need_not_be_said() -> None:
+    small = TrainConfig(model="unet-small")
+    assert (small.depth, small.base_channels) == (2, 64)
+    assert small.replace(level_widths=(1, 2, 4, 4)).depth == 3
+    assert small.replace(model="unet").depth == 2
+    with pytest.raises(ValueError, match="depth: 3 is told by level_widths; leave it out"):
+        TrainConfig(model="unet-small", depth=3)

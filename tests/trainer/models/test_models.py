@@ -194,7 +194,7 @@ class TestUNet(LevelContract):
         assert widths == [4, 8, 16]
 
     def test_levels_of_any_widths(self) -> None:
-        model = self.build(level_channels=(3, 10, 4))
+        model = build_model(self.name, base_channels=1, level_widths=(3, 10, 4))
         assert model.stride == 4
         assert [block[1][0].out_channels for block in model.downs] == [10, 4]
         assert model(images(1, 31, 47)).shape == (1, 1, 31, 47)
@@ -227,7 +227,11 @@ class TestUNetMedium(LevelContract):
 
 class TestUNetSmall(ModelContract):
     name = "unet-small"
-    settings: ClassVar[dict[str, Any]] = {"out_channels": 1, "level_channels": (4, 6, 10)}
+    settings: ClassVar[dict[str, Any]] = {
+        "out_channels": 1,
+        "base_channels": 2,
+        "level_widths": (2, 3, 5),
+    }
 
 
 class TestUNetSmall3(LevelContract):
