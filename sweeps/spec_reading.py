@@ -29,12 +29,21 @@ from trainer.yaml_files import parse_yaml
 
 # To add a preset, put its file into presets/ and one line here.
 PRESET_FOLDER = files("sweeps") / "presets"
-PRESETS = {
-    "demo": "demo.yaml",
-    "lr-batch-kernel": "lr-batch-kernel.yaml",
-    "lr-only": "lr-only.yaml",
-    "width-depth": "width-depth.yaml",
-}
+PRESETS = (
+    "demo",
+    "lr-only",
+    "lr-batch-kernel",
+    "width-depth",
+    "report-0-grid",
+    "report-1",
+    "report-3-models",
+    "report-3-optimisers",
+    "report-3-losses",
+    "report-3-sizes",
+    "report-4-sizes",
+    "report-4-patience",
+    "report-4-augmentation",
+)
 KEYS = (
     "format",
     "name",
@@ -64,7 +73,7 @@ def read_spec(spec: str, *, overrides: Mapping[str, Any] | None = None) -> Sweep
     """
     path = Path(spec)
     if spec in PRESETS:
-        source, text = f"preset {spec}", (PRESET_FOLDER / PRESETS[spec]).read_text("utf-8")
+        source, text = f"preset {spec}", (PRESET_FOLDER / f"{spec}.yaml").read_text("utf-8")
     elif path.suffix in (".yaml", ".yml") or path.is_file():
         source, text = spec, read_text(path)
     else:

@@ -59,7 +59,7 @@ def test_every_preset_is_valid_and_survives_being_stored(name: str) -> None:
 
 def test_every_preset_file_is_listed() -> None:
     folder = Path(__file__).parents[2] / "sweeps" / "presets"
-    assert sorted(PRESETS.values()) == sorted(path.name for path in folder.iterdir())
+    assert sorted(PRESETS) == sorted(path.stem for path in folder.iterdir())
 
 
 def test_combinations_of_choices_and_steps() -> None:

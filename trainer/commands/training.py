@@ -78,8 +78,9 @@ def resume(args: list[str]) -> int:
 def recipes(args: list[str]) -> int:
     """List the named configurations."""
     parse(NoOptions, prog="trainer recipes", args=args)
-    for name, values in RECIPES.items():
-        print(f"{name:<16}{'  '.join(f'{k}={_shown(v)}' for k, v in values.items())}")
+    for name, named in RECIPES.items():
+        print(f"{name:<16}{named.about}")
+        print(f"{'':<16}{'  '.join(f'{k}={_shown(v)}' for k, v in named.values.items())}")
     return DONE
 
 
