@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from trainer.config import TrainConfig
+from trainer.config.roles import ROLES
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("trainer", "sweeps", "dashboard", "turntable", "tests", "docs", "benchmarks", "scripts")
@@ -106,3 +107,23 @@ def test_the_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     named = set(re.findall(r"\bmake ([a-z-]+)\b", CONTRIBUTING))
     assert {"setup", "check", "test"} <= named <= set(re.findall(r"^([a-z-]+):", makefile, re.M))
+
+
+@pytest.mark.parametrize("name", ["models", "losses", "optimizers", "schedules"])
+def test_the_training_document_has_a_row_for_every_name(name: str) -> None:
+    """And each says what `trainer.settings.Component.about` says, at more length."""
+    module = "trainer.models" if name == "models" else f"trainer.catalogue.{name}"
+    table = getattr(import_module(module), name.upper())
+    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    flag = {"models": "model", "losses": "loss"}.get(name, name.removesuffix("s"))
+    rows = text.split(f"| `--{flag}` |")[1].split("\n\n")[0]
+    named = re.findall(r"^\| `([^`]+)` \|", rows, re.MULTILINE)
+    assert sorted(named) == sorted(table)
+
+
+def test_every_component_that_is_built_says_what_it_is() -> None:
+    for role in ROLES:
+        for key, component in role.table.items():
+            if component.place or role.field == "geometry":
+                assert 5 < len(component.about) < 90, key
+                assert not component.about.endswith("."), key
