@@ -319,7 +319,9 @@ def test_what_ships_with_a_model_stands_alone() -> None:
                 assert found.module in shipped, f"{name}:{found.line} imports {found.module}"
             else:
                 root = found.module.split(".")[0]
-                assert root in allowed, f"{name}:{found.line} imports {found.module}"
+                # Of the extra, imported where it is used.
+                extra = {"transformers"} if name == "trainer.models.backbone_unet" else set()
+                assert root in allowed | extra, f"{name}:{found.line} imports {found.module}"
 
 
 def test_every_architecture_ships() -> None:

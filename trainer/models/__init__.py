@@ -80,6 +80,11 @@ MODELS = {
         ".deeplab:DeepLabV3Plus",
         "atrous pyramid (Chen 2018)",
     ),
+    "backbone-unet": Component(
+        architectures.BackboneSettings,
+        ".backbone_unet:BackboneUNet",
+        "U-Net over a backbone",
+    ),
 }
 
 

@@ -209,3 +209,29 @@ class DeepLabSettings(ResNetSettings):
     def least_size(self) -> int:
         """A single pixel of a single image has no spread that a batch could be normalised by."""
         return 17
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneSettings(WidthSettings):
+    """Of `backbone_unet.BackboneUNet`."""
+
+    backbone: str = "resnet-18"
+    """Encoder of transformers: a model of the Hugging Face hub, a folder, or resnet-18."""
+    pretrained: bool = False
+    """Take the encoder's weights from the hub or the folder; else they are random."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require("backbone", repr(self.backbone), bool(self.backbone), "is empty; give a name")
+        named = self.backbone != BackboneSettings.backbone or not self.pretrained
+        require("pretrained", self.backbone, named, "has no weights; give a hub's name or a folder")
+
+    @property
+    def stride(self) -> int:
+        """Of the encoders that divide by 4, 8, 16 and 32."""
+        return 32
+
+    @property
+    def least_size(self) -> int:
+        """A single pixel of a single image has no spread that a batch could be normalised by."""
+        return 33

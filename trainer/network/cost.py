@@ -30,8 +30,9 @@ def cost(name: str, settings: dict[str, Any], size: tuple[int, int]) -> Cost:
 
     ``settings`` are keywords of `trainer.models.build_model`. Takes no memory.
     """
+    shapes = {"pretrained": False} if "pretrained" in settings else {}
     with torch.device("meta"):
-        network = build_model(name, **settings).eval()
+        network = build_model(name, **settings | shapes).eval()
         images = torch.empty(1, settings.get("in_channels", 3), *size)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(images)

@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any, get_type_hints
@@ -183,9 +184,9 @@ def _refused(where: str, value: Any, wanted: str) -> ValueError:
     return ValueError(f"{where or 'its content'}: {shortened(value)} is not {wanted}")
 
 
-def _text(where: str, value: Any) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= 1000:
-        raise _refused(where, value, "a text of 1 to 1,000 characters")
+def _text(where: str, value: Any, most: int = 1000) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= most:
+        raise _refused(where, value, f"a text of 1 to {most:,} characters")
     try:
         value.encode()
     except UnicodeEncodeError:  # half of a pair, which no output takes
@@ -271,7 +272,8 @@ KINDS: dict[Any, Reading] = {
     int: _whole(),
     float: _number(-INT32, INT32),
     bool: _flag,
-    str: _text,
+    # Long enough for the configuration of an encoder, written out.
+    str: partial(_text, most=100_000),
     tuple[int, ...] | None: _or_null(_list(_whole(1), 1, 100)),
 }
 

@@ -52,6 +52,8 @@ SCORED_IN, UNKNOWN = "scored_in", "unknown"
 SELECTED_ON = "selected_on"
 SHIPPED_AS = "segscope_model"
 REQUIREMENTS = ("mlflow", "torch", "numpy", "pillow", "safetensors")
+# What an architecture needs beside them.
+ALSO_REQUIRED = {"backbone-unet": ("transformers",)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +132,7 @@ def register(run_id: str, name: str, *, alias: str | None = None) -> ModelVersio
         model = export_run(run_id, workspace / "model")
         opened = Predictor(model)  # What cannot be becomes no version.
         split = json.loads((model / "origin.json").read_text("utf-8"))["split"]
+        needed = (*REQUIREMENTS, *ALSO_REQUIRED.get(run.data.params["model"], ()))
         created = create_version(
             run_id,
             name,
@@ -137,7 +140,7 @@ def register(run_id: str, name: str, *, alias: str | None = None) -> ModelVersio
             channels=opened.channels,
             python_model=Path(str(files("trainer") / "prediction/pyfunc_model.py")),
             code=_shipped_code(workspace / SHIPPED_AS),
-            requirements=[f"{package}=={_public(package)}" for package in REQUIREMENTS],
+            requirements=[f"{package}=={_public(package)}" for package in needed],
             tags=_scores(run.data.metrics)
             | {
                 SCORED_IN: scored_in(run.data.params) or UNKNOWN,

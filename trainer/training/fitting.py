@@ -150,6 +150,7 @@ def _new_training(
     channels = {"in_channels": config.channels, "out_channels": loss.out_channels}
     settings = {**channels, **vars(config.settings("model"))}
     model = build_model(config.model, **settings)
+    settings |= getattr(model, "travels", {})
     device = choose_device(config.device)
     forward = Forward(
         model,

@@ -55,6 +55,8 @@ OTHER: dict[str, Any] = {
     "deep_supervision": True,
     "fc_channels": 16,
     "encoder_depth": 18,
+    "backbone": "some/folder",
+    "pretrained": True,
     "loss": "cross-entropy",
     "class_weights": "inverse",
     "label_smoothing": 0.1,

@@ -1,6 +1,9 @@
 """What every architecture must do, and what makes some of them what they are."""
 
 import inspect
+import json
+import shutil
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -289,6 +292,93 @@ class TestDeepLabV3Plus(ModelContract):
     name = "deeplabv3plus"
     grain = 16
     settings: ClassVar[dict[str, Any]] = TestPSPNet.settings
+
+
+TINY = {
+    "model_type": "resnet",
+    "depths": [1, 1, 1, 1],
+    "hidden_sizes": [4, 8, 12, 16],
+    "embedding_size": 4,
+    "layer_type": "basic",
+}
+
+
+class TestBackboneUNet(ModelContract):
+    name = "backbone-unet"
+    grain = 16
+    settings: ClassVar[dict[str, Any]] = {
+        "out_channels": 1,
+        "backbone": json.dumps(TINY),
+        "base_channels": 4,
+    }
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        """Return a folder in which a classifier of this encoder was saved."""
+        from transformers import AutoConfig, AutoModelForImageClassification
+
+        torch.manual_seed(5)
+        config = AutoConfig.for_model(**TINY)
+        AutoModelForImageClassification.from_config(config).save_pretrained(tmp_path / "saved")
+        return tmp_path / "saved"
+
+    def test_it_starts_from_the_weights_of_a_folder(self, folder: Path) -> None:
+        saved = load_file(folder / "model.safetensors")
+        name = "embedder.embedder.convolution.weight"
+        for pretrained in (True, False):
+            model = self.build(backbone=str(folder), pretrained=pretrained)
+            found = model.encoder.state_dict()[name]
+            assert torch.equal(found, saved[f"resnet.{name}"]) == pretrained
+
+    def test_it_is_built_again_without_the_folder(self, folder: Path) -> None:
+        model = self.build(backbone=str(folder), pretrained=True)
+        shutil.rmtree(folder)
+        again = self.build(seed=1, **model.travels)
+        again.load_state_dict(model.state_dict())
+        inputs = images(1, 31, 47)
+        assert torch.equal(again.eval()(inputs), model.eval()(inputs))
+
+    @pytest.mark.parametrize(
+        "written",
+        [
+            {"model_type": "convnext", "depths": [1] * 4, "hidden_sizes": [4, 8, 12, 16]},
+            {"model_type": "swin", "embed_dim": 8, "depths": [1] * 4, "num_heads": [1] * 4},
+        ],
+    )
+    def test_other_encoders(self, written: dict[str, Any]) -> None:
+        model = self.build(backbone=json.dumps(written), in_channels=1).eval()
+        assert model(images(1, 31, 47, 1)).shape == (1, 1, 31, 47)
+
+    @pytest.mark.parametrize(
+        ("backbone", "said"),
+        [
+            ("no/such folder", "is neither a folder"),
+            ("{}", "is neither a folder"),
+            ("[" * 10_000, "is neither a folder"),
+            ('{"model_type": "resnet", "depths": "x"}', "backbone: "),
+            ('{"model_type": "bert"}', "is no encoder of four levels"),
+            (
+                '{"model_type": "dinov2", "hidden_size": 12, "num_hidden_layers": 4}',
+                "is no encoder",
+            ),
+        ],
+    )
+    def test_what_is_no_encoder_is_refused(
+        self, backbone: str, said: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        with pytest.raises(ValueError, match=said):
+            self.build(backbone=backbone)
+
+    def test_without_transformers_the_cure_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "transformers", None)
+        with pytest.raises(ValueError, match=r"pip install 'segscope\[backbones\]'"):
+            self.build()
+
+    def test_what_is_built_in_has_no_weights(self) -> None:
+        with pytest.raises(ValueError, match="pretrained: resnet-18 has no weights"):
+            build_model(self.name, pretrained=True)
+        assert self.build(backbone="resnet-18").encoder.channels == [64, 128, 256, 512]
 
 
 @pytest.mark.parametrize("encoder_depth", [18, 34, 50, 101])
