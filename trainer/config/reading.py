@@ -19,9 +19,9 @@ class Reading:
     layout: str = "auto"
     """How the folder is laid out; auto finds out."""
     images: str | None = None
-    """Folder below data that holds the images, where names do not tell; * is any name."""
+    """Folder below data that holds the images, or files ("*.jpg"), where names do not tell."""
     masks: str | None = None
-    """Folder below data that holds the masks, where names do not tell; * is any name."""
+    """Folder below data that holds the masks, or files ("*_m.png"), where names do not tell."""
     combine: str | None = None
     """What masks from several folders (masks left,right) are: union (one class) or classes."""
     mask_values: str | None = None

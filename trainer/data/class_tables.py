@@ -2,8 +2,8 @@
 
 ``classes.yaml`` is ours (see docs/data.md); the tables that other tools write are read too:
 ``class_dict.csv`` (name, r, g, b), ``labelmap.txt`` of CVAT (``name:r,g,b::``),
-``label_colors.txt`` of CamVid (``r g b name``), and ``class_names.txt``, ``classes.txt`` or
-``codes.txt`` (one name a line).
+``label_colors.txt`` of CamVid (``r g b name``), ``_classes.csv`` of Roboflow (value, name), and
+``class_names.txt``, ``classes.txt`` or ``codes.txt`` (one name a line).
 """
 
 import csv
@@ -176,6 +176,17 @@ def _from_colour_list(path: Path, text: str) -> ClassTable:
     return _void_apart(path, named)
 
 
+def _from_roboflow(path: Path, text: str) -> ClassTable:
+    heading, *rows = csv.reader(text.splitlines(), skipinitialspace=True) if text else ([],)
+    if len(heading) != 2 or "pixel" not in heading[0].lower():
+        raise ValueError(f"{path}: has no columns Pixel Value and Class")
+    named = [(row[1].strip(), row[0].strip()) for row in rows if len(row) == 2]
+    if not all(value.isdecimal() for _, value in named):
+        raise ValueError(f"{path}: a pixel value is no whole number")
+    entries = tuple(ClassEntry(name=name, values=(int(value),)) for name, value in named)
+    return ClassTable(source=path, entries=entries)
+
+
 def _from_names(path: Path, text: str) -> ClassTable:
     names = [line for line in _lines(text) if line != "__ignore__"]
     names = ["background" if name == "_background_" else name for name in names]
@@ -205,6 +216,7 @@ TABLES: dict[str, Callable[[Path, str], ClassTable]] = {
     "class_dict.csv": _from_csv,
     "labelmap.txt": _from_cvat,
     "label_colors.txt": _from_colour_list,
+    "_classes.csv": _from_roboflow,
     "class_names.txt": _from_names,
     "classes.txt": _from_names,
     "codes.txt": _from_names,

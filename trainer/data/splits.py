@@ -71,7 +71,8 @@ def make_splits(collection: Collection, config: TrainConfig) -> Splits:
 
     The same collection and seed always give the same splits, whatever the order of the pairs.
     With folds, whatever is not the test split is divided by group into folds, and ``fold``
-    validates. Raises ``ValueError`` when there are too few groups for what is asked.
+    validates. Raises ``ValueError`` when there are too few groups for what is asked, and when
+    there are test images alone.
     """
     pairs = sorted(collection.pairs, key=lambda pair: pair.name)
     if not pairs:
@@ -79,9 +80,15 @@ def make_splits(collection: Collection, config: TrainConfig) -> Splits:
     official = {split: [p for p in pairs if p.split == split] for split in SPLITS}
     if official["train"] and (official["val"] or official["test"]):
         splits = _official(collection, official, config)
-        _report_unlisted(pairs)
+    elif len(official["test"]) == len(pairs):
+        raise ValueError(
+            f"split: all {counted(len(pairs), 'pair')} are test images, which are never trained "
+            "on; name their own folder as --data, or divide them with --split-file"
+        )
     else:
-        splits = _seeded(_by_group(pairs), config)
+        splits = _seeded(_by_group(official["train"] or pairs), config)
+    if official["train"]:
+        _report_unlisted(pairs)
     return _reduced(splits, {p.name: p.group for p in pairs}, config)
 
 

@@ -360,3 +360,19 @@ def test_a_threshold_cuts_no_colours(draw, tmp_path):
         Image.fromarray(colours).save(tmp_path / "masks" / f"{name}.png")
     with pytest.raises(ValueError, match="threshold: the masks hold colours, such as 00c800"):
         open_collection(tmp_path, Reading(threshold=100))
+
+
+def test_roboflows_table_names_the_values(tmp_path, draw):
+    for part in ("train", "valid"):
+        for name in "ab":
+            draw.photo(tmp_path / part / f"{name}{part}_jpg.rf.1f.jpg")
+            draw.mask(tmp_path / part / f"{name}{part}_jpg.rf.1f_mask.png", (0, 1, 2))
+        (tmp_path / part / "_classes.csv").write_text(
+            "Pixel Value, Class\n0, background\n1, car\n2, wheel\n"
+        )
+    collection = open_collection(tmp_path)
+    assert [info.name for info in collection.classes] == ["background", "car", "wheel"]
+    # The table of Roboflow's classification is another one.
+    for part in ("train", "valid"):
+        (tmp_path / part / "_classes.csv").write_text("filename, car, wheel\na.jpg, 1, 0\n")
+    assert open_collection(tmp_path).classes[0].name == "class 0"

@@ -427,3 +427,71 @@ def test_a_trimap_may_be_given_names(tmp_path: Path) -> None:
     found = open_collection(root)
     assert [info.name for info in found.classes] == ["grass", "pet"]
     assert found.coding.values == {1: 1, 2: 0, 3: VOID}
+
+
+@pytest.mark.parametrize("rare", [3, 200])
+def test_a_gap_in_a_large_set_is_a_class_where_any_mask_fills_it(tmp_path: Path, rare: int) -> None:
+    """More masks than are looked at first; one in their midst holds a value that no other has."""
+    masks = [
+        np.array([0, 1, 255 if rare == 200 else 5], np.uint8)[blocks(n, 3)] for n in range(230)
+    ]
+    masks[101][:6] = 2
+    collection = open_collection(write(tmp_path, list(masks)))
+    shown = {int(value) for target in targets(collection) for value in np.unique(target)}
+    assert shown - {VOID} == set(range(len(collection.classes)))
+    assert "class 2" in [info.name for info in collection.classes]
+
+
+def test_a_label_below_zero_is_asked_about_and_can_be_void(tmp_path: Path) -> None:
+    draw = write(tmp_path, [blocks(seed, 3) for seed in range(3)])
+    for path in (draw / "masks").glob("*.png"):
+        np.save(path.with_suffix(".npy"), np.asarray(Image.open(path)).astype(np.int32) - 1)
+        path.unlink()
+    with pytest.raises(ValueError, match="values -1, 0, 1, which are no class indices"):
+        open_collection(tmp_path)
+    said = open_collection(tmp_path, Reading(mask_values="0=ground 1=tree -1=void"))
+    assert {int(value) for value in np.unique(targets(said))} == {0, 1, VOID}
+
+
+def test_objects_numbered_from_mask_to_mask_are_asked_about(tmp_path: Path) -> None:
+    masks, last = [], 0
+    for seed in range(5):
+        own = numbered(seed, 4 + seed, kind=np.uint16)
+        masks.append(np.where(own > 0, own + last, 0).astype(np.uint16))
+        last += 4 + seed
+    write(tmp_path, [Image.fromarray(mask) for mask in masks])
+    with pytest.raises(ValueError, match=r"of which 30 are in one mask alone .* --threshold 0"):
+        open_collection(tmp_path)
+    assert len(open_collection(tmp_path, Reading(threshold=0)).classes) == 2
+
+
+@pytest.mark.parametrize("quality", [50, 75, 90])
+def test_a_small_class_without_any_even_area_is_missed_in_jpeg(
+    tmp_path: Path, quality: int
+) -> None:
+    masks = []
+    for seed in range(6):
+        mask = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        mask[disc(seed)] = (200, 0, 0)
+        mask[disc(seed + 20, 5)] = (0, 200, 0)
+        masks.append(mask)
+    write(tmp_path, list(masks), suffix=".jpg", quality=quality)
+    try:
+        collection = open_collection(tmp_path)
+    except ValueError as error:
+        assert "has scattered the labels" in str(error)
+    else:
+        assert len(collection.classes) == 3
+
+
+def test_a_threshold_is_no_cure_for_three_softened_levels_but_ranges_are(tmp_path: Path) -> None:
+    masks = []
+    for seed in range(4):
+        levels = np.where(disc(seed + 9, 5), 255, np.where(disc(seed, 16), 128, 0))
+        sharp = Image.fromarray(levels.astype(np.uint8))
+        masks.append(sharp.resize((32, 24)).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR))
+    write(tmp_path, list(masks))
+    with pytest.raises(ValueError, match='ranges of them mean, as in --mask-values "0-99='):
+        open_collection(tmp_path)
+    said = open_collection(tmp_path, Reading(mask_values="0-63=a 64-191=b 192-255=c"))
+    assert {int(value) for value in np.unique(targets(said))} == {0, 1, 2}

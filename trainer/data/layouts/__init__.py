@@ -49,7 +49,7 @@ def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
     coding = ImageCoding(channels=reading.channels, value_range=reading.value_range)
     collection = replace(read(root, options), image_coding=coding)
     if not collection.pairs:
-        raise ValueError(_no_pairs(collection, None if layout == "auto" else chosen))
+        raise ValueError(_no_pairs(collection, _wanted(reading, chosen)))
     if options.table is not None and chosen.name not in READ_TABLES:
         collection = _named(collection, options)
     if reading.split_file is not None:
@@ -109,14 +109,25 @@ def _single_folders(root: Path) -> list[Path]:
     return chain
 
 
-def _no_pairs(collection: Collection, layout: Layout | None) -> str:
+def _wanted(reading: Reading, layout: Layout) -> str:
+    """Say what pairs were looked for, and how to say more."""
+    if reading.layout != "auto":
+        return f"layout {layout.name} looks for {layout.looks_for}"
+    if reading.images or reading.masks:
+        return (
+            "no names of images and masks agree; a pairs.csv (columns image, mask) says which "
+            "belong together"
+        )
+    return (
+        "looked for masks of the images' names in masks/ beside images/; --images and --masks name "
+        "the folders, or the files (--masks '*_m.png'), and a pairs.csv (columns image, mask) says "
+        "which belong together"
+    )
+
+
+def _no_pairs(collection: Collection, wanted: str) -> str:
     """Say what there is instead of pairs, and what would be read."""
     found = inventory(collection.root)
-    plain = (
-        "looked for masks of the images' names in masks/ beside images/; --images and --masks name "
-        "the folders, and a pairs.csv (columns image, mask) the files"
-    )
-    wanted = f"layout {layout.name} looks for {layout.looks_for}" if layout else plain
     line = (
         f"data: {collection.root} holds no pairs of images and masks: {'; '.join(found)}; "
         f"{wanted}; docs/layouts.md has all that is read"

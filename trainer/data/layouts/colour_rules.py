@@ -59,13 +59,13 @@ def _refuse_soft(seen: Seen, common: Sequence[Colour]) -> None:
         return
     if all(_is_mixture(colour, one, other) for colour in mixed):
         cut = (one[0] + other[0]) // 2
-        cure = "save them without softening"
+        cure = "save them without softening, "
         if abs(one[0] - other[0]) > APART:  # what a threshold looks at
-            cure += f", cut them with --threshold {cut}"
+            cure += f"cut them with --threshold {cut}, "
         raise ValueError(
             f"masks hold {hexed(one)} and {hexed(other)}, and {counted(len(mixed), 'mixture')} of "
             f"the two in {100 * pixels / seen.colours.total():.1f} % of the pixels, as softened "
-            f"edges are; {cure}, or {CURE}"
+            f"edges are; {cure}or say what each means with --mask-values, mixtures as void"
         )
 
 

@@ -14,12 +14,13 @@ from trainer.data.collection import VOID, ClassInfo, Collection, Fault, Pair
 from trainer.data.files.reading import read_mask
 from trainer.data.layouts.decoding import Decoding
 from trainer.data.layouts.discovery import discover, odd_ones
-from trainer.data.layouts.folders import name_pairs, survey, told_folders
+from trainer.data.layouts.folders import name_pairs, survey
 from trainer.data.layouts.layout import Options
 from trainer.data.layouts.listing import readable
 from trainer.data.layouts.looking import sample
 from trainer.data.layouts.matching import source_of
 from trainer.data.layouts.official import refuse_copies, with_split
+from trainer.data.layouts.told import told_folders
 from trainer.data.layouts.words import Place
 from trainer.wording import counted
 

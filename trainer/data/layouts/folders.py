@@ -16,15 +16,14 @@ from trainer.data.layouts.layout import Layout, Options
 from trainer.data.layouts.listing import readable
 from trainer.data.layouts.matching import Source, Two, below, between_two, by_content, claimed
 from trainer.data.layouts.official import refuse_copies, with_split
+from trainer.data.layouts.told import as_told
 from trainer.data.layouts.walking import Folder, walk
 from trainer.data.layouts.words import (
     IMAGE_WORDS,
     LESSER_WORDS,
     MASK_WORDS,
-    Place,
     is_bare,
     mask_name,
-    place,
 )
 from trainer.wording import counted
 
@@ -52,11 +51,11 @@ def survey(
     """Find all pairs under ``root``, or in some folders of it, by names of folders and files.
 
     ``images_in`` and ``masks_in`` are folders below ``root`` that hold the images, and the masks,
-    whatever their names say; ``*`` stands for any name. Those ``aside`` are left out. Raises
-    ``ValueError`` where several folders fit equally well.
+    or files that are these, whatever the names say; ``*`` stands for any name. Those ``aside`` are
+    left out. Raises ``ValueError`` where several folders fit equally well.
     """
     found = [f for f in walk(root) if not any(f.path.is_relative_to(top) for top in aside)]
-    folders = _as_told(root, found, images_in, masks_in)
+    folders = as_told(root, found, images_in, masks_in)
     if within:
         folders = [f for f in folders if any(f.path.is_relative_to(root / top) for top in within)]
     # Where images may lie in another folder, a_gt.png and a_pred.png in one of masks are no pair.
@@ -90,57 +89,6 @@ def survey(
     used = in_use | alone.keys()
     notes += _unused(root, [folder for folder in rest if folder.path not in used])
     return Survey(sources=tuple(sources), faults=tuple(faults), notes=tuple(notes))
-
-
-def _as_told(
-    root: Path,
-    folders: list[Folder],
-    images_in: str | None,
-    masks_in: str | Sequence[Path] | None,
-) -> list[Folder]:
-    """Return the folders with the roles that the user gave them, without those ruled out."""
-    told = {
-        role: told_folders(root, role, given) if isinstance(given, str) else given
-        for role, given in (("image", images_in), ("mask", masks_in))
-        if given
-    }
-    found = []
-    for folder in folders:
-        here = folder.place
-        role, top = next(
-            (
-                (r, top)
-                for r, tops in told.items()
-                for top in tops
-                if folder.path.is_relative_to(top)
-            ),
-            (None, root),
-        )
-        # Whoever names the folder of images may have the masks in one below it.
-        if role == "mask" or (role == "image" and ("mask" in told or here.role != "mask")):
-            below = place(folder.path.relative_to(top).parts)
-            here = Place(role, below.split or here.split, below.rest, 0)
-        elif here.role in told or (here.role is None and "image" in told):
-            continue
-        found.append(replace(folder, place=here))
-    return found
-
-
-def told_folders(root: Path, role: str, given: str) -> list[Path]:
-    """Return the folders below ``root`` that a user names; ``ValueError`` where there is none."""
-    try:
-        tops = [path for path in root.glob(given.strip("/")) if path.is_dir()]
-        tops = [path for path in tops if ".." not in path.relative_to(root).parts]
-    except (ValueError, NotImplementedError) as error:
-        raise ValueError(f"{role}s: {given!r} names no folder: {error}") from error
-    if not tops and "," in given:
-        raise ValueError(
-            f"{role}s: {given!r} names several folders; --combine union makes one foreground of "
-            "them, --combine classes a class of each"
-        )
-    if not tops:
-        raise ValueError(f"{role}s: there is no folder {given!r} below {root}")
-    return tops
 
 
 def _one_case(folder: Folder) -> Source | None:

@@ -35,6 +35,8 @@ def inventory(root: Path) -> list[str]:
         names = sorted(name for name in files if not name.startswith("."))
         if names:
             said.append(_folder(place, names))
+        elif not folders and place != Path():
+            said.append(f"{readable(place.as_posix())}/ is empty")
     if not said:
         return ["it is empty"]
     more = [f"and {counted(len(said) - FOLDERS, 'more folder')}"] if len(said) > FOLDERS else []

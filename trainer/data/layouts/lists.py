@@ -82,7 +82,7 @@ def read_lists(files: Mapping[str, Path], names: Collection[str]) -> SplitLists:
     notes = []
     unlisted = sum(name not in split for name in names)
     if split and unlisted:
-        first = next(name for name in names if name not in split)
+        first = min(name for name in names if name not in split)
         pairs = counted(unlisted, "pair is", "pairs are")
         notes.append(f"{pairs} in no list of the official split, such as {first}")
     if twice:
@@ -98,7 +98,7 @@ def read_lists(files: Mapping[str, Path], names: Collection[str]) -> SplitLists:
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
     lines = (composed(line.strip()) for line in text.splitlines())

@@ -67,12 +67,12 @@ def sample(masks: Sequence[T], most: int = SAMPLE) -> list[T]:
     return [masks[int(place)] for place in places]
 
 
-def look(masks: Sequence[Path]) -> Seen:
+def look(masks: Sequence[Path], most: int = SAMPLE) -> Seen:
     """Look at a sample of the masks; unreadable ones are left to the check of the files.
 
     Raises ``ValueError`` when none can be read.
     """
-    chosen = sample(masks)
+    chosen = sample(masks, most)
     with ThreadPoolExecutor() as pool:
         results = list(pool.map(_look_or_none, chosen))
     read = {path: found for path, found in zip(chosen, results, strict=True) if found is not None}

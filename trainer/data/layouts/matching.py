@@ -60,8 +60,7 @@ def between_two(root: Path, images: Sequence[Folder], masks: Sequence[Folder]) -
         candidates: dict[Path, list[Two]] = {}
         for two in level:
             candidates.setdefault(two.images.path, []).append(two)
-        chosen = [_only_one(root, rivals) for rivals in candidates.values()]
-        _refuse_equal_images(root, chosen)
+        chosen = _photographs(root, [_only_one(root, rivals) for rivals in candidates.values()])
         matched += chosen
         for two in chosen:
             used.setdefault(two.masks.path, set()).update(claimed(two.joined))
@@ -98,7 +97,10 @@ def _nearest(waiting: Sequence[Folder], masks: Sequence[Folder]) -> list[Two]:
 
 
 def _without_renderings(waiting: Sequence[Folder], taken: Sequence[Folder]) -> list[Folder]:
-    """Return the folders that do not show once more what lies in one called images beside them."""
+    """Return the folders that do not show once more what lies in one called images beside them.
+
+    What is called images as well may have masks of its own.
+    """
     known = [
         (images.place.split, {path.stem for path in images.files})
         for images in taken
@@ -107,7 +109,8 @@ def _without_renderings(waiting: Sequence[Folder], taken: Sequence[Folder]) -> l
     return [
         folder
         for folder in waiting
-        if not any(
+        if folder.place.role == "image"
+        or not any(
             split == folder.place.split
             and 2 * sum(path.stem in stems for path in folder.files) >= len(folder.files)
             for split, stems in known
@@ -137,17 +140,28 @@ def _candidates(folder: Folder, masks: Sequence[Folder]) -> list[Two]:
     return found
 
 
-def _refuse_equal_images(root: Path, chosen: Sequence[Two]) -> None:
-    """Raise ``ValueError`` where two folders of images would have the same masks."""
-    owner: dict[Path, Folder] = {}
+def _photographs(root: Path, chosen: Sequence[Two]) -> list[Two]:
+    """Return what is left where folders would have the same masks and all but one hold renderings.
+
+    Raises ``ValueError`` where not exactly one of them looks like photographs.
+    """
+    owner: dict[Path, Two] = {}
     for two in chosen:
-        for path in claimed(two.joined):
-            other = owner.setdefault(path, two.images)
-            if other is not two.images:
+        claims = claimed(two.joined)
+        rivals = {owner[path].images.path: owner[path] for path in claims if path in owner}
+        if rivals:
+            every = [*rivals.values(), two]
+            photographs = [one for one in every if not looks_like_masks(one.images.files)]
+            if len(photographs) != 1:
                 raise ValueError(
-                    f"data: {below(root, other)} and {below(root, two.images)} fit the masks in "
-                    f"{below(root, two.masks)} equally well; say which with --images"
+                    f"data: {' and '.join(below(root, one.images) for one in every)} fit the masks "
+                    f"in {below(root, two.masks)} equally well; say which with --images"
                 )
+            owner = {path: one for path, one in owner.items() if one.images.path not in rivals}
+            (two,) = photographs
+        owner |= dict.fromkeys(claimed(two.joined), two)
+    left = {two.images.path for two in owner.values()}
+    return [two for two in chosen if two.images.path in left]
 
 
 def _only_one(root: Path, candidates: Sequence[Two]) -> Two:
@@ -197,5 +211,4 @@ def by_content(root: Path, folders: Sequence[Folder]) -> list[Two]:
             found.append(_only_one(root, candidates))
     # Beside folders that are called images, others with their masks hold renderings.
     found = [two for two in found if two.images.place.role == "image"] or found
-    _refuse_equal_images(root, found)
-    return found
+    return _photographs(root, found)

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from trainer.data.collection import Pair
 from trainer.data.files.imagefile import UnreadableFile
@@ -15,34 +17,51 @@ from trainer.data.layouts.looking import sample
 from trainer.data.layouts.words import SPLIT_WORDS, words
 from trainer.wording import counted
 
+THUMBNAIL = 16  # pixels, in which an object that moves between two frames is still seen
+ALIKE = 24  # of 255, at most, a thumbnail differs from that of a smaller, compressed copy
 LIKE_LISTS = {".txt", ".csv", ".tsv", ".lst", ".list", ".json"}
 
 
 def with_split(root: Path, pairs: Sequence[Pair]) -> tuple[list[Pair], list[str]]:
     """Return the pairs with the official split: by folders, else by lists, else none."""
-    splits = {pair.split for pair in pairs}
-    held = " and ".join(sorted(split for split in splits if split))
-    if None in splits and splits & {"val", "test"} and "train" not in splits:
-        rest = [pair if pair.split else replace(pair, split="train") for pair in pairs]
-        return rest, [f"official split by folders: what is not {held} is train"]
-    if splits == {"val", "test"}:
-        # Whoever keeps a test apart trains on the rest, and never on the test.
-        rest = [replace(pair, split="train") if pair.split == "val" else pair for pair in pairs]
-        return rest, ["official split by folders: val is trained on, since there is no train"]
-    if "train" in splits and len(splits - {None}) > 1:
-        notes = ["official split by folders"]
-        if outside := [pair for pair in pairs if pair.split is None]:
-            many = counted(len(outside), "pair", "pairs")
+    by_folders, notes = _official(pairs, "folders")
+    if notes:
+        if outside := [pair for pair in by_folders if pair.split is None]:
             first = readable(outside[0].image.relative_to(root).as_posix())
-            notes.append(f"not used: {many} in no folder of {held}, such as {first}")
-        return list(pairs), notes
+            many = counted(len(outside), "pair")
+            notes.append(f"not used: {many} in no folder of {_held(pairs)}, such as {first}")
+        return by_folders, notes
     plain = [replace(pair, split=None) for pair in pairs]
     listed = read_lists(find_lists(root), {pair.name for pair in pairs})
-    if len(set(listed.split.values())) < 2:
-        unused = [f"all pairs lie in folders of {held}: no split"] if held else []
-        return plain, [*listed.notes, *unused, *_unread(root)]
-    notes = ["official split by lists", *listed.notes]
-    return [replace(pair, split=listed.split.get(pair.name)) for pair in plain], notes
+    by_lists, notes = _official(
+        [replace(pair, split=listed.split.get(pair.name)) for pair in pairs], "lists"
+    )
+    if notes:
+        return by_lists, [*notes, *listed.notes]
+    held = [f"all pairs lie in folders of {_held(pairs)}: no split"] if _held(pairs) else []
+    return plain, [*listed.notes, *held, *_unread(root)]
+
+
+def _official(pairs: Sequence[Pair], how: str) -> tuple[list[Pair], list[str]]:
+    """Return the pairs with the split that they have, completed, and a note; none for no split."""
+    splits = {pair.split for pair in pairs}
+    note = f"official split by {how}"
+    if splits == {"test"}:
+        return list(pairs), [note]
+    if len(splits) < 2:
+        return list(pairs), []
+    if "train" in splits:
+        return list(pairs), [note]
+    if None in splits:
+        rest = [pair if pair.split else replace(pair, split="train") for pair in pairs]
+        return rest, [f"{note}: what is not {_held(pairs)} is train"]
+    # Whoever keeps a test apart trains on the rest, and never on the test.
+    rest = [replace(pair, split="train") if pair.split == "val" else pair for pair in pairs]
+    return rest, [f"{note}: val is trained on, since there is no train"]
+
+
+def _held(pairs: Sequence[Pair]) -> str:
+    return " and ".join(sorted({pair.split for pair in pairs if pair.split}))
 
 
 def _unread(root: Path) -> list[str]:
@@ -61,7 +80,10 @@ def _unread(root: Path) -> list[str]:
 
 
 def refuse_copies(root: Path, pairs: Sequence[Pair]) -> None:
-    """Raise ``ValueError`` where nearly every image lies there twice, in two folders."""
+    """Raise ``ValueError`` where nearly every image lies there twice, in two folders.
+
+    A copy may be smaller, or of another format.
+    """
     twins: dict[tuple[str | None, str], list[Pair]] = {}
     for pair in pairs:
         twins.setdefault((pair.split, pair.image.stem), []).append(pair)
@@ -69,16 +91,28 @@ def refuse_copies(root: Path, pairs: Sequence[Pair]) -> None:
     if not double or 10 * sum(map(len, double)) < 9 * len(pairs):
         return
     some = [[pair.image for pair in found[:2]] for found in sample(double, 3)]
-    if all(_same_pixels(*images) for images in some):
-        where = [readable(path.parent.relative_to(root).as_posix()) + "/" for path in some[0]]
+    if all(_same_picture(*images) for images in some):
+        places = [path.parent.relative_to(root).parts for path in some[0]]
+        # Of png/train/ and tiff/train/ the sets are png/ and tiff/.
+        apart = next((n for n, (a, b) in enumerate(zip(*places, strict=False), 1) if a != b), None)
+        where = [
+            readable("/".join(parts[:apart])) + "/" if parts else "the top" for parts in places
+        ]
         raise ValueError(
             f"data: {where[0]} and {where[1]} hold the same images, so that each would count "
             "twice; say which with --images"
         )
 
 
-def _same_pixels(one: Path, other: Path) -> bool:
+def _same_picture(one: Path, other: Path) -> bool:
+    """Say whether two files show the same, in whatever size and compression."""
     try:
-        return np.array_equal(read_image(one), read_image(other))
+        small = [_thumbnail(read_image(path)) for path in (one, other)]
     except UnreadableFile:
         return False
+    return int(np.abs(small[0] - small[1]).max()) <= ALIKE
+
+
+def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.int16]:
+    size = (THUMBNAIL, THUMBNAIL)
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX)).astype(np.int16)

@@ -76,18 +76,26 @@ def _images(path: Path, notes: list[str]) -> list[_Image]:
         if not row["image"]:
             raise ValueError(f"{path}, line {line}: has no image")
         said = {column: row[column] for column in COLUMNS[2:] if row.get(column)}
-        image = path.parent / Path(row["image"]).expanduser()
+        image = _file(path, row["image"])
         one = found.setdefault(image, _Image(line=line, image=image, said=said))
         if said != one.said:
             raise ValueError(
                 f"{path}: lines {one.line} and {line} say of {row['image']} {one.said} and {said}"
             )
         if row["mask"]:
-            mask = path.parent / Path(row["mask"]).expanduser()
+            mask = _file(path, row["mask"])
             if mask in one.masks:
                 raise ValueError(f"{path}: lines {one.line} and {line} are the same")
             one.masks.append(mask)
     return list(found.values())
+
+
+def _file(table: Path, said: str) -> Path:
+    """Return the file that a table names, by a path from it on, in the words of any system."""
+    path = table.parent / Path(said).expanduser()
+    if "\\" in said and not path.exists():
+        return table.parent / said.replace("\\", "/")
+    return path
 
 
 def _rows(path: Path, notes: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -131,7 +139,7 @@ def _pairs(path: Path, images: Sequence[_Image]) -> list[Pair]:
                 mask=one.masks[0],
                 group=readable(one.said.get("group", name)),
                 split=None if split is None else SPLIT_WORDS[split.lower()],
-                valid=None if valid is None else path.parent / valid,
+                valid=None if valid is None else _file(path, valid),
                 more_masks=tuple(one.masks[1:]),
             )
         )

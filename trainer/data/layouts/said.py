@@ -57,7 +57,7 @@ def classes_said(text: str) -> ClassTable:
         values.setdefault(name, [])
         colours.setdefault(name, [])
         for each in listed.split(","):
-            for value in _values(each):
+            for value in _values(each, void=name == VOID_NAME):
                 if meaning.setdefault(value, name) != name:
                     raise _wrong(f"{each} is both {meaning[value]!r} and {name!r}")
                 if isinstance(value, int):
@@ -82,9 +82,11 @@ def classes_said(text: str) -> ClassTable:
     )
 
 
-def _values(text: str) -> list[int | Colour]:
+def _values(text: str, *, void: bool) -> list[int | Colour]:
     if (colour := hex_colour(text)) is not None and text.startswith("#"):
         return [colour]
+    if void and re.fullmatch(r"-\d+", text):
+        return [int(text)]  # Arrays have it for what does not count.
     low, _, high = text.partition("-")
     if not (low.isdecimal() and (high or low).isdecimal()):
         raise _wrong(f"{text!r} is no value; give a whole number, a range 2-9, or #rrggbb")

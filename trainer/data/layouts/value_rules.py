@@ -22,7 +22,7 @@ from trainer.data.layouts.decoding import (
     refuse_swallowed,
     shares,
 )
-from trainer.data.layouts.looking import Seen, few, in_one_piece, lies_between
+from trainer.data.layouts.looking import Seen, few, in_one_piece, lies_between, look
 from trainer.wording import counted
 
 NEARLY_VOID = 200  # and above, a value far beyond the others may be void
@@ -41,6 +41,9 @@ def by_values(seen: Seen, masks: Sequence[Path], *, trimap_border: str) -> Decod
     if seen.palette is None and seen.lossy:
         return _by_lossy_levels(seen, masks)
     found = expected(seen)
+    if not seen.complete and not _is_plain(found) and found != list(range(len(found))):
+        # A value that none of those looked at has may lie in a gap: it is a class if one holds it.
+        return by_values(look(masks, len(masks)), masks, trimap_border=trimap_border)
     shown = listed([str(value) for value in found])
     if len(found) == 1:
         raise ValueError(_all_alike(seen, found[0]))
@@ -59,7 +62,8 @@ def by_values(seen: Seen, masks: Sequence[Path], *, trimap_border: str) -> Decod
         return Decoding(coding=coding, classes=two_classes(), notes=(note,))
     if len(found) > (64 if seen.palette is None else MAX_CLASSES):
         raise ValueError(
-            f"masks hold {len(found)} different values ({shown}), too many for classes; {CURE}"
+            f"masks hold {len(found)} different values ({shown}), too many for classes; say what "
+            'ranges of them mean, as in --mask-values "0-99=background 100-255=road"'
         )
     if seen.palette is None and _is_levels(found):
         return _by_levels(seen, found)
@@ -156,8 +160,16 @@ def _refuse_numbered(seen: Seen, masks: Sequence[Path]) -> None:
     """Raise ``ValueError`` where values may number the objects of each mask instead of classes.
 
     That is where they run from 1 to n without a gap in nearly every mask, n differs from mask to
-    mask and is more than a few, and most values are one piece.
+    mask and is more than a few, and most values are one piece; or where they go on from mask to
+    mask, so that nearly all of them are in one mask alone.
     """
+    own = [value for value, masks_with in seen.masks_with.items() if masks_with == 1]
+    if seen.masks >= 4 and len(own) >= max(2 * seen.masks, 0.9 * (len(seen.values) - 1)):
+        raise ValueError(
+            f"masks hold {len(seen.values)} values, of which {len(own)} are in one mask alone "
+            f"({seen.how_many}): if they number objects, --threshold 0 makes foreground of them "
+            f"all; if they are classes, {CURE}"
+        )
     numbers = [n for values in seen.together if (n := _runs_to(values)) is not None]
     gaps = len(seen.together) - len(numbers)
     if gaps > few(seen.masks) or len(set(numbers)) < COUNTS or max(numbers) <= COUNTS:
@@ -259,7 +271,7 @@ def _by_levels(seen: Seen, found: Sequence[int]) -> Decoding:
 
 def _by_indices(seen: Seen, found: Sequence[int]) -> Decoding:
     labels = [value for value in found if value != VOID]
-    if max(labels) >= MAX_CLASSES:
+    if max(labels) >= MAX_CLASSES or min(labels) < 0:
         shown = listed([str(value) for value in found])
         raise ValueError(f"masks hold values {shown}, which are no class indices; {CURE}")
     if VOID in found and max(found, key=lambda value: seen.values[value]) == VOID:
@@ -279,14 +291,11 @@ def _by_indices(seen: Seen, found: Sequence[int]) -> Decoding:
             f"masks hold {shares(seen)}: 255 may be void or the foreground, since what is neither "
             f"it nor 0 is hardly there; {CURE}"
         )
-    if not seen.complete:
-        # A value that none of those looked at has may turn up in another.
-        labels = list(range(max(labels) + 1))
     values = {value: index for index, value in enumerate(labels)}
     void = ""
     if VOID in found:
         values[VOID] = VOID
-        void = ", 255 is void"
+        void = f", 255 is void, {100 * seen.values[VOID] / seen.values.total():.1f} % of the pixels"
     together = labels == list(range(max(labels) + 1))
     shown = f"indices 0 to {max(labels)}" if together else listed(list(map(str, labels)))
     beyond = labels[-1] >= NEARLY_VOID and len(labels) > 2 and labels[-2] < NEARLY_VOID // 2

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from trainer.config import TrainConfig
 from trainer.data.layouts import open_collection
+from trainer.data.splits import SPLITS, make_splits
 
 CAR = "0cdf5b5d0ce1"
 
@@ -365,3 +367,58 @@ def test_renderings_named_after_masks_are_no_images(tmp_path, draw):
     pairs = open_collection(tmp_path).pairs
     assert {(pair.image.parent.name, pair.mask.parent.name) for pair in pairs} == {("imgs", "msks")}
     assert len(pairs) == 4
+
+
+def small_set(draw, root, count=6):
+    for number in range(count):
+        draw.photo(root / "images" / f"{number}.png")
+        draw.mask(root / "masks" / f"{number}.png")
+
+
+def shares(root) -> dict[str, list[str]]:
+    """Return which images train, validate and test when a run divides them."""
+    splits = make_splits(open_collection(root), TrainConfig())
+    return {split: sorted(splits.names(split)) for split in SPLITS}
+
+
+def test_lists_from_another_system_lose_no_line(tmp_path, draw):
+    small_set(draw, tmp_path)
+    for name, members in (("train", "0123"), ("val", "45")):
+        lines = "\r\n".join(f"images\\{number}.png" for number in members)
+        (tmp_path / f"{name}.txt").write_bytes(("\ufeff" + lines).encode())
+    assert shares(tmp_path) == {"train": list("0123"), "val": ["4", "5"], "test": []}
+
+
+@pytest.mark.parametrize(
+    ("lists", "never"),
+    [
+        ({"train": "0123"}, "45"),
+        ({"test": "01"}, "01"),
+        ({"val": "0123", "test": "45"}, "45"),
+        ({"val": "012", "test": "34"}, "34"),
+    ],
+)
+def test_what_a_lone_list_leaves_out_is_never_trained_on(tmp_path, draw, lists, never):
+    small_set(draw, tmp_path)
+    for name, members in lists.items():
+        (tmp_path / f"{name}.txt").write_text("\n".join(members))
+    found = shares(tmp_path)
+    assert not set(never) & {*found["train"], *found["val"]}
+    assert found["train"] and found["val"]
+
+
+def test_what_lies_beside_train_is_not_trained_on(tmp_path, draw):
+    small_set(draw, tmp_path / "train")
+    small_set(draw, tmp_path / "holdout")
+    notes = open_collection(tmp_path).notes
+    assert "not used: 6 pairs in no folder of train, such as holdout/images/0.png" in notes
+    assert not any("all pairs" in note for note in notes)
+    used = [name for names in shares(tmp_path).values() for name in names]
+    assert sorted(used) == [f"train/{number}" for number in range(6)]
+
+
+def test_test_images_alone_are_refused_and_can_be_named(tmp_path, draw):
+    small_set(draw, tmp_path / "test")
+    with pytest.raises(ValueError, match="all 6 pairs are test images, which are never trained on"):
+        shares(tmp_path)
+    assert len(shares(tmp_path / "test")["train"]) == 4

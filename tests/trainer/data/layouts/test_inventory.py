@@ -53,3 +53,10 @@ def test_a_damaged_tiff_is_called_damaged(tmp_path):
     path.write_bytes(b"II*\x00" + b"\xff" * 40)
     with pytest.raises(UnreadableFile, match=r"damaged"):
         read_image(path)
+
+
+def test_an_empty_folder_of_masks_is_called_empty(tmp_path, draw):
+    draw.photo(tmp_path / "images" / "a.png")
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(ValueError, match=r"1 image \(a.png, …\) in images/; masks/ is empty"):
+        open_collection(tmp_path)

@@ -137,3 +137,17 @@ def test_a_class_table_counts_beside_the_table_of_pairs_alone(files):
     assert [info.name for info in open_collection(path).classes] == ["background", "foreground"]
     (files / "classes.yaml").write_text("classes: [dry, wet]\n")
     assert [info.name for info in open_collection(path).classes] == ["dry", "wet"]
+
+
+def test_a_table_from_another_system_is_read(tmp_path, draw):
+    """With a byte-order mark, semicolons, and paths as Windows writes them."""
+    for name in "ab":
+        draw.photo(tmp_path / "images" / f"{name}.png")
+        draw.mask(tmp_path / "masks" / f"{name}.png")
+    rows = [f"images\\{name}.png;masks\\{name}.png;train\r\n" for name in "ab"]
+    (tmp_path / "pairs.csv").write_bytes(("\ufeffimage;mask;split\r\n" + "".join(rows)).encode())
+    found = open_collection(tmp_path)
+    assert [(p.image.name, p.mask.name, p.split) for p in found.pairs] == [
+        ("a.png", "a.png", "train"),
+        ("b.png", "b.png", "train"),
+    ]
