@@ -76,6 +76,8 @@ def needed(shares: Shares, difference: float, *, unit: str) -> str:
         product = np.where(told(UNITS[:, None], SEEDS), UNITS[:, None] * SEEDS, np.inf)
         at_units, at_seeds = np.unravel_index(product.argmin(), product.shape)
         takes = f"takes {SEEDS[at_seeds]} seeds each and {UNITS[at_units]:.0f} {unit}"
-        if one_seed or not np.isfinite(product.min()):
+        if one_seed:
             takes = f"takes more than {UNITS[-1]:.0f} {unit}"
+        elif not np.isfinite(product.min()):
+            takes = f"takes more than {SEEDS[-1]} seeds each, even with {UNITS[-1]:.0f} {unit}"
     return f"{start}{between} {takes} (four times in five){known}"

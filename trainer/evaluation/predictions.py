@@ -72,7 +72,9 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def _file_of(pair: Pair, files: Mapping[str, Path]) -> Path | None:
-    stems = (pair.name, Path(pair.name).name, pair.image.stem, pair.blamed.stem)
+    stems = [pair.name, Path(pair.name).name, pair.image.stem]
+    if not pair.more_masks:  # One of several masks is not all that a prediction shows.
+        stems.append(pair.blamed.stem)
     return next((files[stem] for stem in stems if stem in files), None)
 
 

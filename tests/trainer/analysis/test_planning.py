@@ -96,3 +96,11 @@ def test_the_plan_of_a_comparison_comes_true() -> None:
         for _ in range(40)
     ]
     assert np.mean([found.distinguishable for found in told]) > 0.5
+
+
+def test_what_no_number_of_groups_tells_is_not_put_down_to_their_number() -> None:
+    """Seeds that differ by far more than what is asked about."""
+    shares = replace(SEEDS, by_seeds=0.02, by_both=1e-5)
+    said = needed(shares, 0.005, unit="groups")
+    assert "0.005 takes more than 50 seeds each, even with 100000 groups" in said
+    assert not list(ways(said))

@@ -207,3 +207,16 @@ def test_the_table_has_no_nan_where_a_class_is_nowhere(
     rows = {line.split("  ")[0].strip(): line.split()[-1] for line in out.splitlines()[1:]}
     assert "nan" not in out and "worst" not in out
     assert (rows["dice"], rows["iou car"], rows["iou background"]) == ("–", "–", "1.0000")
+
+
+def test_one_of_several_masks_of_an_image_is_no_prediction_of_it(tmp_path: Path) -> None:
+    write(tmp_path, [areas([0, 1], seed) for seed in range(3)])
+    for number in range(3):
+        first = tmp_path / "masks" / f"{number}.png"
+        shutil.copyfile(first, tmp_path / "masks" / f"{number}_mask_2.png")
+        first.rename(tmp_path / "masks" / f"{number}_mask_1.png")
+    collection = open_collection(tmp_path)
+    assert all(pair.more_masks for pair in collection.pairs)
+    predicted = masks_in_folder(tmp_path / "masks", collection, coding="own")
+    with pytest.raises(ValueError, match="has no mask for '0'"):
+        predicted.mask_of(collection.pairs[0])

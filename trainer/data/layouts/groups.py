@@ -3,7 +3,6 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +12,8 @@ from trainer.data.layouts.listing import readable
 from trainer.data.layouts.words import SPLIT_WORDS, words
 
 # A beginning, and a number that counts within it: video3_frame_0007, patient12-slice4.
-COUNTED = r"^(.*\D.*?)[_\-. ]*(?:frame|slice|view|img|image)?[_\-. ]*\d+$"
+NUMBER = r"[_\-. ]*(?:frame|slice|view|img|image)?[_\-. ]*\d+"
+COUNTED = rf"^(.*\D.*?){NUMBER}$"
 SMALLEST = 3  # images, on average, of what is proposed as a group
 
 
@@ -52,7 +52,7 @@ def proposal(collection: Collection) -> list[str]:
             continue  # Some images show nothing of the kind.
         if len(groups) < 2 or len(pairs) < SMALLEST * len(groups):
             continue
-        if pattern == COUNTED and not _count_up(pairs):
+        if NUMBER in pattern and not _count_up(collection, pattern):
             continue
         some = ", ".join(f"{name} ({n} images)" for name, n in sorted(groups.items())[:2])
         return [
@@ -68,7 +68,14 @@ def _folders(collection: Collection) -> list[tuple[str, str]]:
     floors = min(map(len, folders))
     names = [{parts[floor] for parts in folders} for floor in range(floors)]
     apart = [floor for floor in range(floors) if len(names[floor]) > 1 and not _parts(names[floor])]
-    return [(f"^{'[^/]+/' * floor}([^/]+)/", "images lie in folders") for floor in apart[-1:]]
+    return [
+        pattern
+        for above in ("[^/]+/" * floor for floor in apart[-1:])
+        for pattern in (
+            (f"^{above}([^/]+)/", "images lie in folders"),
+            (rf"^{above}([^/]*[^/\d][^/]*?){NUMBER}/", "folders count up after"),
+        )
+    ]
 
 
 def _parts(names: set[str]) -> bool:
@@ -76,12 +83,14 @@ def _parts(names: set[str]) -> bool:
     return all(any(word in SPLIT_WORDS for word in words(name)) for name in names)
 
 
-def _count_up(pairs: Sequence[Pair]) -> bool:
-    """Say whether the numbers at the ends of names follow one another, as those of frames do."""
+def _count_up(collection: Collection, pattern: str) -> bool:
+    """Say whether the numbers behind the groups follow one another, as those of frames do."""
+    said = (
+        re.search(pattern, pair.name) or re.search(pattern, _path(pair, collection.folder))
+        for pair in collection.pairs
+    )
     numbered = sorted(
-        (pair.name.rstrip("0123456789"), int(found.group()))
-        for pair in pairs
-        if (found := re.search(r"\d+$", pair.name))
+        (found.group(1), int(re.findall(r"\d+", found.group())[-1])) for found in said if found
     )
     steps = Counter(b - a for (one, a), (other, b) in pairwise(numbered) if one == other)
     return bool(steps) and 2 * steps.most_common(1)[0][1] >= steps.total()

@@ -22,7 +22,7 @@ class Layout:
     """One way to lay out a data set.
 
     ``looks_for`` completes the sentence "the layout looks for …". ``matches(root)`` looks at
-    names only and opens no image, so that it is quick with thousands of files.
+    names, and opens one file at most, so that it is quick with thousands of them.
     ``read(root, options)`` raises ``ValueError`` where ``root`` is not laid out so.
     """
 

@@ -15,12 +15,21 @@ TOGETHER = {
     "repeating names": ([f"images/p{p}/{n}.png" for p in range(3) for n in range(4)], 3),
     "folders above": ([f"p{p}/images/{p}-{n}.png" for p in range(3) for n in range(4)], 3),
     "frames": ([f"images/video{v}_{n:04}.png" for v in range(2) for n in range(5, 50, 5)], 2),
+    "a folder for each slice": (
+        [f"patient_{p}_slice_{n}/image.png" for p in range(3) for n in range(5)],
+        3,
+    ),
+    "a folder for each frame": (
+        [f"all/film{p}-{n:03}/image.png" for p in range(3) for n in range(0, 50, 10)],
+        3,
+    ),
     "slices": ([f"images/case{v}-slice{n}.png" for v in range(4) for n in range(6)], 4),
 }
 APART = {
     "numbers": [f"images/{n}.png" for n in range(12)],
     "one beginning": [f"images/scan_{n}.png" for n in range(12)],
     "two of each": [f"images/eye{n}_{side}.png" for n in range(6) for side in (1, 2)],
+    "a folder for each image": [f"case{n}/image.png" for n in range(12)],
     "numbers that do not count": [
         f"images/{kind}_{n}.png" for kind in ("cat", "dog") for n in (3, 17, 18, 42, 77, 140, 141)
     ],
@@ -30,7 +39,7 @@ APART = {
 def lay_out(draw, root, images) -> None:
     for path in images:
         draw.photo(root / path)
-        draw.mask(root / path.replace("images", "masks"))
+        draw.mask(root / path.replace("image", "mask"))
 
 
 @pytest.mark.parametrize("name", TOGETHER)
