@@ -495,3 +495,22 @@ def test_a_threshold_is_no_cure_for_three_softened_levels_but_ranges_are(tmp_pat
         open_collection(tmp_path)
     said = open_collection(tmp_path, Reading(mask_values="0-63=a 64-191=b 192-255=c"))
     assert {int(value) for value in np.unique(targets(said))} == {0, 1, 2}
+
+
+def test_of_two_colours_without_black_the_rarer_is_scored_and_said_so(tmp_path: Path) -> None:
+    """Red on white: white is the background, whichever code comes first."""
+    masks = []
+    for seed in range(4):
+        mask = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+        mask[disc(seed)] = (255, 0, 0)
+        masks.append(mask)
+    collection = open_collection(write(tmp_path, list(masks)))
+    assert [info.name for info in collection.classes] == ["colour ffffff", "colour ff0000"]
+    assert "class 0, which scores leave out as the background, is colour ffffff" in collection.notes
+    assert all((target == 1).mean() < 0.3 for target in targets(collection))
+
+
+def test_of_two_labels_without_0_it_is_said_which_is_left_out(tmp_path: Path) -> None:
+    collection = open_collection(write(tmp_path, [blocks(seed, 2) + 1 for seed in range(4)]))
+    assert [info.name for info in collection.classes] == ["class 1", "class 2"]
+    assert "class 0, which scores leave out as the background, is class 1" in collection.notes

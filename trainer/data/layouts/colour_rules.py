@@ -36,8 +36,12 @@ def by_colours(seen: Seen, masks: Sequence[Path]) -> Decoding:
     else:
         _refuse_soft(seen, common)
     ordered = sorted(common)
+    black = (0, 0, 0) in ordered
+    if len(ordered) == 2 and not black:
+        # Of two, scores leave the first out: more likely than not it is what is commonest.
+        ordered.sort(key=lambda colour: -seen.colours[colour])
     classes = tuple(ClassInfo(name=f"colour {hexed(colour)}", colour=colour) for colour in ordered)
-    if len(ordered) == 2:
+    if len(ordered) == 2 and black:
         background, foreground = ordered
         classes = (
             ClassInfo(name="background", colour=background),
@@ -47,7 +51,9 @@ def by_colours(seen: Seen, masks: Sequence[Path]) -> Decoding:
     shown = listed([hexed(colour) for colour in ordered])
     note = f"masks: RGB, {how} {shown} are the classes ({seen.how_many}); to name them, {CURE}"
     coding = MaskCoding(colours={c: i for i, c in enumerate(ordered)}, nearest=nearest)
-    return Decoding(coding=coding, classes=classes, notes=(note,))
+    left_out = f"class 0, which scores leave out as the background, is {classes[0].name}"
+    notes = (note, left_out) if len(ordered) == 2 and not black else (note,)
+    return Decoding(coding=coding, classes=classes, notes=notes)
 
 
 def _refuse_soft(seen: Seen, common: Sequence[Colour]) -> None:

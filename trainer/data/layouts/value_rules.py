@@ -305,7 +305,9 @@ def _by_indices(seen: Seen, found: Sequence[int]) -> Decoding:
     if labels == [0, 1]:
         return Decoding(coding=MaskCoding(values=values), classes=two_classes(), notes=(note,))
     classes = tuple(ClassInfo(name=f"class {value}", colour=colours[value]) for value in labels)
-    return Decoding(coding=MaskCoding(values=values), classes=classes, notes=(note,))
+    left_out = f"class 0, which scores leave out as the background, is {classes[0].name}"
+    notes = (note, left_out) if len(labels) == 2 and labels[0] else (note,)
+    return Decoding(coding=MaskCoding(values=values), classes=classes, notes=notes)
 
 
 def _palette_colours(seen: Seen, number: int) -> list[Colour]:
