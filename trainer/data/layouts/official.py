@@ -1,5 +1,6 @@
 """What folders and lists say of the split, and images that would count twice."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +40,7 @@ def with_split(root: Path, pairs: Sequence[Pair]) -> tuple[list[Pair], list[str]
     if notes:
         return by_lists, [*notes, *listed.notes]
     held = [f"all pairs lie in folders of {_held(pairs)}: no split"] if _held(pairs) else []
-    return plain, [*listed.notes, *held, *_unread(root)]
+    return plain, [*listed.notes, *held, *_unread(root), *_in_names(pairs)]
 
 
 def _official(pairs: Sequence[Pair], how: str) -> tuple[list[Pair], list[str]]:
@@ -62,6 +63,18 @@ def _official(pairs: Sequence[Pair], how: str) -> tuple[list[Pair], list[str]]:
 
 def _held(pairs: Sequence[Pair]) -> str:
     return " and ".join(sorted({pair.split for pair in pairs if pair.split}))
+
+
+def _in_names(pairs: Sequence[Pair]) -> list[str]:
+    """Return a note where every name holds a word of a split, and not all the same."""
+    said = [
+        {SPLIT_WORDS[word] for word in words(pair.name) if word in SPLIT_WORDS} for pair in pairs
+    ]
+    parts = Counter(next(iter(found)) for found in said if len(found) == 1)
+    if len(parts) < 2 or parts.total() < len(pairs):
+        return []
+    shown = " and ".join(f"{part} ({n})" for part, n in sorted(parts.items()))
+    return [f"not read: names say {shown}; if that is a split, give it as --split-file"]
 
 
 def _unread(root: Path) -> list[str]:

@@ -422,3 +422,14 @@ def test_test_images_alone_are_refused_and_can_be_named(tmp_path, draw):
     with pytest.raises(ValueError, match="all 6 pairs are test images, which are never trained on"):
         shares(tmp_path)
     assert len(shares(tmp_path / "test")["train"]) == 4
+
+
+def test_a_split_in_the_names_is_told(tmp_path, draw):
+    for number, part in enumerate(("train", "train", "train", "test")):
+        draw.photo(tmp_path / "images" / f"{part}_{number}.png")
+        draw.mask(tmp_path / "masks" / f"{part}_{number}.png")
+    said = "not read: names say test (1) and train (3); if that is a split, give it as --split-file"
+    assert said in open_collection(tmp_path).notes
+    draw.photo(tmp_path / "images" / "other.png")
+    draw.mask(tmp_path / "masks" / "other.png")
+    assert said not in open_collection(tmp_path).notes
