@@ -9,12 +9,14 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 PARTIAL = ".partial"
+# What readers of JSON, Parquet and pictures raise for a file that is not what it was.
+_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, SyntaxError)
 
 
 @contextmanager
@@ -47,6 +49,22 @@ def read_text(path: Path) -> str:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Name ``path`` in one ``ValueError`` where the block cannot make sense of what it holds.
+
+    What the system refuses passes through: that a file is not there is no damage.
+    """
+    try:
+        yield
+    except (*_DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        said = " ".join(str(error).split())[:200] or "too deep"
+        kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
+        raise ValueError(f"{path}: is damaged ({kind}{said})") from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8."""
     with replacing(path) as partial:
@@ -71,13 +89,13 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     partial.mkdir(parents=True)
     try:
         yield partial
-        for path in partial.rglob("*"):
-            if path.is_file():
-                _to_disk(path)
+        for path in (partial, *partial.rglob("*")):
+            (_names_to_disk if path.is_dir() else _to_disk)(path)
         if folder.exists():
             shutil.rmtree(aside(folder), ignore_errors=True)
             folder.rename(aside(folder))
         partial.rename(folder)
+        _names_to_disk(folder.parent)  # the earlier one may go once the new one surely stays
         shutil.rmtree(aside(folder), ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -97,3 +115,13 @@ def _to_disk(path: Path) -> None:
     # Windows does it for a file that may be written alone, others for a read-only one too.
     with path.open("rb+" if os.name == "nt" else "rb") as file:
         os.fsync(file.fileno())
+
+
+def _names_to_disk(folder: Path) -> None:
+    # Windows has no such thing, nor have some network drives.
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from trainer.data.painting import save_image
 from trainer.files import (
     aside,
     is_partial,
+    reading,
     replacing,
     replacing_folder,
     write_json,
@@ -70,18 +72,56 @@ def test_what_takes_the_place_is_on_the_disk(
 ) -> None:
     """Without it a power cut after the rename leaves a name and no content."""
     events: list[str] = []
-    rename, synced = Path.replace, os.fsync
-    monkeypatch.setattr(os, "fsync", lambda file: (events.append("disk"), synced(file))[1])
-    monkeypatch.setattr(
-        Path, "replace", lambda path, to: (events.append("place"), rename(path, to))[1]
-    )
+    renames = {name: getattr(Path, name) for name in ("replace", "rename")}
+    synced = os.fsync
+
+    def sync(file: int) -> None:
+        number = os.fstat(file).st_ino
+        paths = [tmp_path, *tmp_path.rglob("*")]
+        events.append(next(path.name for path in paths if path.stat().st_ino == number))
+        synced(file)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    for name, rename in renames.items():
+
+        def renamed(path: Path, to: Path, rename: Callable[..., Path] = rename) -> Path:
+            events.append(f"{path.name} > {to.name}")
+            return rename(path, to)
+
+        monkeypatch.setattr(Path, name, renamed)
     write_text(tmp_path / "a.txt", "a")
-    assert events == ["disk", "place"]
-    with replacing_folder(tmp_path / "folder") as folder:
+    assert events == [events[0], f"{events[0]} > a.txt"]
+    write_folder(tmp_path / "folder")
+    events.clear()
+    write_folder(tmp_path / "folder")
+    partial, old = ".folder.partial", aside(tmp_path / "folder").name
+    assert set(events[:4]) == {partial, "inside", "b.txt", "c.txt"}
+    assert events[4:] == [f"folder > {old}", f"{partial} > folder", tmp_path.name]
+
+
+def write_folder(path: Path) -> None:
+    with replacing_folder(path) as folder:
         (folder / "inside").mkdir()
         for name in ("b.txt", "inside/c.txt"):
             (folder / name).write_text(name)
-    assert events == ["disk", "place", "disk", "disk"]
+
+
+def test_what_cannot_be_made_sense_of_is_named_and_what_is_not_there_is_no_damage() -> None:
+    path = Path("folder/index.json")
+    deep = "[" * 100_000
+    for text, said in [
+        ("", "Expecting value"),
+        ("[]", "TypeError: list indices"),
+        ("{}", "KeyError: 'names'"),
+        ('{"names": 3}', "TypeError: 'int' object is not iterable"),
+        (deep, "RecursionError: "),
+    ]:
+        with pytest.raises(ValueError, match="is damaged") as caught, reading(path):
+            list(json.loads(text)["names"])
+        assert str(caught.value).startswith(f"{path}: is damaged ({said}")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(FileNotFoundError), reading(path):
+        path.read_text()
 
 
 def test_many_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:

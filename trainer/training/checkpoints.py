@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainer.files import aside, replacing_folder
+from trainer.files import aside, reading, replacing_folder
 
 WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
@@ -30,10 +30,12 @@ def save_checkpoint(
     A process killed at any moment leaves the earlier checkpoint or the new one.
     """
     with replacing_folder(folder) as partial:
-        save_file(_on_cpu(model.state_dict()), partial / WEIGHTS)
         tensors, plain = _split_optimizer(optimizer.state_dict())
-        save_file(tensors, partial / OPTIMIZER)
         (partial / STATE).write_text(json.dumps({**state, "optimizer": plain}), encoding="utf-8")
+        for name, kept in ((WEIGHTS, _on_cpu(model.state_dict())), (OPTIMIZER, tensors)):
+            save_file(kept, partial / name)
+            # safetensors makes a file that its writer alone may read, whatever the umask.
+            shutil.copymode(partial / STATE, partial / name)
 
 
 def copy_checkpoint(source: Path, folder: Path) -> None:
@@ -56,11 +58,12 @@ def find_checkpoint(folder: Path) -> Path | None:
 
 def load_state(folder: Path) -> dict[str, Any]:
     """Return the JSON state of a checkpoint; ``ValueError`` when it is damaged."""
+    path = folder / STATE
     try:
-        state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"checkpoint: cannot read {folder / STATE}: {error}") from error
-    return state
+        with reading(path):
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ValueError(f"checkpoint: cannot read {path}: {error.strerror}") from error
 
 
 def load_weights(folder: Path, model: nn.Module) -> None:
@@ -68,7 +71,7 @@ def load_weights(folder: Path, model: nn.Module) -> None:
 
     Raises ``ValueError`` when they are damaged or belong to another architecture.
     """
-    weights = _read_tensors(folder / WEIGHTS)
+    weights = read_tensors(folder / WEIGHTS)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -78,16 +81,19 @@ def load_weights(folder: Path, model: nn.Module) -> None:
 
 def load_optimizer(folder: Path, optimizer: Optimizer) -> None:
     """Load the optimiser's tensors and settings; ``ValueError`` when they are damaged."""
-    plain = load_state(folder)["optimizer"]
-    state: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in plain["state"].items()}
+    stored, tensors = load_state(folder), read_tensors(folder / OPTIMIZER)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for key, tensor in _read_tensors(folder / OPTIMIZER).items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = _laid_out_like(parameters[int(index)], tensor)
-    optimizer.load_state_dict({"state": state, "param_groups": plain["param_groups"]})
+    with reading(folder / STATE):
+        plain = stored["optimizer"]
+        state: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in plain["state"].items()}
+        for key, tensor in tensors.items():
+            index, name = key.split(".", 1)
+            state.setdefault(int(index), {})[name] = _laid_out_like(parameters[int(index)], tensor)
+        optimizer.load_state_dict({"state": state, "param_groups": plain["param_groups"]})
 
 
-def _read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a file by name; ``ValueError`` when it is damaged or not there."""
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:

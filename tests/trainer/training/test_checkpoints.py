@@ -169,6 +169,33 @@ def test_damaged_weights_are_one_clear_error(tmp_path: Path) -> None:
         load_weights(tmp_path / "last", network())
 
 
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_the_mode_of_every_file_is_the_umasks(mask: int, tmp_path: Path) -> None:
+    """Who shares a store reads the weights of others, too."""
+    before = os.umask(mask)
+    try:
+        save_checkpoint(tmp_path / "last", *trained(), {})
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "last").iterdir()}
+    assert modes == dict.fromkeys(modes, 0o666 & ~mask)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"optimizer": []}', '{"optimizer": {"state": 1}}', "[" * 10**5, "\udc80"],
+)
+def test_a_damaged_state_is_one_clear_error(text: str, tmp_path: Path) -> None:
+    model, optimizer = trained()
+    save_checkpoint(tmp_path / "last", model, optimizer, {})
+    state = tmp_path / "last" / checkpoints.STATE
+    state.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(ValueError) as caught:
+        load_optimizer(tmp_path / "last", optimizer)
+    assert str(state) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_nothing_in_a_checkpoint_is_code(tmp_path: Path) -> None:
     model, optimizer = trained()
     save_checkpoint(tmp_path / "last", model, optimizer, {"epoch": 1})
