@@ -6,7 +6,9 @@ data-set-level value again, which the scores alone do not allow. The group that 
 stands there because groups are what it resamples; parts of version 0.1.0 have none.
 """
 
+import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trainer.analysis.scores import Counts, counts, dice, iou
-from trainer.files import replacing
+from trainer.files import reading, replacing
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "evaluation/per_image"
 SCHEMA = pa.schema(
@@ -83,17 +87,36 @@ def write_part(
 
 
 def read_parts(folder: Path, epochs: Sequence[int] | None = None) -> pd.DataFrame:
-    """Return the rows of all or of the given epochs, in their order; empty when there are none."""
+    """Return the rows of all or of the given epochs, in their order; empty when there are none.
+
+    A part that is damaged is named once in the log and left out.
+    """
     paths = sorted(folder.glob("epoch-*.parquet"))
     if epochs is not None:
         wanted = {f"epoch-{epoch:04d}.parquet" for epoch in epochs}
         paths = [path for path in paths if path.name in wanted]
-    return _as_frame([pq.read_table(path, schema=SCHEMA) for path in paths])
+    tables = []
+    for path in paths:
+        try:
+            tables.append(_read(path))
+        except (ValueError, OSError) as error:
+            _tell_left_out(str(error))
+    return _as_frame(tables)
 
 
 def read_part(path: Path) -> pd.DataFrame:
-    """Return the rows of one part."""
-    return _as_frame([pq.read_table(path, schema=SCHEMA)])
+    """Return the rows of one part; ``ValueError`` naming it where it is damaged."""
+    return _as_frame([_read(path)])
+
+
+def _read(path: Path) -> pa.Table:
+    with reading(path):
+        return pq.read_table(path, schema=SCHEMA)
+
+
+@lru_cache(maxsize=1024)
+def _tell_left_out(damage: str) -> None:
+    logger.warning("results by image: %s; it is left out", damage)
 
 
 def _as_frame(tables: Sequence[pa.Table]) -> pd.DataFrame:

@@ -9,14 +9,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from trainer.data.collection import VOID, ClassInfo
 from trainer.data.painting import Map, in_colour, save_image, save_mask
-from trainer.files import write_json
+from trainer.files import reading, write_json
 
 FOLDER = "samples"
 WORST = "worst"
@@ -66,33 +66,37 @@ def write_worst(
 
 
 def read_samples(folder: Path) -> tuple[Strip, list[ClassInfo]]:
-    """Return the samples of a run and its classes; ``FileNotFoundError`` when it has none."""
-    index = _load_json(folder / "index.json")
-    images = _cut(_pixels(folder / "images.png", "RGB"), index)
-    targets = _cut(_pixels(folder / "targets.png"), index)
-    return _strip(index, images, targets), _classes(index)
+    """Return the samples of a run and its classes; ``FileNotFoundError`` when it has none.
+
+    Here and below, a file that is damaged is a ``ValueError`` that names it.
+    """
+    index = _read_index(folder / "index.json")
+    images = _pieces(folder / "images.png", index, "RGB")
+    targets = _pieces(folder / "targets.png", index)
+    return _strip(index, images, targets), index.classes
 
 
 def read_predictions(folder: Path, epoch: int) -> list[Map]:
     """Return the samples' predicted maps at ``epoch``; ``FileNotFoundError`` when not there."""
-    index = _load_json(folder / "index.json")
-    return _cut(_pixels(folder / f"epoch-{epoch:04d}.png"), index)
+    return _pieces(folder / f"epoch-{epoch:04d}.png", _read_index(folder / "index.json"))
 
 
 def read_worst(folder: Path, epoch: int) -> tuple[Strip, list[Map], list[float]]:
     """Return the worst images of ``epoch``, their predicted maps and their Dice."""
     place = folder / WORST
-    index = _load_json(place / f"epoch-{epoch:04d}.json")
-    images = _cut(_pixels(place / f"epoch-{epoch:04d}.jpg", "RGB"), index)
-    both = _pixels(place / f"epoch-{epoch:04d}.png")
+    index = _read_index(place / f"epoch-{epoch:04d}.json")
+    images = _pieces(place / f"epoch-{epoch:04d}.jpg", index, "RGB")
+    path = place / f"epoch-{epoch:04d}.png"
+    both = _pixels(path)
     half = both.shape[0] // 2
-    samples = _strip(index, images, _cut(both[:half], index))
-    return samples, _cut(both[half:], index), [float(score) for score in index["dice"]]
+    samples = _strip(index, images, _cut(both[:half], index, path))
+    return samples, _cut(both[half:], index, path), index.dice
 
 
 def sampled_epochs(folder: Path) -> list[int]:
     """Return the epochs whose predictions are stored, in order."""
-    return sorted(int(path.stem.removeprefix("epoch-")) for path in folder.glob("epoch-*.png"))
+    names = [path.stem.removeprefix("epoch-") for path in folder.glob("epoch-*.png")]
+    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
 
 
 def _save_masks(rows: list[Sequence[Map]], classes: Sequence[ClassInfo], path: Path) -> None:
@@ -103,11 +107,6 @@ def _save_masks(rows: list[Sequence[Map]], classes: Sequence[ClassInfo], path: P
 def _save_images(images: Sequence[Map], path: Path, **options: Any) -> None:
     strip = _side_by_side([in_colour(image) for image in images], fill=0)
     save_image(Image.fromarray(strip), path, **options)
-
-
-def _load_json(path: Path) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return value
 
 
 def _side_by_side(maps: Sequence[Map], fill: int) -> Map:
@@ -128,29 +127,50 @@ def _index(samples: Strip, classes: Sequence[ClassInfo]) -> dict[str, Any]:
     }
 
 
-def _classes(index: dict[str, Any]) -> list[ClassInfo]:
-    return [
-        ClassInfo(name=c["name"], colour=(c["colour"][0], c["colour"][1], c["colour"][2]))
-        for c in index["classes"]
-    ]
+class _Index(NamedTuple):
+    names: tuple[str, ...]
+    sizes: list[tuple[int, int]]
+    classes: list[ClassInfo]
+    dice: list[float]
 
 
-def _strip(index: dict[str, Any], images: list[Map], targets: list[Map]) -> Strip:
-    return Strip(names=tuple(index["names"]), images=tuple(images), targets=tuple(targets))
+def _read_index(path: Path) -> _Index:
+    with reading(path):
+        index = json.loads(path.read_text(encoding="utf-8"))
+        return _Index(
+            names=tuple(str(name) for name in index["names"]),
+            sizes=[(int(height), int(width)) for height, width in index["sizes"]],
+            classes=[
+                ClassInfo(name=c["name"], colour=(c["colour"][0], c["colour"][1], c["colour"][2]))
+                for c in index["classes"]
+            ],
+            dice=[float(score) for score in index.get("dice", ())],
+        )
+
+
+def _strip(index: _Index, images: list[Map], targets: list[Map]) -> Strip:
+    return Strip(names=index.names, images=tuple(images), targets=tuple(targets))
+
+
+def _pieces(path: Path, index: _Index, mode: str | None = None) -> list[Map]:
+    return _cut(_pixels(path, mode), index, path)
 
 
 def _pixels(path: Path, mode: str | None = None) -> Map:
     # As they were written: of the kinds that Pillow guesses, some run a program.
-    try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            return np.array(image.convert(mode) if mode else image)
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"{path}: has far too many pixels") from error
+    with reading(path):
+        try:
+            with Image.open(path, formats=("PNG", "JPEG")) as image:
+                return np.array(image.convert(mode) if mode else image)
+        except Image.DecompressionBombError as error:
+            raise ValueError("it has far too many pixels") from error
 
 
-def _cut(strip: Map, index: dict[str, Any]) -> list[Map]:
+def _cut(strip: Map, index: _Index, path: Path) -> list[Map]:
     pieces, x = [], 0
-    for height, width in index["sizes"]:
+    for height, width in index.sizes:
         pieces.append(strip[:height, x : x + width])
         x += width
+    if [piece.shape[:2] for piece in pieces] != index.sizes:
+        raise ValueError(f"{path}: is damaged (its index tells of other sizes)")
     return pieces

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from tests.damage import damaged
 from trainer.analysis.scores import counts, dice, iou
 from trainer.evaluation.per_image import SCHEMA, read_part, read_parts, write_part
 
@@ -169,3 +170,41 @@ def test_the_group_of_each_image_comes_back_and_a_part_without_any_is_read(tmp_p
     assert read_parts(tmp_path)["group"].notna().sum() == 6
     unknown = write(tmp_path, 3, confusion(3, 2))
     assert read_part(unknown)["group"].isna().all()
+
+
+def test_a_damaged_part_is_named_once_and_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = [write(tmp_path, epoch, confusion(3, 2, seed=epoch)) for epoch in (1, 2, 3, 4)]
+    whole = paths[0].read_bytes()
+    paths[0].write_bytes(b"")
+    paths[2].write_bytes(whole[: len(whole) // 2])
+    for _ in range(2):
+        assert read_parts(tmp_path)["epoch"].drop_duplicates().tolist() == [2, 4]
+    assert [record.args and str(record.args[0]) for record in caplog.records] == [
+        str(caught_reading(paths[0])),
+        str(caught_reading(paths[2])),
+    ]
+
+
+def caught_reading(path: Path) -> ValueError:
+    with pytest.raises(ValueError) as caught:
+        read_part(path)
+    assert str(caught.value).startswith(f"{path}: is damaged (")
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def test_any_damage_is_named_or_does_not_show(tmp_path: Path) -> None:
+    path = write(tmp_path, 1, confusion(3, 2), groups=["one", "two", "one"])
+    whole = path.read_bytes()
+    refused = 0
+    for content in damaged(whole):
+        path.write_bytes(content)
+        try:
+            assert list(read_part(path).columns) == SCHEMA.names
+        except ValueError as error:
+            assert str(error).startswith(f"{path}: is damaged (")
+            refused += 1
+        assert list(read_parts(tmp_path).columns) == SCHEMA.names
+    assert refused > 100

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.damage import damaged
 from trainer.data.collection import VOID, ClassInfo
 from trainer.data.painting import VOID_COLOUR, save_mask
 from trainer.evaluation.samples import (
@@ -181,3 +182,40 @@ def test_the_index_is_what_the_store_promises(tmp_path: Path) -> None:
         "images.png",
         "targets.png",
     }
+
+
+PARTS = {
+    "index.json": lambda folder: (read_samples(folder), read_predictions(folder, 1)),
+    "images.png": read_samples,
+    "targets.png": read_samples,
+    "epoch-0001.png": lambda folder: read_predictions(folder, 1),
+    "worst/epoch-0001.json": lambda folder: read_worst(folder, 1),
+    "worst/epoch-0001.jpg": lambda folder: read_worst(folder, 1),
+    "worst/epoch-0001.png": lambda folder: read_worst(folder, 1),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.filterwarnings("ignore:Image size")
+def test_any_damage_is_named_or_does_not_show(name: str, tmp_path: Path) -> None:
+    samples, infos, predicted = strip(DIFFERENT, 3), classes(3), maps(DIFFERENT, 3)
+    write_samples(tmp_path, samples, infos)
+    write_predictions(tmp_path, 1, predicted, infos)
+    write_worst(tmp_path, 1, samples, predicted, [0.0] * 4, infos)
+    path = tmp_path / name
+    refused = 0
+    for content in damaged(path.read_bytes()):
+        path.write_bytes(content)
+        try:
+            PARTS[name](tmp_path)
+        except ValueError as error:
+            assert "is damaged (" in str(error) and str(tmp_path) in str(error)
+            refused += 1
+    assert refused > 50
+
+
+def test_only_epochs_are_listed(tmp_path: Path) -> None:
+    write_predictions(tmp_path, 3, maps(SAME, 2), classes(2))
+    for name in ("epoch-final.png", "epoch-.png", "epoch-²³.png", "epoch--1.png"):
+        (tmp_path / name).write_bytes(b"")
+    assert sampled_epochs(tmp_path) == [3]
