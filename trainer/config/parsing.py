@@ -1,10 +1,11 @@
 """A configuration from what was written down: plain values, a file, the parameters of a run."""
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from trainer.config import General, TrainConfig, as_param, field_names, unread
 from trainer.config.formats import check_format, is_format_1
@@ -64,6 +65,16 @@ def from_yaml(path: Path, base: TrainConfig | None = None, *, stored: bool = Fal
         raise ValueError(f"{path}: {error}") from error
 
 
+def from_params(params: Mapping[str, str]) -> TrainConfig:
+    """Return the configuration that wrote these with `TrainConfig.to_params`; others are left out.
+
+    Raises ``ValueError`` naming the field whose text is no value of it.
+    """
+    known = field_names()
+    ours = {name: _from_param(text, _hint(name)) for name, text in params.items() if name in known}
+    return from_mapping(ours, leave_out=True)
+
+
 def default_params(params: Mapping[str, str]) -> dict[str, str]:
     """Return the default of everything that a run with these stored parameters reads.
 
@@ -87,6 +98,13 @@ def scored_in(params: Mapping[str, str]) -> str | None:
     Runs of before it was recorded have been scored as their machine chose.
     """
     return params.get("eval_precision")
+
+
+def _from_param(text: str, hint: Any) -> Any:
+    kinds = get_args(hint) if type(None) in get_args(hint) else (hint,)
+    if text == as_param(None) and type(None) in kinds:
+        return None
+    return re.split("x| to ", text) if any(get_origin(kind) is tuple for kind in kinds) else text
 
 
 def _hint(name: str) -> Any:

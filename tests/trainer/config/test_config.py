@@ -9,7 +9,7 @@ import yaml
 
 from trainer.config import NOT_HYPERPARAMETERS, TrainConfig, field_names, reads
 from trainer.config.formats import FORMAT
-from trainer.config.parsing import from_mapping, from_yaml
+from trainer.config.parsing import from_mapping, from_params, from_yaml
 from trainer.config.roles import role_of
 
 NAMES = field_names()
@@ -328,6 +328,19 @@ def test_params_are_flat_text_for_every_field() -> None:
     assert params["skip_faulty"] == "true"
     assert params["lr"] == "1e-05"
     assert TrainConfig().to_params()["patience"] == "none"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_params_bring_every_field_back(name: str) -> None:
+    for config in (other(name), without(name), all_other()):
+        machine = {"processor": "some", "threads": "2"}
+        assert from_params(config.to_params() | machine) == config
+
+
+def test_a_param_that_is_no_value_names_its_field() -> None:
+    for params, named in [({"lr": "fast"}, "lr: 'fast'"), ({"image_size": "wide"}, "image_size: ")]:
+        with pytest.raises(ValueError, match=f"^{named}"):
+            from_params(params)
 
 
 @pytest.mark.parametrize("name", sorted(NOT_HYPERPARAMETERS))
