@@ -2,6 +2,7 @@
 
 from trainer.tracking.artifacts import download
 from trainer.tracking.heartbeat import Beating
+from trainer.tracking.holding import held, starting
 from trainer.tracking.run import Ending, Run, closing, log_file, reopen_run, start_run
 from trainer.tracking.runs import (
     OUTCOMES,
@@ -26,6 +27,7 @@ __all__ = [
     "find_runs",
     "finish",
     "get_run",
+    "held",
     "log_file",
     "log_files",
     "log_summary",
@@ -35,4 +37,5 @@ __all__ = [
     "set_tags",
     "start_parent",
     "start_run",
+    "starting",
 ]

@@ -60,6 +60,11 @@ class Beating:
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has been used as a context."""
+        return self._thread is not None
+
     def __enter__(self) -> None:
         self._thread = threading.Thread(target=self._go_on, args=(client(),), daemon=True)
         self._thread.start()

@@ -6,36 +6,31 @@ import shutil
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from mlflow.entities import Metric, Param, RunInfo, RunTag
-from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_USER
 
 from trainer import __version__
-from trainer.config import TrainConfig
-from trainer.config.parsing import from_yaml
-from trainer.files import replacing_folder, write_json, write_text
+from trainer.config import NOT_HYPERPARAMETERS, TrainConfig
+from trainer.config.parsing import from_params, from_yaml
+from trainer.files import reading, replacing_folder, write_json, write_text
 from trainer.store import local_folder
 from trainer.tracking.artifacts import download
 from trainer.tracking.client import client, experiment_id
 from trainer.tracking.environment import environment, git_commit, user
 from trainer.tracking.heartbeat import HEARTBEAT, Beating, beat
 from trainer.tracking.places import local_path
-from trainer.tracking.records import CHANGED_PARAM
+from trainer.tracking.records import CHANGED_PARAM, true_params
 from trainer.tracking.runs import MAX_TAG, OUTCOMES, active_run, metric_key, storable
 from trainer.tracking.runs import finish as finish_run
-from trainer.tracking.standing import run_lock
 
 logger = logging.getLogger(__name__)
 
 UPLOAD_SECONDS = 180.0
-# Who asks whether a run is being written holds its lock for a moment, and is no writer.
-LOCK_SECONDS = 1.0
 
 
 class Run:
@@ -55,21 +50,6 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._published: dict[Path, tuple[int, int]] = {}
         self._published_at = time.monotonic()
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep other processes of this machine from writing the run; ``ValueError`` if one does."""
-        path = run_lock(self.id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=LOCK_SECONDS)
-        except Timeout:
-            raise ValueError(f"run: {self.id} is being trained by another process") from None
-        try:
-            yield
-        finally:
-            lock.release()
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Write an epoch's metrics in one batch; ``epoch`` counts from 1."""
@@ -96,9 +76,10 @@ class Run:
         write_json(self.folder / path, value, indent=2)
 
     def read_json(self, path: str) -> Any:
-        """Return a JSON file of the run's folder; ``ValueError`` when it is not there."""
+        """Return a JSON file of the run's folder; ``ValueError`` when there is no whole one."""
         try:
-            return json.loads((self.folder / path).read_text(encoding="utf-8"))
+            with reading(self.folder / path):
+                return json.loads((self.folder / path).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise ValueError(f"run: {self.id} has no {path}") from error
 
@@ -121,7 +102,8 @@ class Run:
             self.set_tags(changed | {"segscope.seed_group": config.seed_group()})
         missing = [Param(key, value) for key, value in machine.items() if key not in known]
         client().log_batch(self.id, params=missing)
-        noted = self.read_json("environment.json")
+        begun = (self.folder / "environment.json").exists()
+        noted = self.read_json("environment.json") if begun else {**environment(), **machine}
         again = {"after_epoch": epoch, **environment(), **machine}
         noted.setdefault("resumed", []).append(again)
         self.write_json("environment.json", noted)
@@ -189,12 +171,7 @@ def start_run(
     experiment = experiment_id(config.experiment)
     local_path(client().get_experiment(experiment).artifact_location)  # refused before it runs
     created = client().create_run(experiment, tags=all_tags, run_name=name)
-    try:
-        return _described(created.info, config, machine or {})
-    except BaseException as error:
-        with suppress(MlflowException, OSError):
-            finish_run(created.info.run_id, *_ended_by(error))
-        raise
+    return _described(created.info, config, machine or {})
 
 
 def _described(info: RunInfo, config: TrainConfig, machine: Mapping[str, str]) -> Run:
@@ -209,24 +186,47 @@ def _described(info: RunInfo, config: TrainConfig, machine: Mapping[str, str]) -
 def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
     """Return a run that ended or was killed, to be written on, with the config it was made with.
 
-    Its status stays as it is until `Run.reopen`.
+    Its status stays as it is until `Run.reopen`. One whose process died before its files were
+    written has what the store holds of it; where that is not its parameters, it is closed.
 
     Raises ``ValueError`` when there is no such run, when it is archived, when its files are gone,
-    and when it was not made by Segscope.
+    when it was not made by Segscope, and when nothing of it was kept.
     """
     found = active_run(run_id)
     info, ours = found.info, found.data.tags.get("segscope.kind") == "run"
     local = local_path(info.artifact_uri)
-    if ours and local is not None and not local.exists():
+    has_begun = bool(found.data.metrics)
+    if ours and has_begun and local is not None and not local.exists():
         raise ValueError(f"run: the files of {run_id} are gone: there is no {local}")
     run = Run(info.run_id, info.artifact_uri)
     run.fetch()
     path = run.folder / "config.yaml"
-    if not path.is_file():
-        if run.is_remote:
-            shutil.rmtree(run.folder)
-        raise ValueError(f"run: {run_id} has no config.yaml; it was not written by Segscope")
-    return run, from_yaml(path, stored=True)
+    if path.is_file():
+        config = from_yaml(path, stored=True)
+        _check_config(config, found.data.params, path)
+        return run, config
+    if ours and not has_begun and found.data.params:
+        return run, from_params(true_params(found.data.params, found.data.tags))
+    if run.is_remote:
+        shutil.rmtree(run.folder)
+    if ours and not has_begun:
+        finish_run(run_id, "failed", "its process died before its settings were kept")
+        raise ValueError(
+            f"run: nothing of {run_id} was kept, for its process died as it began; it is closed: "
+            "start a new one"
+        )
+    raise ValueError(f"run: {run_id} has no config.yaml; it was not written by Segscope")
+
+
+def _check_config(config: TrainConfig, params: Mapping[str, str], path: Path) -> None:
+    """Refuse a configuration that lost what the store still has: without it, it has defaults."""
+    for name, value in config.to_params().items():
+        told = params.get(name, value)
+        if told != value and name not in NOT_HYPERPARAMETERS and name != "epochs":
+            raise ValueError(
+                f"{path}: is damaged, for its {name} is {value} and the store's {told}; put a "
+                "whole one back"
+            )
 
 
 @dataclass
@@ -241,21 +241,26 @@ class Ending:
 def closing(run: Run) -> Iterator[Ending]:
     """Close ``run`` whatever happens: as its `Ending` says, or as interrupted, or as failed."""
     ending = Ending()
-    with run.beating:
+    is_over = False
+    with ExitStack() as stack:
         try:
+            stack.enter_context(run.beating)
             yield ending
+            is_over = True
+            run.finish(ending.outcome, ending.reason)
         except BaseException as error:
-            outcome, reason = _ended_by(error)
+            outcome, reason = ended_by(error)
+            if is_over and outcome != "interrupted":
+                raise  # The store does not take how the run ended; nor would it take this.
             if outcome == "interrupted":
                 reason += f"; go on with: trainer resume {run.id}"
             run.finish(outcome, reason)
             if outcome == "interrupted":
                 logger.info(reason)
             raise
-        run.finish(ending.outcome, ending.reason)
 
 
-def _ended_by(error: BaseException) -> tuple[str, str]:
+def ended_by(error: BaseException) -> tuple[str, str]:
     """Return the outcome, and the reason, of a run that an exception ends.
 
     The frames that an interruption came through are emptied: a cursor among them would hold the

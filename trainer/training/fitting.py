@@ -14,15 +14,15 @@ from trainer.config.parsing import scored_in
 from trainer.data.augment import check_augmentation, written_augmentation
 from trainer.data.loading import SegmentationData, open_data
 from trainer.data.splits import Splits
+from trainer.files import reading
 from trainer.models import build_model
 from trainer.network.arithmetic import DTYPES
 from trainer.network.device import choose_device, choose_dtype, processor_name
 from trainer.network.forward import Forward
 from trainer.network.losses import Weigh, build_loss
 from trainer.progress import Progress
-from trainer.tracking import Run, closing, get_run, log_file, reopen_run, start_run
+from trainer.tracking import Ending, Run, closing, get_run, held, log_file, reopen_run, starting
 from trainer.tracking.class_names import classes_tag
-from trainer.training.checkpoints import find_checkpoint, load_optimizer, load_state, load_weights
 from trainer.training.conclusion import best_of, conclude
 from trainer.training.loop import (
     Progression,
@@ -34,6 +34,7 @@ from trainer.training.loop import (
 )
 from trainer.training.optimizers import build_optimizer
 from trainer.training.recording import OnEpoch, Recorder
+from trainer.training.restoring import kept_checkpoints, restore
 from trainer.training.schedules import Length, build_schedule
 from trainer.wording import counted
 
@@ -79,65 +80,93 @@ def fit(
     failure to learn (a loss that is not finite) ends the run as failed and returns; a mistake in
     the data or the configuration raises ``ValueError`` before there is a run.
     """
-    shown = Progress(enabled=progress)
-    data = open_data(config, progress=progress)
-    data.check_scorable()
-    data.check_sizes()
-    training = _new_training(config, data)
-    check_augmentation(
-        config.augment, config.settings("augment"), data.augmented_size, config.channels
-    )
+    data, training = _opened(config, progress)
     machine = _machine(training)
-    run = start_run(config, parent_run_id=parent_run_id, tags=tags, machine=machine)
-    with run.held():
-        return _carry_out(run, config, data, training, on_epoch, shown)
+    begun = starting(config, parent_run_id=parent_run_id, tags=tags, machine=machine)
+    with begun as run, closing(run) as ending:
+        return _carry_out(run, ending, config, data, training, on_epoch, progress)
 
 
 def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> FitResult:
-    """Go on with a run where its last checkpoint stands, in the same run and on the same split.
+    """Go on with a run where it was left, in the same run and on the same split.
 
+    That may be before its first epoch, and after its last one where only its end is missing.
     ``epochs`` raises the number of epochs. Raises ``ValueError`` when there is no such run, its
-    data has changed, it already has all its epochs, or another process is training it.
+    data has changed, it ended with all its epochs, or another process is training it.
     """
-    run, config = reopen_run(run_id)
-    with run.held():
+    get_run(run_id)  # Its lock is a file, and none is made for what is no run.
+    with held(run_id):
+        run, config = reopen_run(run_id)
         if epochs is not None:
             config = config.replace(epochs=epochs)
-        checkpoint = find_checkpoint(run.folder / "checkpoints" / "last")
-        noted = run.read_json("dataset.json")
-        data = open_data(
-            config.replace(data=_still_there(config.data, noted["root"])),
-            splits=Splits.from_json(run.read_json("split.json")),
-            progress=progress,
+        recorded = get_run(run_id)
+        params = recorded.data.params
+        data, training = _reopened(run, config, params.get("train_dtype"), progress)
+        done = training.progression.epoch
+        is_over = done == config.epochs or (
+            epochs is None and training.progression.is_out_of_patience(config)
         )
-        if {data.digest, data.images.digest_of_files()} != {noted["digest"]}:
-            raise ValueError(f"data: {config.data} has changed since run {run_id}; start a new run")
-        recorded = get_run(run_id).data.params
-        training = _new_training(config, data, train_dtype=recorded.get("train_dtype"))
-        if checkpoint is not None:
-            _restore(training, checkpoint)
-        if training.progression.epoch >= config.epochs:
-            done = training.progression.epoch
+        if config.epochs < done or (is_over and recorded.info.status == "FINISHED"):
             raise ValueError(
                 f"run: {run_id} already has its {counted(done, 'epoch')}; give more with --epochs"
             )
-        run.write_text("config.yaml", config.to_yaml())
-        run.reopen()
-        run.note_resumed(training.progression.epoch, config, _machine(training))
-        if training.progression.epoch and scored_in(recorded) is None:
-            logger.warning(
-                "the epochs so far were scored in an arithmetic that was not recorded; "
-                "from here on it is %s",
-                config.eval_precision,
-            )
-        logger.info("going on with %s after epoch %d", run.id, training.progression.epoch)
-        return _carry_out(run, config, data, training, None, Progress(enabled=progress))
+        if not is_over and training.progression.is_out_of_patience(config):
+            training.progression.epochs_without_gain = 0  # It stopped early, and is to go on.
+        with closing(run) as ending:
+            run.write_text("config.yaml", config.to_yaml())
+            run.reopen()
+            run.note_resumed(done, config, _machine(training))
+            if done and scored_in(params) is None:
+                logger.warning(
+                    "the epochs so far were scored in an arithmetic that was not recorded; "
+                    "from here on it is %s",
+                    config.eval_precision,
+                )
+            logger.info("going on with %s after epoch %d", run.id, done)
+            return _carry_out(run, ending, config, data, training, None, progress)
 
 
-def _still_there(data: str | None, root: str) -> str | None:
+def _opened(
+    config: TrainConfig, progress: bool, *, train_dtype: str | None = None
+) -> tuple[SegmentationData, Training]:
+    """Return the data and the parts of a run before its first epoch, all checked."""
+    data = open_data(config, progress=progress)
+    data.check_scorable()
+    data.check_sizes()
+    training = _new_training(config, data, train_dtype=train_dtype)
+    check_augmentation(
+        config.augment, config.settings("augment"), data.augmented_size, config.channels
+    )
+    return data, training
+
+
+def _reopened(
+    run: Run, config: TrainConfig, train_dtype: str | None, progress: bool
+) -> tuple[SegmentationData, Training]:
+    """Return the data of a run, as it was noted, and its parts where its checkpoints stand."""
+    checkpoints = run.folder / "checkpoints"
+    noted = all((run.folder / name).exists() for name in ("dataset.json", "split.json"))
+    if not noted and not kept_checkpoints(checkpoints):  # It died before anything was trained.
+        return _opened(config, progress, train_dtype=train_dtype)
+    dataset, split = (run.read_json(name) for name in ("dataset.json", "split.json"))
+    with reading(run.folder / "dataset.json"):
+        root, digest = Path(dataset["root"]), str(dataset["digest"])
+    with reading(run.folder / "split.json"):
+        splits = Splits.from_json(split)
+    data = open_data(
+        config.replace(data=_still_there(config.data, root)), splits=splits, progress=progress
+    )
+    if {data.digest, data.images.digest_of_files()} != {digest}:
+        raise ValueError(f"data: {config.data} has changed since run {run.id}; start a new run")
+    training = _new_training(config, data, train_dtype=train_dtype)
+    restore(training, checkpoints)
+    return data, training
+
+
+def _still_there(data: str | None, root: Path) -> str | None:
     """Return ``data``; where nothing is there, since it was said from another folder, ``root``."""
-    if data is not None and not Path(data).exists() and Path(root).exists():
-        return root
+    if data is not None and not Path(data).exists() and root.exists():
+        return str(root)
     return data
 
 
@@ -195,15 +224,6 @@ def _machine(training: Training) -> dict[str, str]:
     }
 
 
-def _restore(training: Training, checkpoint: Path) -> None:
-    state = load_state(checkpoint)
-    load_weights(checkpoint, training.forward.model)
-    load_optimizer(checkpoint, training.optimizer)
-    training.schedule.restore(state["schedule"])
-    for name, value in state["progression"].items():
-        setattr(training.progression, name, value)
-
-
 def _note_data(run: Run, data: SegmentationData, config: TrainConfig) -> None:
     run.set_tags({"segscope.data_digest": data.digest, **classes_tag(data.class_names)})
     run.write_json("dataset.json", data.to_json())
@@ -223,26 +243,28 @@ def _machine_line(config: TrainConfig, machine: Mapping[str, str]) -> str:
 
 def _carry_out(
     run: Run,
+    ending: Ending,
     config: TrainConfig,
     data: SegmentationData,
     training: Training,
     on_epoch: OnEpoch | None,
-    progress: Progress,
+    progress: bool,
 ) -> FitResult:
-    with closing(run) as ending, log_file(run):
+    shown = Progress(enabled=progress)
+    with log_file(run):
         for note in data.notes():
             logger.info("data: %s", note)
         logger.info(_machine_line(config, _machine(training)))
         _note_data(run, data, config)
         recorder = Recorder(run, data, config, on_epoch=on_epoch)
         try:
-            ending.outcome = train(training, data, config, recorder, progress)
+            ending.outcome = train(training, data, config, recorder, shown)
         except StopTraining as stop:
             ending.outcome, ending.reason = stop.outcome, stop.reason
         except TrainingFailure as failure:
             logger.error("failed: %s", failure)
             ending.outcome, ending.reason = "failed", str(failure)
-        stability = conclude(run, config, data, training, ending.outcome, progress)
+        stability = conclude(run, config, data, training, ending.outcome, shown)
     return FitResult(
         run_id=run.id,
         outcome=ending.outcome,

@@ -139,7 +139,11 @@ def train(
     Goes on after ``training.progression.epoch``; what is kept of each epoch is the recorder's.
     Raises `TrainingFailure` when the loss is no longer finite.
     """
-    for epoch in range(training.progression.epoch + 1, config.epochs + 1):
+    # Before an epoch and not after it: a process may have died between the last one and the end.
+    while not training.progression.is_out_of_patience(config):
+        epoch = training.progression.epoch + 1
+        if epoch > config.epochs:
+            return "completed"
         started = time.monotonic()
         lr = float(training.optimizer.param_groups[0]["lr"])
         learned = train_epoch(training, data, config, epoch, progress)
@@ -171,9 +175,7 @@ def train(
         recorder.record(
             epoch, metrics, validation, best=best, save=partial(_save, training, config, best)
         )
-        if training.progression.is_out_of_patience(config):
-            return "early-stopped"
-    return "completed"
+    return "early-stopped"
 
 
 def training_batches(
@@ -219,6 +221,8 @@ def train_epoch(
     confusion = torch.zeros(
         data.num_classes, data.num_classes, dtype=torch.int64, device=forward.device
     )
+    # What a network draws, as for dropout, hangs on the epoch and not on what went before it.
+    torch.manual_seed(int(np.random.SeedSequence((config.seed, epoch)).generate_state(1)[0]))
     model.train()
     training.optimizer.zero_grad(set_to_none=True)
     started = time.monotonic()

@@ -271,6 +271,28 @@ class TestFailure:
             next(iter(trained.training.forward.model.parameters())).fill_(math.nan)
 
 
+def test_what_a_network_draws_hangs_on_seed_and_epoch_alone(make: Callable[..., Trained]) -> None:
+    """A run that goes on drops the same units as one that was never interrupted."""
+
+    def learn(epoch: int, *, drawn_before: int, seed: int = 0) -> float:
+        trained = make(seed=seed)
+        forward = trained.training.forward
+        with torch.no_grad():
+            for parameter in forward.model.parameters():
+                parameter.fill_(0.01)
+        forward.model.register_forward_hook(
+            lambda model, _, logits: nn.functional.dropout(logits, 0.5, model.training)
+        )
+        torch.rand(drawn_before)
+        arguments = (trained.training, trained.data, trained.config, epoch)
+        return train_epoch(*arguments, Progress(enabled=False))["train/loss"]
+
+    first = learn(2, drawn_before=0)
+    assert learn(2, drawn_before=7) == first
+    assert learn(3, drawn_before=0) != first
+    assert learn(2, drawn_before=0, seed=1) != first
+
+
 def metrics(score: float, key: str = "val/dice") -> dict[str, float]:
     return dict.fromkeys(HISTORY, 0.0) | {"val/iou/car": 0.5, key: score}
 
