@@ -215,7 +215,9 @@ def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
             f"run: nothing of {run_id} was kept, for its process died as it began; it is closed: "
             "start a new one"
         )
-    raise ValueError(f"run: {run_id} has no config.yaml; it was not written by Segscope")
+    where = "its files are not all here: resume it where they are"
+    why = where if ours else "it was not written by Segscope"
+    raise ValueError(f"run: {run_id} has no config.yaml; {why}")
 
 
 def _check_config(config: TrainConfig, params: Mapping[str, str], path: Path) -> None:

@@ -173,6 +173,17 @@ def test_what_a_run_goes_on_from_is_named_where_it_is_damaged(name: str, cut: Cu
     assert resume(run_id, progress=False).outcome == "completed"
 
 
+def test_a_run_that_was_trained_is_not_begun_again_without_its_files(cut: Cut) -> None:
+    run_id = cut(after=1)
+    path = folder_of(run_id) / "config.yaml"
+    whole = path.read_bytes()
+    path.unlink()
+    with pytest.raises(ValueError, match=r"has no config\.yaml; its files are not all here"):
+        resume(run_id, progress=False)
+    path.write_bytes(whole)
+    assert resume(run_id, progress=False).epochs == 3
+
+
 @pytest.mark.parametrize("name", ["state.json", "model.safetensors", "optimizer.safetensors"])
 def test_a_damaged_checkpoint_is_named_and_the_best_taken(
     name: str, cut: Cut, config: TrainConfig, caplog: pytest.LogCaptureFixture
