@@ -127,6 +127,9 @@ class General(Reading):
     """Name of the run; left out, it tells model, lr, batch size, kernel size and seed."""
 
     def __post_init__(self) -> None:
+        if self.value_range is not None:  # So that 0 and 0.0 are one parameter.
+            low, high = self.value_range
+            object.__setattr__(self, "value_range", (float(low), float(high)))
         _check_names(self)
         _check_ranges(self)
 

@@ -103,7 +103,8 @@ def owner(name: str) -> dict[str, Any]:
     if role is None:
         return {}
     value = OTHER[role.field]
-    return {role.field: value if reads(OTHER, name) else role.having(name)[0]}
+    beside = {"pretrained": {"backbone": "some/folder"}}.get(name, {})
+    return {role.field: value if reads(OTHER, name) else role.having(name)[0], **beside}
 
 
 def other(name: str) -> TrainConfig:
