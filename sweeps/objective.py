@@ -3,15 +3,16 @@
 A pruned or failed trial keeps its runs and its reason, in the study and in the store.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from sweeps.attributes import EPOCHS, PLANNED, REASON, RUN, RUNS, SAVED, SCORES
-from sweeps.claims import give_back
 from sweeps.pruners import BestSoFar
 from sweeps.study import FINISHED, STORAGE_ERRORS, Sweep
 from trainer.config import TrainConfig
@@ -19,6 +20,9 @@ from trainer.config import TrainConfig
 if TYPE_CHECKING:
     from trainer.training.fitting import FitResult
 
+logger = logging.getLogger(__name__)
+
+CLOSED = "another worker held this one for dead and ended the trial; its setting is tried again"
 # How torch, CUDA and Python say that memory has run out.
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -50,18 +54,17 @@ class Objective:
 
         Raises ``ValueError`` when the very first trials fail by the user's mistake: it is then
         the sweep's, not the setting's. A later one fails its trial alone, as does a machine out
-        of memory. Whatever else is raised passes through, after the study has been told.
+        of memory. Whatever else is raised passes through, after the study has been told. What
+        cuts the trial short (Ctrl-C, the study's own failure) passes through untold.
         """
         try:
             self._run(trial)
-        except KeyboardInterrupt:
-            give_back(self.sweep, self._frozen(trial), "interrupted")
-            raise
         except STORAGE_ERRORS:
-            raise  # The study's failure, not the setting's: it is tried again.
+            raise
+        except UpdateFinishedTrialError:
+            logger.warning("trial %d of sweep %s: %s", trial.number, self.sweep.spec.name, CLOSED)
         except ValueError as error:
             if not self.sweep.trials(*FINISHED):
-                give_back(self.sweep, self._frozen(trial), str(error))
                 raise
             self._tell(trial, TrialState.FAIL, str(error))
         except Exception as error:
@@ -112,13 +115,16 @@ class Objective:
         last = epochs if self.sweep.spec.seeds > 1 else epochs - 1
 
         def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
+            from trainer.training.fitting import StopTraining
+
             reached = best.after(float(metrics[metric]))
             if reached is not None:
-                trial.report(reached, step=epoch)
+                try:
+                    trial.report(reached, step=epoch)
+                except UpdateFinishedTrialError:
+                    raise StopTraining(outcome="interrupted", reason=CLOSED) from None
             self.on_change()
             if reached is not None and epoch <= last and trial.should_prune():
-                from trainer.training.fitting import StopTraining
-
                 row = f", for {spec.patience + 1} epochs in a row" if spec.patience else ""
                 reason = (
                     f"best {metric} {reached:.4f} after epoch {epoch} is below the {spec.name} "
@@ -164,9 +170,6 @@ class Objective:
             trial.set_user_attr(REASON, reason)
         self.sweep.study.tell(trial, value, state=state)
         self.on_change()
-
-    def _frozen(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial:
-        return self.sweep.study.get_trials(deepcopy=True)[trial.number]
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -28,7 +28,7 @@ from sweeps.attributes import (
     SPEC,
     UNCOUNTED,
 )
-from sweeps.presence import is_alive
+from sweeps.presence import is_alive, listening, silent
 from sweeps.space import label
 from sweeps.spec_reading import from_plain
 from sweeps.trials import (
@@ -93,14 +93,15 @@ def sweeps_in(opened: "BaseStorage") -> list[str]:
 def read_study(storage: str, name: str) -> SweepRead:
     """Return a sweep's study with its trials; ``ValueError`` when it cannot be read."""
     with _reading(storage) as opened:
-        number = opened.get_study_id_from_name(name)
-        user_attrs = opened.get_study_user_attrs(number)
-        trials = opened.get_all_trials(number, deepcopy=False)
-    return read(name, user_attrs, trials)
+        return read(opened, name)
 
 
-def read(name: str, user_attrs: Mapping[str, Any], trials: Sequence["FrozenTrial"]) -> SweepRead:
-    """Return a sweep as its study tells it; ``user_attrs`` are the study's own."""
+def read(opened: "BaseStorage", name: str) -> SweepRead:
+    """Return a sweep as its study in an open storage tells it."""
+    number = opened.get_study_id_from_name(name)
+    user_attrs = opened.get_study_user_attrs(number)
+    trials = opened.get_all_trials(number, deepcopy=False)
+    not_heard = silent(opened, number)
     spec = user_attrs.get(SPEC) or {}
     fixed = spec.get("fixed") or {}
     parameters = tuple(_parameter(n, d) for n, d in (spec.get("space") or {}).items())
@@ -116,7 +117,9 @@ def read(name: str, user_attrs: Mapping[str, Any], trials: Sequence["FrozenTrial
         parent_run_id=user_attrs.get(PARENT),
         from_study=True,
         parameters=parameters,
-        trials=trials_table([_row(trial) for trial in trials], [p.name for p in parameters]),
+        trials=trials_table(
+            [_row(trial, not_heard) for trial in trials], [p.name for p in parameters]
+        ),
     )
 
 
@@ -200,14 +203,13 @@ def _opened(storage: str, identity: int) -> "BaseStorage":
 
     if "://" not in storage:
         return JournalStorage(Journal(Path(storage)))
-    return get_storage(
-        RDBStorage(
-            storage,
-            engine_kwargs=_read_only(storage),
-            skip_compatibility_check=True,
-            skip_table_creation=True,
-        )
+    database = RDBStorage(
+        storage,
+        engine_kwargs=_read_only(storage),
+        skip_compatibility_check=True,
+        skip_table_creation=True,
     )
+    return get_storage(listening(database))
 
 
 def _read_only(url: str) -> dict[str, Any]:
@@ -223,7 +225,7 @@ def _read_only(url: str) -> dict[str, Any]:
     return alone | {"creator": lambda: sqlite3.connect(address, uri=True, timeout=20)}
 
 
-def _row(trial: "FrozenTrial") -> dict[str, Any]:
+def _row(trial: "FrozenTrial", not_heard: set[int]) -> dict[str, Any]:
     user_attrs = trial.user_attrs
     finite = [v for v in trial.intermediate_values.values() if v == v]
     scored = [] if trial.value is None else [trial.value]
@@ -231,7 +233,7 @@ def _row(trial: "FrozenTrial") -> dict[str, Any]:
     run_id = user_attrs.get(RUN)
     return {
         "number": trial.number,
-        "state": _state(trial),
+        "state": _state(trial, not_heard),
         "reached": reached,
         "value": trial.value if trial.state.name == "COMPLETE" else None,
         "epochs": user_attrs.get(EPOCHS) or max(trial.intermediate_values, default=0),
@@ -247,11 +249,11 @@ def _row(trial: "FrozenTrial") -> dict[str, Any]:
     }
 
 
-def _state(trial: "FrozenTrial") -> str:
+def _state(trial: "FrozenTrial", not_heard: set[int]) -> str:
     if UNCOUNTED in trial.user_attrs:
         return CUT_SHORT
     state = _STATES[trial.state.name]
-    return STOPPED if state == RUNNING and not is_alive(trial) else state
+    return STOPPED if state == RUNNING and not is_alive(trial, not_heard) else state
 
 
 @lru_cache(maxsize=64)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sweeps.attributes import PARENT, SPEC, UNCOUNTED
 from sweeps.journal import Journal
-from sweeps.presence import locks_folder
+from sweeps.presence import listening, locks_folder
 from sweeps.pruners import build_pruner
 from sweeps.reading import journal, sweeps_in
 from sweeps.space import label
@@ -60,9 +60,14 @@ class Sweep:
         """Return how many trials have yet to be begun."""
         return max(0, self.spec.total - len(self.trials(*FINISHED, TrialState.RUNNING)))
 
+    @property
+    def lock_is_shared(self) -> bool:
+        """Whether all who work on the study share `lock`; those of a server may be elsewhere."""
+        return self.storage is None or sqlite_path(self.storage) is not None
+
     def lock(self) -> BaseFileLock:
         """Return the lock that one process of this machine holds while it claims a trial."""
-        return _lock(self.spec.name)
+        return _lock(self.spec.name, self.storage)
 
 
 def create(spec: SweepSpec, storage: str | None) -> Sweep:
@@ -71,7 +76,7 @@ def create(spec: SweepSpec, storage: str | None) -> Sweep:
     Raises ``ValueError`` when a sweep of that name searches something else.
     """
     opened = open_storage(storage)
-    with _lock(spec.name):
+    with _lock(spec.name, storage):
         if spec.name in optuna.get_all_study_names(opened):
             known = _load(opened, spec.name, storage)
             if known.trials(*FINISHED, TrialState.RUNNING) or not known.spec.difference(spec):
@@ -137,7 +142,7 @@ def open_storage(url: str | None) -> BaseStorage:
     local = sqlite_path(url) is not None
     waiting = {"connect_args": {"timeout": LOCKED_SECONDS}} if local else None
     try:
-        return RDBStorage(url, engine_kwargs=waiting)
+        return listening(RDBStorage(url, engine_kwargs=waiting))
     except STORAGE_ERRORS as error:
         raise ValueError(f"storage: cannot open {shown}: {_cause(error)}") from error
     except ImportError as error:
@@ -185,7 +190,11 @@ def _go_on(sweep: Sweep, spec: SweepSpec) -> Sweep:
     return change(sweep, trials=spec.trials, timeout=spec.timeout)
 
 
-def _lock(name: str) -> BaseFileLock:
+def _lock(name: str, storage: str | None) -> BaseFileLock:
+    database = sqlite_path(storage) if storage else None
+    if database is not None:
+        # Who shares the study shares its file, from whatever folder or container.
+        return FileLock(database.with_name(f"{database.name}.{name}.lock"))
     _make_folder(locks_folder())
     return FileLock(locks_folder() / f"{name}.lock")
 

@@ -88,8 +88,7 @@ class Summary:
 
 def read(sweep: Sweep) -> SweepRead:
     """Return how an open sweep stands now."""
-    study = sweep.study
-    return reading.read(study.study_name, study.user_attrs, study.get_trials(deepcopy=False))
+    return reading.read(sweep.study._storage, sweep.study.study_name)
 
 
 def summarise(sweep: Sweep) -> Summary:

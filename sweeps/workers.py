@@ -4,19 +4,21 @@ import logging
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.util import get_temp_dir
 
 from optuna.trial import FrozenTrial
 
 from sweeps.attributes import WORKER
-from sweeps.claims import claim, reap
+from sweeps.claims import claim, giving_back, reap
 from sweeps.objective import Fit, Objective
-from sweeps.presence import present
+from sweeps.presence import heard_of, present
 from sweeps.study import Sweep, in_study, load
 from trainer.command_line import log_to_stderr
 from trainer.interruption import end_like_ctrl_c
@@ -45,14 +47,15 @@ def work(
 
         fit = train_one
     objective = Objective(sweep=sweep, fit=fit, on_change=on_change)
-    with in_study(sweep), present() as presence:
+    with in_study(sweep), present() as presence, giving_back(sweep, presence):
         while deadline is None or time.time() < deadline:
             trial, dead = claim(sweep, presence)
             _close_runs(sweep, dead)
             on_change()
             if trial is None:
                 return
-            objective.run(trial)
+            with heard_of(sweep.study._storage, trial._trial_id):
+                objective.run(trial)
 
 
 def work_together(
@@ -69,6 +72,7 @@ def work_together(
     dies is replaced and its setting tried again. Raises ``ValueError`` for the user's mistake and
     ``RuntimeError`` for a failure of ours in any of them, after stopping the others.
     """
+    get_temp_dir()  # The workers' too, and so removed by this process though one is killed.
     with in_study(sweep), _fewer_threads(count):
         crew = [_start(sweep, fit, deadline) for _ in range(count)]
         try:
@@ -119,23 +123,30 @@ def _member(
     end_like_ctrl_c()
     log_to_stderr()
     quiet_trainer()
-    parent = multiprocessing.parent_process()
-
-    def check_parent() -> None:
-        if parent is not None and not parent.is_alive():
-            raise KeyboardInterrupt
-
+    said = "interrupted", ""
     try:
-        work(load(name, storage), fit=fit, deadline=deadline, on_change=check_parent)
-    except ValueError as error:
-        ending.send(("mistake", str(error)))
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        work(load(name, storage), fit=fit, deadline=deadline)
+        said = "done", ""
     except KeyboardInterrupt:
-        ending.send(("interrupted", ""))
+        pass
+    except ValueError as error:
+        said = "mistake", str(error)
     except Exception as error:
-        ending.send(("failure", f"{type(error).__name__}: {error}"))
+        said = "failure", f"{type(error).__name__}: {error}"
         raise
-    else:
-        ending.send(("done", ""))
+    finally:
+        with suppress(BrokenPipeError):  # Nobody is there to hear it.
+            ending.send(said)
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the process that started this one, and end as with Ctrl-C then."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    logger.warning("the process of the sweep is gone; its worker gives its trial back and ends")
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def quiet_trainer() -> None:

@@ -1,5 +1,6 @@
 """Trainings that are processes of their own, so that harm can be done to them."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -14,6 +15,13 @@ import pytest
 from trainer.config import TrainConfig
 
 PATIENCE = 120.0
+# Set to anything, it makes the tests that count do their harm as often as docs/reliability.md says.
+CAMPAIGN = "SEGSCOPE_CAMPAIGN"
+
+
+def times(usual: int, campaign: int) -> int:
+    """Return how often a harm is done: as many times as usual, or those of a campaign."""
+    return campaign if os.environ.get(CAMPAIGN) else usual
 
 
 class Shell:
@@ -36,12 +44,33 @@ class Shell:
         done: subprocess.CompletedProcess[str] = subprocess.run(_python(command), **(pipes | how))
         return done
 
+    def session(self, process: "subprocess.Popen[bytes]") -> list[int]:
+        """Return the living processes of the session that a process began."""
+        return [pid for pid, session in _processes() if session == process.pid]
+
     def runs(self, *flags: str) -> list[dict[str, Any]]:
         """Return what ``trainer runs`` says of the store."""
         done = self.run("trainer", "runs", "--json", *flags)
         assert done.returncode == 0, done.stderr
         rows: list[dict[str, Any]] = json.loads(done.stdout)
         return rows
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    """Yield each process that is no zombie, with its session."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, session = path.read_text().rpartition(")")[2].split()[:4]
+            if state != "Z":
+                yield int(path.parent.name), int(session)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return as soon as ``condition`` holds; fail the test when it does not for too long."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.05)
 
 
 def _python(command: Sequence[str]) -> list[str]:

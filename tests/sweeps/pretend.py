@@ -133,6 +133,19 @@ def fit_that_dies_once(
     return follow(scores(config), on_epoch, pause=0.02)
 
 
+def fit_that_dies(
+    config: TrainConfig,
+    *,
+    parent_run_id: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    on_epoch: OnEpoch | None = None,
+    progress: bool = True,
+) -> Result:
+    """Kill its own process each time."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("it goes on")
+
+
 def fit_that_refuses(
     config: TrainConfig,
     *,
@@ -148,6 +161,11 @@ def fit_that_refuses(
 def work_slowly(name: str) -> None:
     """Work on a sweep until killed."""
     work(load(name, None), fit=slow_fit)
+
+
+def work_and_die(name: str) -> None:
+    """Begin to train a trial of a sweep and be killed at once."""
+    work(load(name, None), fit=fit_that_dies)
 
 
 def claim_and_die(name: str) -> None:

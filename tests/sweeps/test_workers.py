@@ -78,17 +78,23 @@ def test_a_killed_process_is_noticed_and_its_setting_tried_again(
     assert not list((store / "sweeps").glob("*.worker"))
 
 
-def test_a_setting_that_kills_its_process_twice_has_failed(
-    pretend: ModuleType, spec: MakeSpec
+@pytest.mark.parametrize("die, complete", [("work_and_die", 0), ("claim_and_die", 1)])
+def test_a_setting_has_failed_when_training_it_killed_three_processes(
+    pretend: ModuleType, spec: MakeSpec, die: str, complete: int
 ) -> None:
     sweep = create(spec(trials=1), None)
-    for _ in range(2):
-        process = spawn.Process(target=pretend.claim_and_die, args=("test",))
+    for _ in range(3):
+        process = spawn.Process(target=getattr(pretend, die), args=("test",))
         process.start()
         process.join()
     summary = carry_out(sweep, fit=pretend.fit)
-    assert (summary.complete, summary.failed) == (0, 1)
-    assert rows(sweep)[-1].reason == "its process died 2 times; out of memory?"
+    assert (summary.complete, summary.finished) == (complete, 1)
+    reasons = [row.reason for row in rows(sweep)]
+    if complete:
+        assert reasons == ["its process died before it trained"] * 3 + [None]
+    else:
+        assert reasons[-1] == "its process died 3 times; out of memory?"
+    assert len({row.params["lr"] for row in rows(sweep)}) == 1
 
 
 def test_a_worker_that_dies_is_replaced(
