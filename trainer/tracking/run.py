@@ -164,6 +164,8 @@ def start_run(
         "segscope.git_commit": git_commit(),
         "segscope.seed_group": config.seed_group(),
         "segscope.data": config.data or "turntable",
+        # Two threads write it from here on; MLflow takes only one that is the first of its tag.
+        HEARTBEAT: beat(),
         **(tags or {}),
     }
     if parent_run_id is not None:
