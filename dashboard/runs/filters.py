@@ -10,7 +10,7 @@ from trainer.tracking import filtering
 
 def chosen_runs() -> pd.DataFrame:
     """Draw the filters and return the rows of `reads.overview` that pass them."""
-    table = reads.overview()
+    runs, table = reads.runs_and_overview()
     words, experiments, states, more = st.columns([4, 3, 3, 1], vertical_alignment="bottom")
     searched = words.text_input(
         "Search",
@@ -41,10 +41,13 @@ def chosen_runs() -> pd.DataFrame:
         trials = st.toggle(
             "Show the trials of sweeps", value=True, key="trials", bind="query-params"
         )
-    return table.loc[_passing(searched, experiment, state, expression, archived, trials)]
+    passing = _passing(runs, table, searched, experiment, state, expression, archived, trials)
+    return table.loc[passing]
 
 
 def _passing(
+    runs: pd.DataFrame,
+    table: pd.DataFrame,
     searched: str | None,
     experiments: list[str],
     states: list[str],
@@ -52,7 +55,6 @@ def _passing(
     archived: bool,
     trials: bool,
 ) -> np.ndarray:
-    runs, table = reads.runs(), reads.overview()
     passing = np.ones(len(runs), dtype=bool)
     if not archived:
         passing &= ~runs["archived"].to_numpy(dtype=bool)

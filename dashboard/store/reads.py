@@ -74,6 +74,14 @@ def overview() -> pd.DataFrame:
 
     Computed once for each state of the store.
     """
+    return runs_and_overview()[1]
+
+
+def runs_and_overview() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return `runs` and `overview` of one state of the store: the same runs in the same order.
+
+    Asked for one after the other, the later table has the runs that were begun meanwhile.
+    """
     cache = store()
     cache.runs()
     return _overview(Snapshot(cache.uri, cache.generation))
@@ -87,11 +95,11 @@ class Snapshot(NamedTuple):
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _overview(snapshot: Snapshot) -> pd.DataFrame:
+def _overview(snapshot: Snapshot) -> tuple[pd.DataFrame, pd.DataFrame]:
     cache = _store(snapshot.uri)
     table = cache.runs()
     found = headline_curves(run_table.without_summary(table))
-    return run_table.overview(table, found, now=pd.Timestamp.now(tz="UTC"))
+    return table, run_table.overview(table, found, now=pd.Timestamp.now(tz="UTC"))
 
 
 def with_curves(table: pd.DataFrame) -> pd.DataFrame:

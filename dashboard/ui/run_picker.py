@@ -19,8 +19,7 @@ def chosen_or_best(few: int = FEW) -> list[str]:
     chosen = selection.selected()
     if chosen:
         return chosen
-    table = reads.overview()
-    runs = reads.runs()
+    runs, table = reads.runs_and_overview()
     listed = table.loc[~runs["archived"].to_numpy(dtype=bool) & (table["epochs"] > 0)]
     best = listed.head(100).sort_values("best", ascending=False, na_position="last").head(few)
     if len(best):
