@@ -6,6 +6,7 @@ with any number of workers, and the same in a run that was resumed.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.util import get_temp_dir
 from typing import Any, NamedTuple
 
 import torch
@@ -97,6 +98,8 @@ class _Loader:
         self._keys = _Keys()
         self._workers: DataLoader[Batch] | None = None
         if workers:
+            # Theirs too, and so removed by this process though one of them is killed.
+            get_temp_dir()
             self._workers = DataLoader(
                 self._loadable,
                 batch_sampler=self._keys,
