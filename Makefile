@@ -3,6 +3,7 @@
 # make test      all tests but those marked slow, which make test-slow runs
 # make test-precisions   what trains, as on a processor with bfloat16 and on one without
 # make check     lint, formatting and types
+# make audit     known vulnerabilities of what is installed; asks a service of the network
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +11,7 @@ READY := .venv/.ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test test-slow test-precisions check lint types format clean
+.PHONY: setup demo test test-slow test-precisions check lint types audit format clean
 
 setup: $(READY)
 
@@ -47,9 +48,15 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
+# Apart from what it looks at: its own dependencies are no part of the product.
+audit: $(READY)
+	@$(PYTHON) -m venv .audit
+	@.audit/bin/pip install --quiet pip-audit
+	.audit/bin/pip-audit --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -52,9 +52,9 @@ def insert_runs(uri: str, runs: Iterable[DrawnRun], artifacts: Path | None = Non
     """Insert runs into the store at ``uri``, creating it when it is new, and return how many."""
     from sqlalchemy import create_engine, insert
 
-    from trainer.tracking.client import client
+    from trainer.tracking.client import begin
 
-    client()  # Creates the database under the lock that creation needs.
+    begin()  # Creates the database under the lock that creation needs.
     engine = create_engine(uri)
     experiments: dict[str, tuple[int, str]] = {}
     count = 0

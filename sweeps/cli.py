@@ -13,6 +13,7 @@ from trainer.command_line import DONE, FAILURE, Answer, NoOptions, dispatch, par
 from trainer.config import TrainConfig, field_names
 from trainer.config.flags import named_field, parse_run
 from trainer.interruption import end_like_ctrl_c
+from trainer.printing import say
 from trainer.wording import counted
 
 if TYPE_CHECKING:
@@ -109,16 +110,16 @@ def status(args: list[str]) -> int:
     from sweeps.summary import summarise
 
     if command.name:
-        found = [summarise(load(command.name, command.storage))]
+        found = [summarise(load(command.name, command.storage, reading=True))]
     else:
         found = [summarise(sweep) for sweep in load_all(command.storage)]
     if command.json:
         values = [one.to_json() | _standing(one) for one in found]
         print_json(values[0] if command.name else values)
     elif not found:
-        print("no sweeps here yet; start one with: sweeps run lr-batch-kernel")
+        say("no sweeps here yet; start one with: sweeps run lr-batch-kernel")
     else:
-        print("\n".join(_status_line(one) for one in found))
+        say(*map(_status_line, found))
     return DONE
 
 
@@ -129,7 +130,7 @@ def best(args: list[str]) -> int:
     from sweeps.summary import summarise
     from sweeps.view import describe
 
-    summary = summarise(load(command.name, command.storage))
+    summary = summarise(load(command.name, command.storage, reading=True))
     if summary.best is None or summary.best.value is None:
         raise ValueError(
             f"sweep: {command.name!r} has no completed trial ({summary.pruned} pruned, "
@@ -138,8 +139,8 @@ def best(args: list[str]) -> int:
     if command.json:
         print_json(summary.to_json())
     else:
-        print(f"{summary.best.value:.4f}  {describe(summary.best.params)}", file=sys.stderr)
-        print(summary.best.run_id)
+        say(f"{summary.best.value:.4f}  {describe(summary.best.params)}", file=sys.stderr)
+        say(summary.best.run_id)
     return DONE
 
 
@@ -150,7 +151,7 @@ def report(args: list[str]) -> int:
     from sweeps.study import load
     from sweeps.summary import rows, summarise
 
-    sweep = load(command.name, command.storage)
+    sweep = load(command.name, command.storage, reading=True)
     if command.json:
         summary, (evaluator, fields) = summarise(sweep), importance(sweep)
         print_json(
@@ -161,7 +162,7 @@ def report(args: list[str]) -> int:
             | {"importance": {"evaluator": evaluator, "fields": fields}}
         )
     else:
-        print(markdown(sweep), end="")
+        say(*markdown(sweep).splitlines())
     return DONE
 
 
@@ -173,7 +174,7 @@ def repair(args: list[str]) -> int:
 
     if not journal().is_file():
         raise ValueError(f"store: there is no journal of sweeps, {journal()}")
-    print(mend(journal()))
+    say(mend(journal()))
     return DONE
 
 
@@ -185,9 +186,9 @@ def presets(args: list[str]) -> int:
         print_json({name: spec.to_mapping() for name, spec in found.items()})
         return DONE
     for name, spec in found.items():
-        print(f"{name:<18}{spec.description}")
+        say(f"{name:<18}{spec.description}")
         for searched, dimension in spec.space.items():
-            print(f"{'':<18}  {searched}: {dimension}")
+            say(f"{'':<18}  {searched}: {dimension}")
     return DONE
 
 
@@ -228,7 +229,7 @@ def _told(summary: "Summary", command: Run | Resume) -> int:
     from sweeps.report import on_test
     from sweeps.study import load
 
-    scores = on_test(load(summary.study, command.storage))
+    scores = on_test(load(summary.study, command.storage, reading=True))
     if command.json:
         print_json(summary.to_json() | {"test": scores})
     else:
@@ -241,14 +242,14 @@ def _print_result(summary: "Summary", scores: dict[str, float]) -> None:
     from sweeps.view import describe
 
     if summary.best is None or summary.best.value is None:
-        print(f"no trial was completed; see sweeps report {summary.study}")
+        say(f"no trial was completed; see sweeps report {summary.study}")
     else:
         found = summary.best
-        print(f"best {summary.metric} {found.value:.4f}  {describe(found.params)}")
-        print(f"run {found.run_id}")
-        print(summary.selection)
-        print(test_line(scores))
-    print(count_line(summary))
+        say(f"best {summary.metric} {found.value:.4f}  {describe(found.params)}")
+        say(f"run {found.run_id}")
+        say(summary.selection)
+        say(test_line(scores))
+    say(count_line(summary))
 
 
 def _standing(summary: "Summary") -> dict[str, Any]:

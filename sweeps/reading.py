@@ -45,7 +45,7 @@ from sweeps.trials import (
     numeric,
     trials_table,
 )
-from trainer.store import local_folder, sqlite_path, without_password
+from trainer.store import local_folder, read_only, sqlite_path, without_password
 
 if TYPE_CHECKING:
     from optuna.importance import BaseImportanceEvaluator
@@ -164,6 +164,12 @@ def importances(
     return {name: float(share) for name, share in found.items()}
 
 
+def storage_to_read(storage: str) -> "BaseStorage":
+    """Return an open storage that is never written; ``ValueError`` when it cannot be read."""
+    with _reading(storage) as opened:
+        return opened
+
+
 @contextmanager
 def _reading(storage: str) -> Iterator["BaseStorage"]:
     """Open a storage; what goes wrong with it becomes one line."""
@@ -221,7 +227,7 @@ def _read_only(url: str) -> dict[str, Any]:
         return alone | {"connect_args": {"options": "-c default_transaction_read_only=on"}}
     if not database.is_file():
         raise ValueError("there is no such file")
-    address = f"{database.as_uri()}?mode=ro"
+    address = read_only(database)
     return alone | {"creator": lambda: sqlite3.connect(address, uri=True, timeout=20)}
 
 

@@ -7,7 +7,7 @@ from sweeps.trials import COMPLETE, shown
 from sweeps.view import describe
 from trainer.analysis.score_table import SCORES
 from trainer.tracking import get_run
-from trainer.wording import counted
+from trainer.wording import counted, markdown_cell
 
 
 def markdown(sweep: Sweep) -> str:
@@ -115,10 +115,10 @@ def _table(sweep: Sweep, trials: list[TrialRow]) -> str:
                 *(shown(trial.params[name]) if name in trial.params else "" for name in names),
                 str(trial.epochs),
                 trial.run_id or "",
-                " ".join((trial.reason or "").split()).replace("|", "\\|"),
+                trial.reason or "",
             ]
         )
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return "\n".join("| " + " | ".join(map(markdown_cell, cells)) + " |" for cells in lines)
 
 
 def _importance(sweep: Sweep, summary: Summary) -> str:

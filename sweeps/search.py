@@ -15,6 +15,7 @@ from sweeps.view import View
 from sweeps.workers import work, work_together
 from trainer import tracking
 from trainer.config import TrainConfig
+from trainer.faults import system_fault, unless_refused
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,10 @@ def _run_trials(sweep: Sweep, workers: int, fit: Fit | None) -> Summary:
         logger.info("interrupted; go on with: sweeps resume %s", sweep.spec.name)
         raise
     except Exception as error:
-        tracking.finish(parent, "failed", " ".join(str(error).split()))
+        fault = system_fault(error)
+        outcome = "interrupted" if fault else "failed"
+        with unless_refused():
+            tracking.finish(parent, outcome, fault or " ".join(str(error).split()))
         raise
     summary = summarise(sweep)
     close_parent(sweep, summary)

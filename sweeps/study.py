@@ -20,10 +20,11 @@ from sweeps.attributes import PARENT, SPEC, UNCOUNTED
 from sweeps.journal import Journal
 from sweeps.presence import listening, locks_folder
 from sweeps.pruners import build_pruner
-from sweeps.reading import journal, sweeps_in
+from sweeps.reading import journal, storage_to_read, sweeps_in
 from sweeps.space import label
 from sweeps.spec import SweepSpec, with_changes
 from sweeps.spec_reading import from_plain
+from trainer.faults import GO_ON, system_fault
 from trainer.names import unknown
 from trainer.store import sqlite_path, without_password
 
@@ -90,21 +91,26 @@ def create(spec: SweepSpec, storage: str | None) -> Sweep:
     return load(spec.name, storage)
 
 
-def load(name: str, storage: str | None) -> Sweep:
-    """Return the sweep of that name; ``ValueError`` listing the known ones when there is none."""
-    opened = open_storage(storage)
-    known = optuna.get_all_study_names(opened)
+def load(name: str, storage: str | None, *, reading: bool = False) -> Sweep:
+    """Return the sweep of that name; ``ValueError`` listing the known ones when there is none.
+
+    With ``reading`` it cannot be gone on with, and nothing is made or written where it is looked
+    for.
+    """
+    opened = _opened(storage, reading=reading)
+    known = [] if opened is None else optuna.get_all_study_names(opened)
     if not known:
         raise ValueError(f"sweep: there is no {name!r}, nor any other; start one with sweeps run")
     if name not in known:
         raise unknown("sweep", name, known)
+    assert opened is not None
     return _load(opened, name, storage)
 
 
 def load_all(storage: str | None) -> list[Sweep]:
-    """Return every sweep of the storage, in the order in which they were made."""
-    opened = open_storage(storage)
-    return [_load(opened, name, storage) for name in sweeps_in(opened)]
+    """Return every sweep of the storage, to be read, in the order in which they were made."""
+    opened = _opened(storage, reading=True)
+    return [] if opened is None else [_load(opened, n, storage) for n in sweeps_in(opened)]
 
 
 def change(sweep: Sweep, *, trials: int | None = None, timeout: float | None = None) -> Sweep:
@@ -122,6 +128,15 @@ def change(sweep: Sweep, *, trials: int | None = None, timeout: float | None = N
     if spec != sweep.spec:
         sweep.study.set_user_attr(SPEC, spec.to_mapping())
     return Sweep(study=sweep.study, spec=spec, storage=sweep.storage)
+
+
+def _opened(storage: str | None, *, reading: bool) -> BaseStorage | None:
+    """Return a storage; None where it is only to be read and there is no journal yet."""
+    if not reading:
+        return open_storage(storage)
+    if storage is None and not journal().is_file():
+        return None
+    return storage_to_read(storage or str(journal()))
 
 
 def open_storage(url: str | None) -> BaseStorage:
@@ -152,7 +167,10 @@ def open_storage(url: str | None) -> BaseStorage:
 
 @contextmanager
 def in_study(sweep: Sweep) -> Iterator[None]:
-    """Turn what the study's database raises into a ``ValueError`` of one line that says so."""
+    """Turn what the study's database raises into a ``ValueError`` of one line that says so.
+
+    What the system refuses elsewhere says how to go on with the sweep.
+    """
     try:
         yield
     except STORAGE_ERRORS as error:
@@ -160,6 +178,10 @@ def in_study(sweep: Sweep) -> Iterator[None]:
         raise ValueError(
             f"storage: {shown}: {_cause(error)}; go on with: sweeps resume {sweep.spec.name}"
         ) from error
+    except Exception as error:
+        if system_fault(error):
+            error.add_note(f"{GO_ON}sweeps resume {sweep.spec.name}")
+        raise
 
 
 def _cause(error: BaseException) -> str:

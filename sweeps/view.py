@@ -7,7 +7,6 @@ import sys
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +19,7 @@ from rich.progress import (
 from sweeps.study import Sweep
 from sweeps.summary import TrialRow, read, row
 from sweeps.trials import CUT_SHORT, ENDED, RUNNING, SweepRead, shown
+from trainer.printing import Terminal, inert
 from trainer.wording import counted
 
 # What was cut short has a line too: it is over, and begins anew under another number.
@@ -31,9 +31,9 @@ class View:
 
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Terminal(stderr=True, highlight=False)
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("epochs"),
@@ -95,7 +95,7 @@ class View:
         return "  ".join(parts)
 
     def _say(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.print(inert(line), soft_wrap=True)
 
 
 def describe(params: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from sweeps.objective import Fit, Objective
 from sweeps.presence import heard_of, present
 from sweeps.study import Sweep, in_study, load
 from trainer.command_line import log_to_stderr
+from trainer.faults import system_fault
 from trainer.interruption import end_like_ctrl_c
 
 logger = logging.getLogger(__name__)
@@ -133,6 +134,9 @@ def _member(
     except ValueError as error:
         said = "mistake", str(error)
     except Exception as error:
+        if fault := system_fault(error):
+            said = "mistake", fault
+            return
         said = "failure", f"{type(error).__name__}: {error}"
         raise
     finally:

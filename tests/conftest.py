@@ -44,9 +44,9 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("new") / "mlflow.db"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
-        from trainer.tracking.client import client
+        from trainer.tracking.client import begin
 
-        client()
+        begin()
     return path
 
 

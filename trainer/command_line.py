@@ -5,7 +5,6 @@ traceback), 130 interrupted.
 """
 
 import contextlib
-import errno
 import io
 import json
 import logging
@@ -13,21 +12,24 @@ import math
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeVar
 
 import tyro
 
+from trainer.faults import system_fault
 from trainer.names import check, unknown
+from trainer.printing import LineFormatter, inert, say
+from trainer.store import without_passwords
 
 T = TypeVar("T")
 Command = Callable[[list[str]], int]
 
 DONE, FAILURE, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
-# A full disk and a folder that may not be written to: nothing that a traceback would explain.
-_NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 _BOX = "╭╮╰╯│─ "
 
 
@@ -71,6 +73,7 @@ def parse(kind: type[T], *, prog: str, args: Sequence[str], closing: str = "") -
 def dispatch(prog: str, description: str, commands: Mapping[str, Command]) -> int:
     """Run the command that the first argument names and return the process's exit code."""
     arguments = sys.argv[1:]
+    sys.excepthook = _print_traceback
     if not arguments or arguments[0] in ("-h", "--help"):
         guarded(prog, lambda: _show(_overview(prog, description, commands)))
         return DONE if arguments else USER_MISTAKE
@@ -80,28 +83,21 @@ def dispatch(prog: str, description: str, commands: Mapping[str, Command]) -> in
 def guarded(prog: str, command: Callable[[], int]) -> int:
     """Run ``command``; a ``ValueError`` becomes one line on stderr and exit code 2.
 
-    So does a file that the system does not let us read or write, and a full disk.
-    ``SEGSCOPE_DEBUG=1`` shows the traceback of such an error too.
+    So does what the system refuses, as a full disk: see `trainer.faults`. ``SEGSCOPE_DEBUG=1``
+    shows the traceback of such an error too.
     """
     try:
         return _flushed(command)
-    except ValueError as error:
-        if os.environ.get("SEGSCOPE_DEBUG"):
-            raise
-        print(f"{prog}: {' '.join(str(error).split())}", file=sys.stderr)
-        return USER_MISTAKE
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has left; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    except OSError as error:
-        if error.errno not in _NOT_OURS or os.environ.get("SEGSCOPE_DEBUG"):
+        return DONE  # Whoever read our output has left.
+    except Exception as error:
+        told = str(error) if isinstance(error, ValueError) else system_fault(error)
+        if told is None or os.environ.get("SEGSCOPE_DEBUG"):
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"{prog}: {where}{error.strerror}", file=sys.stderr)
+        say(f"{prog}: {' '.join(told.split())}", file=sys.stderr)
         return USER_MISTAKE
 
 
@@ -112,8 +108,12 @@ def check_folder(name: str, path: Path) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value to stdout; numbers that are not finite become null."""
-    print(json.dumps(finite(value), indent=2, ensure_ascii=False, default=str))
+    """Print one JSON value to stdout; numbers that are not finite become null.
+
+    Letters stay readable; what a terminal would obey is written as JSON escapes.
+    """
+    text = json.dumps(finite(value), indent=2, ensure_ascii=False, default=str)
+    print("\n".join(map(_escaped, text.split("\n"))))
 
 
 def finite(value: Any) -> Any:
@@ -129,15 +129,28 @@ def finite(value: Any) -> Any:
     return value
 
 
+def _escaped(line: str) -> str:
+    if inert(line) == line:
+        return line
+    return "".join(c if inert(c) == c else json.dumps(c)[1:-1] for c in line)
+
+
 def log_to_stderr() -> None:
     """Send our packages' log lines to stderr, as plain text."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(LineFormatter("%(message)s"))
     for name in ("trainer", "sweeps", "dashboard"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
         logger.handlers = [handler]
         logger.propagate = False
+
+
+def _print_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    lines = traceback.format_exception(kind, error, trace)
+    sys.stderr.write(without_passwords("".join(lines)))
 
 
 def _show(text: str) -> int:
@@ -146,11 +159,17 @@ def _show(text: str) -> int:
 
 
 def _flushed(command: Callable[[], int]) -> int:
-    # Where the reader of our output has left, that shows here and not after the last line of ours.
+    # Where the reader of our output has left, or where its disk is full, that shows here and not
+    # after the last line of ours.
     try:
         return command()
     finally:
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+        except OSError:
+            # Python would complain once more at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise
 
 
 def _run_named(commands: Mapping[str, Command], arguments: list[str]) -> int:

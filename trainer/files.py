@@ -14,6 +14,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from trainer.faults import writing
+
 PARTIAL = ".partial"
 # What readers of JSON, Parquet and pictures raise for a file that is not what it was.
 _DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, SyntaxError)
@@ -31,9 +33,10 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{token_hex(8)}{PARTIAL}{path.suffix}")
     try:
-        yield partial
-        _to_disk(partial)
-        partial.replace(path)
+        with writing(path):
+            yield partial
+            _to_disk(partial)
+            partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
@@ -88,17 +91,31 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        yield partial
-        for path in (partial, *partial.rglob("*")):
-            (_names_to_disk if path.is_dir() else _to_disk)(path)
-        if folder.exists():
-            shutil.rmtree(aside(folder), ignore_errors=True)
-            folder.rename(aside(folder))
-        partial.rename(folder)
-        _names_to_disk(folder.parent)  # the earlier one may go once the new one surely stays
+        with writing(folder):
+            yield partial
+            for path in (partial, *partial.rglob("*")):
+                (_names_to_disk if path.is_dir() else _to_disk)(path)
+            if folder.exists():
+                shutil.rmtree(aside(folder), ignore_errors=True)
+                folder.rename(aside(folder))
+            partial.rename(folder)
+            _names_to_disk(folder.parent)  # the earlier one may go once the new one surely stays
         shutil.rmtree(aside(folder), ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder's files into another, made where it is missing, as the umask's and not theirs.
+
+    A store may be read-only, and a copy of it must not be.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.iterdir():
+        if path.is_dir():
+            copy_folder(path, target / path.name)
+        else:
+            shutil.copyfile(path, target / path.name)
 
 
 def aside(folder: Path) -> Path:

@@ -33,6 +33,28 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(unquote(path)).absolute()
 
 
+def check_there(database: Path | None) -> None:
+    """Raise ``ValueError`` where a store in a file is not there; a server is another's to ask."""
+    if database is not None and not database.exists():
+        raise ValueError(
+            f"store: there is no {database}; trainer fit begins one, or correct MLFLOW_TRACKING_URI"
+        )
+
+
+def read_only(database: Path) -> str:
+    """Return the address by which SQLite reads a file and never writes it or makes it."""
+    return f"{database.as_uri()}?mode=ro{'&immutable=1' * is_still(database)}"
+
+
+def is_still(database: Path) -> bool:
+    """Whether a database is as good as one that never changes.
+
+    To read what has a write-ahead log SQLite makes files beside it. Where we may not, and no
+    writer has, nobody changes it either.
+    """
+    return not os.access(database.parent, os.W_OK) and not Path(f"{database}-wal").exists()
+
+
 def without_password(uri: str) -> str:
     """Return an address as it may be shown: as it is, but for the password.
 
@@ -53,6 +75,12 @@ def without_password(uri: str) -> str:
     if url.password is None and "password" not in url.query:
         return uri
     return url.difference_update_query(["password"]).render_as_string(hide_password=True)
+
+
+def without_passwords(text: str) -> str:
+    """Return a text, a library's message say, with the passwords of the addresses in it masked."""
+    named = re.sub(r"(\w+://[^\s/:@]*:)\S*(@)", r"\1***\2", text)
+    return re.sub(r"([?&]password=)[^&\s]+", r"\1***", named)
 
 
 def local_folder(uri: str | None = None) -> Path:

@@ -3,6 +3,8 @@
 import math
 
 MISSING = "–"
+# What makes a link, a picture, HTML, code or another cell in Markdown.
+_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\|[<`"})
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -21,3 +23,8 @@ def duration(seconds: float | None) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
+
+
+def markdown_cell(text: str) -> str:
+    """Return a text as a cell of a Markdown table: one line, shown as it is."""
+    return " ".join(text.split()).translate(_MARKDOWN)

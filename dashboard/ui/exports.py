@@ -5,6 +5,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from dashboard.display import SCORE_DIGITS
+from trainer.wording import markdown_cell
 
 _LATEX = str.maketrans(
     {
@@ -20,7 +21,8 @@ _LATEX = str.maketrans(
         "\\": r"\textbackslash{}",
     }
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# The last four are the first as East Asian keyboards write them.
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 def csv(table: pd.DataFrame, whole: Collection[str] = ()) -> str:
@@ -28,7 +30,7 @@ def csv(table: pd.DataFrame, whole: Collection[str] = ()) -> str:
 
     A text that a spreadsheet would run as a formula starts with an apostrophe.
     """
-    safe = table.rename(columns=_inert).map(_inert)
+    safe = table.rename(columns=_inert, index=_inert).rename_axis(index=_inert).map(_inert)
     return str(_whole(safe, whole).to_csv())
 
 
@@ -45,9 +47,7 @@ def markdown(table: pd.DataFrame, whole: Collection[str] = ()) -> str:
     header = [str(table.index.name or ""), *map(str, table.columns)]
     rows = _rows(table, whole)
     lines = [header, ["---:"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(c.replace("|", "\\|") for c in line) + " |" for line in lines
-    )
+    return "\n".join("| " + " | ".join(map(markdown_cell, line)) + " |" for line in lines)
 
 
 def latex(table: pd.DataFrame, whole: Collection[str] = ()) -> str:
@@ -67,7 +67,7 @@ def latex(table: pd.DataFrame, whole: Collection[str] = ()) -> str:
 
 
 def _latex_row(cells: list[str]) -> str:
-    return " & ".join(cell.translate(_LATEX) for cell in cells) + r" \\"
+    return " & ".join(" ".join(cell.split()).translate(_LATEX) for cell in cells) + r" \\"
 
 
 def _rows(table: pd.DataFrame, whole: Collection[str]) -> list[list[str]]:
@@ -85,4 +85,8 @@ def _cell(value: object, digits: int) -> str:
 
 
 def _inert(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    # A carriage return alone is not quoted, and begins a row of its own to some readers.
+    text = value.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{text}" if text.startswith(_FORMULA) else text

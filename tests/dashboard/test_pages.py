@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.settings import READ_ONLY
 from trainer.tracking import reading
-from trainer.tracking.client import client
+from trainer.tracking.client import begin
 from trainer.tracking.standing import run_lock
 
 PAGES = ["runs", "curves", "run", "compare", "stability"]
@@ -34,7 +34,7 @@ def ids(count: int, **wanted: str) -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_an_empty_store_says_what_to_run(store: Path, open_app: Open, page: str) -> None:
-    client()
+    begin()
     assert "trainer fit" in said(open_app(page))
 
 

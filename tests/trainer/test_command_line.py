@@ -125,8 +125,14 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (PermissionError(errno.EACCES, "Permission denied", "mlruns"), "mlruns: Permission denied"),
-        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "mlruns"),
+            "mlruns: Permission denied; it may not be read or written as who you are",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "No space left on device; make room there",
+        ),
     ],
 )
 def test_what_the_system_refuses_is_one_line(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from trainer.wording import counted, duration
+from trainer.wording import counted, duration, markdown_cell
 
 
 def test_one_is_one_and_all_else_are_many() -> None:
@@ -31,3 +31,9 @@ def test_a_plural_may_be_given() -> None:
 )
 def test_durations(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_cell_of_a_markdown_table_is_one_line_that_is_shown_as_it_is() -> None:
+    assert markdown_cell("a\n| b |\r\n\tc") == r"a \| b \| c"
+    shown = r"\<img src=x> \[d](http://e.example) \`f\` \\"
+    assert markdown_cell("<img src=x> [d](http://e.example) `f` \\") == shown

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from trainer.command_line import DONE, Answer, print_json
 from trainer.config import TrainConfig, as_param, reads
 from trainer.config.flags import named_field, parse_run
 from trainer.models import MODELS
+from trainer.printing import Terminal, say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +81,10 @@ def _print(rows: list[dict[str, Any]]) -> None:
             f"{row['flops'] / 1e9:.1f}",
             row["description"],
         )
-    Console().print(table)
+    Terminal().print(table)
     height, width = rows[0]["image_size"]
-    print(f"GFLOP: of the convolutions of one image of {height} x {width}, forwards")
+    say(f"GFLOP: of the convolutions of one image of {height} x {width}, forwards")
     if len(rows) == 1:
         for name, value in rows[0]["settings"].items():
             shown = as_param(tuple(value) if isinstance(value, list) else value)
-            print(f"--{name.replace('_', '-')} {shown}")
+            say(f"--{name.replace('_', '-')} {shown}")

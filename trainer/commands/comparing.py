@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional, arg
 
 from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.score_table import check_comparable, comparable
 from trainer.command_line import DONE, Answer, parse, print_json
+from trainer.printing import Terminal, inert, say
 
 _SCORE = f"Score that decides: {', '.join(comparable())}; dice/2 and iou/2 are of class 2 alone."
 
@@ -68,16 +68,16 @@ def compare(args: list[str]) -> int:
         print_json([result.to_json() | {"epochs": epochs} for result in verdict.pairs])
         return DONE
     for result in (result.better_first() for result in verdict.pairs):
-        print(result.sentence)
+        say(result.sentence)
         for note in result.notes:
-            print(f"  note: {note}")
+            say(f"  note: {note}")
         for plan in result.plans() if command.plan else result.plans()[-1:] * result.is_open:
-            print(f"  plan: {plan}")
+            say(f"  plan: {plan}")
         for image in result.most_different[:5]:
-            print(f"  {image.difference:+.4f}  {image.a:.4f} {image.b:.4f}  {image.image}")
+            say(f"  {image.difference:+.4f}  {image.a:.4f} {image.b:.4f}  {image.image}")
     for name, run_ids in groups.items():
         for run_id in run_ids:
-            print(f"{name}, run {run_id[:8]}: {verdict.best[run_id]}")
+            say(f"{name}, run {run_id[:8]}: {verdict.best[run_id]}")
     return DONE
 
 
@@ -145,11 +145,12 @@ def _print_statistics(rows: Sequence[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for row in rows:
-        table.add_column(str(row["name"]), justify="right")
+        table.add_column(inert(str(row["name"])), justify="right")
     for key in rows[0]:
         if key != "name":
-            table.add_row(key.removeprefix("stability/"), *(_cell(key, row[key]) for row in rows))
-    Console().print(table)
+            cells = [inert(_cell(key, row[key])) for row in rows]
+            table.add_row(key.removeprefix("stability/"), *cells)
+    Terminal().print(table)
 
 
 def _cell(key: str, value: Any) -> str:

@@ -10,14 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from tyro.conf import Positional
 
 from trainer import names
 from trainer.command_line import DONE, Answer, check_folder, parse, print_json
 from trainer.config.reading import READING, Reading
+from trainer.printing import Terminal, inert, say
 from trainer.progress import Progress
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def _precision(folder: Path) -> str:
         other = "; which arithmetic its recorded scores are of is unknown"
     elif origin and scored != precision:
         other = f"; its recorded scores are of {scored}"
-    print(f"masks computed in {precision}{other}", file=sys.stderr)
+    say(f"masks computed in {precision}{other}", file=sys.stderr)
     return precision
 
 
@@ -107,7 +106,7 @@ def _assess(command: Evaluate, folder: Path | None) -> list["Evaluation"]:
     else:
         assert command.predictions is not None
         mask_of, coding = masks_in_folder(command.predictions, collection, coding=command.coding)
-        print(f"predictions: masks read {CODINGS[coding]} ({coding})", file=sys.stderr)
+        say(f"predictions: masks read {CODINGS[coding]} ({coding})", file=sys.stderr)
     progress = Progress()
     pairs = {pair.name: pair for pair in collection.pairs}
 
@@ -182,7 +181,7 @@ def _splits(
                 official.setdefault(pair.split, []).append(pair.name)
         splits = {**official} or {"all": everything}
         if len(gone) < sum(map(len, stored.values())):
-            print("what the model was trained on may be among these images", file=sys.stderr)
+            say("what the model was trained on may be among these images", file=sys.stderr)
     if command.split is None:
         return splits
     if command.split not in splits:
@@ -209,7 +208,7 @@ def _print(found: Sequence["Evaluation"]) -> None:
     from trainer.analysis.bootstrap import FEWEST_UNITS
 
     # As wide as the table is: a number that wraps cannot be read.
-    console = Console(width=24 + 28 * len(found))
+    console = Terminal(width=24 + 28 * len(found))
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     for evaluation in found:
@@ -222,20 +221,20 @@ def _print(found: Sequence["Evaluation"]) -> None:
             score, found_range = evaluation.scores()[key], ranges[key]
             told = math.isfinite(score) and evaluation.sample.units >= FEWEST_UNITS
             bounds = f" [{found_range.low:.4f}, {found_range.high:.4f}]" if told else ""
-            cells.append(escape(_shown(score) + bounds))
+            cells.append(_shown(score) + bounds)
         table.add_row(key, *cells)
     for name in found[0].classes:
-        table.add_row(f"iou {escape(name)}", *(_shown(e.per_class()[name]["iou"]) for e in found))
+        table.add_row(f"iou {inert(name)}", *(_shown(e.per_class()[name]["iou"]) for e in found))
     console.print(table)
     for evaluation in found:
         if evaluation.sample.units < FEWEST_UNITS:
-            print(
+            say(
                 f"{evaluation.split}: no interval, which takes {FEWEST_UNITS} "
                 f"{evaluation.sample.unit}; here: {evaluation.sample}"
             )
         worst = [f"{evaluation.images[i]} {score:.4f}" for i, score in evaluation.worst(5)]
         if worst:
-            print(f"worst of {evaluation.split}: {', '.join(worst)}")
+            say(f"worst of {evaluation.split}: {', '.join(worst)}")
 
 
 def _shown(score: float) -> str:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from tyro.conf import Positional
 
 from trainer.catalogue.data import Preset
 from trainer.command_line import DONE, Answer, parse, print_json
 from trainer.config.reading import Reading
+from trainer.printing import Terminal, say
 from trainer.progress import Progress
 
 
@@ -44,7 +44,7 @@ def data(args: list[str]) -> int:
         from trainer.data.checking.writing import write_pairs
 
         for path in write_pairs(found.collection, command.write):
-            print(f"wrote {path}", file=sys.stderr)
+            say(f"wrote {path}", file=sys.stderr)
     if command.sheet is not None:
         from trainer.data.checking.sheet import write_sheet
 
@@ -52,7 +52,7 @@ def data(args: list[str]) -> int:
     if command.json:
         print_json(found.to_json())
     else:
-        found.print(Console())
+        found.print(Terminal(markup=True))
     return DONE
 
 

@@ -5,12 +5,11 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from trainer.command_line import DONE, Answer, finite, parse, print_json
 from trainer.names import check
+from trainer.printing import Terminal, inert, say
 from trainer.wording import MISSING, counted, duration
 
 if TYPE_CHECKING:
@@ -46,12 +45,12 @@ def runs(args: list[str]) -> int:
         print_json(rows)
         return DONE
     if not rows:
-        print("no run matches" if command.filter or command.experiment else "no runs here yet")
+        say("no run matches" if command.filter or command.experiment else "no runs here yet")
     else:
         _print(rows)
     if len(rows) < len(found):
         left = len(found) - len(rows)
-        print(f"{counted(left, 'older run')} not listed; --limit 0 lists all", file=sys.stderr)
+        say(f"{counted(left, 'older run')} not listed; --limit 0 lists all", file=sys.stderr)
     return DONE
 
 
@@ -121,14 +120,14 @@ def _print(rows: list[dict[str, Any]]) -> None:
         right = heading in ("Epoch", "Best")
         table.add_column(heading, justify="right" if right else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(_inert(cell)) for cell in _cells(row)))
+        table.add_row(*map(inert, _cells(row)))
     # In a file or a pipe no cell is cut to fit.
-    console = Console() if sys.stdout.isatty() else Console(width=10_000)
+    console = Terminal() if sys.stdout.isatty() else Terminal(width=10_000)
     console.print(table)
     for row in rows:
         if row["state"] == "dead":
             line = f"{row['run_id'][:8]} is dead: {row['reason']}"
-            console.print(Text(_inert(line)), soft_wrap=True)
+            console.print(inert(line), soft_wrap=True)
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -143,8 +142,3 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         duration(row["seconds"]) if left is None else f"{duration(left)} left",
         row["experiment"],
     )
-
-
-def _inert(text: str) -> str:
-    """Return a text of the store without what a terminal would obey."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -7,6 +7,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from trainer.command_line import DONE, Answer, check_folder, parse, print_json
+from trainer.printing import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,5 +46,5 @@ def predict(args: list[str]) -> int:
     if command.json:
         print_json([{"image": str(image), "mask": str(mask)} for image, mask in written])
     else:
-        print("\n".join(str(mask) for _, mask in written))
+        say(*(str(mask) for _, mask in written))
     return DONE

@@ -6,6 +6,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from trainer.command_line import DONE, Answer, parse, print_json
+from trainer.printing import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ def pull(args: list[str]) -> int:
     if command.json:
         print_json({"model": command.model, "folder": str(folder)})
     else:
-        print(folder)
+        say(folder)
     return DONE
 
 
@@ -83,4 +84,4 @@ def _print_version(version: object, as_json: bool) -> None:
     if as_json:
         print_json(vars(version) | {"uri": version.uri})
     else:
-        print(" ".join([version.uri, *(f"@{alias}" for alias in version.aliases)]))
+        say(" ".join([version.uri, *(f"@{alias}" for alias in version.aliases)]))

@@ -11,6 +11,7 @@ from trainer.config import TrainConfig
 from trainer.config.flags import config_of, first_flags, parse_run
 from trainer.config.parsing import from_yaml
 from trainer.config.recipes import RECIPES, recipe
+from trainer.printing import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ def fit(args: list[str]) -> int:
         result = train_one(config.replace(seed=seed), progress=sys.stderr.isatty())
         results.append(result)
         if not command.json:
-            print(result.run_id)
+            say(result.run_id)
     if command.json:
         values = [result.to_json() for result in results]
         print_json(values[0] if command.seeds == 1 else values)
@@ -71,7 +72,7 @@ def resume(args: list[str]) -> int:
     if command.json:
         print_json(result.to_json())
     else:
-        print(result.run_id)
+        say(result.run_id)
     return FAILURE if result.outcome == "failed" else DONE
 
 
@@ -79,8 +80,8 @@ def recipes(args: list[str]) -> int:
     """List the named configurations."""
     parse(NoOptions, prog="trainer recipes", args=args)
     for name, named in RECIPES.items():
-        print(f"{name:<16}{named.about}")
-        print(f"{'':<16}{'  '.join(f'{k}={_shown(v)}' for k, v in named.values.items())}")
+        say(f"{name:<16}{named.about}")
+        say(f"{'':<16}{'  '.join(f'{k}={_shown(v)}' for k, v in named.values.items())}")
     return DONE
 
 

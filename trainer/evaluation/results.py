@@ -23,6 +23,7 @@ from trainer.analysis.verdict import Comparison
 from trainer.evaluation.per_image import FOLDER, read_part
 from trainer.tracking import find_runs
 from trainer.tracking.artifacts import artifact_path, state_of
+from trainer.tracking.formats import TAG, check_run_format
 from trainer.tracking.places import Outside
 from trainer.tracking.reading import chosen_runs, histories
 from trainer.tracking.standing import UNFINISHED
@@ -158,12 +159,17 @@ def by_configuration(run_ids: Iterable[str], *, all_seeds: bool = False) -> dict
 
 
 def chosen(run_ids: Iterable[str]) -> pd.DataFrame:
-    """Return the rows of some runs, each once, in the order given; ``ValueError`` for no run."""
+    """Return the rows of some runs, each once, in the order given.
+
+    Raises ``ValueError`` for one that is no run, and one that a later version wrote.
+    """
     wanted = list(dict.fromkeys(run_ids))
     runs = chosen_runs(wanted)
     for run_id in wanted:
         if run_id not in runs.index:
             raise ValueError(f"run: there is no run {run_id!r} in this store")
+        written: Any = runs.loc[run_id].get(f"tags.{TAG}")
+        check_run_format(run_id, {TAG: written} if isinstance(written, str) else {})
     return runs.loc[wanted]
 
 

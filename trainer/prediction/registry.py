@@ -17,6 +17,7 @@ from trainer.config.reading import READING
 from trainer.files import replacing_folder, write_json
 from trainer.models import MODELS
 from trainer.tracking import download, get_run, promotions
+from trainer.tracking.formats import check_checkpoint_format
 from trainer.tracking.models import (
     create_version,
     download_version,
@@ -99,6 +100,7 @@ def export_run(run_id: str, folder: Path) -> Path:
         split = json.loads(download(run_id, "split.json", Path(scratch)).read_text("utf-8"))
         checkpoint = download(run_id, "checkpoints/best", Path(scratch))
         state = json.loads((checkpoint / "state.json").read_text("utf-8"))
+        check_checkpoint_format(checkpoint / "state.json", state)
         shutil.copyfile(checkpoint / "model.safetensors", new / "model.safetensors")
         write_json(new / "config.json", _model_config(config, dataset, state["model"]), indent=2)
         # Whoever evaluates the model elsewhere must know which images it was trained on.

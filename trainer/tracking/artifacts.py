@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
-from trainer.files import is_partial
+from trainer.files import copy_folder, is_partial
 from trainer.store import cache_folder
 from trainer.tracking.client import client
 from trainer.tracking.places import Outside, is_local, local_path
@@ -110,10 +110,10 @@ def download(run_id: str, path: str, into: Path) -> Path:
             raise ValueError(f"run: {run_id} has no artifact {path!r}") from error
     source, target = local / path, into / path
     if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
+        copy_folder(source, target)
     elif source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target)
+        shutil.copyfile(source, target)
     elif not local.exists():
         raise ValueError(f"run: the files of {run_id} are gone: there is no {local}")
     else:

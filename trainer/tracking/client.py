@@ -25,16 +25,33 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainer.store import artifacts_folder, sqlite_path, tracking_uri, without_password
+from trainer.faults import system_fault
+from trainer.store import (
+    artifacts_folder,
+    check_there,
+    is_still,
+    read_only,
+    sqlite_path,
+    tracking_uri,
+    without_password,
+)
+from trainer.tracking.schema import check_schema
 
 PROBE_SECONDS = 5.0
 
 
 def client() -> MlflowClient:
-    """Return a client of the current store, creating a local store at the first call.
+    """Return a client of the current store.
 
-    Raises ``ValueError`` when the store cannot be reached or opened.
+    Raises ``ValueError`` when the store is not there, cannot be reached or opened, or is of
+    another MLflow.
     """
+    check_there(sqlite_path(tracking_uri()))
+    return begin()
+
+
+def begin() -> MlflowClient:
+    """Return a client of the current store as `client` does; a local one is made where none is."""
     return _prepared(_absolute(tracking_uri()))
 
 
@@ -43,7 +60,7 @@ def experiment_id(name: str) -> str:
 
     Raises ``ValueError`` when it has been deleted: MLflow keeps its name taken.
     """
-    api = client()
+    api = begin()
     found = api.get_experiment_by_name(name)
     if found is None:
         folder = artifacts_folder()
@@ -77,6 +94,8 @@ def _absolute(uri: str) -> str:
 def _prepared(uri: str) -> MlflowClient:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # It logs, with its traceback, each error of a database that it raises as well.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     database = sqlite_path(uri)
     if database is not None:
         return _local(uri, database)
@@ -86,6 +105,12 @@ def _prepared(uri: str) -> MlflowClient:
 
 
 def _local(uri: str, database: Path) -> MlflowClient:
+    if database.exists() and is_still(database):
+        check_schema(database)
+        # Quoted twice: once for SQLAlchemy, once for SQLite.
+        path, mark, settings = read_only(database).removeprefix("file://").partition("?")
+        quoted = quote(path, safe="")
+        return _first_call(f"sqlite:///file:{quoted}{mark}{settings}&uri=true")
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -93,6 +118,8 @@ def _local(uri: str, database: Path) -> MlflowClient:
     # Two processes that create the database at once break it for good, so one at a time.
     with FileLock(f"{database}.lock"):
         new = not database.exists()
+        if not new:
+            check_schema(database)
         api = _first_call(uri)
         if new:
             _prepare_database(database)
@@ -104,8 +131,8 @@ def _first_call(uri: str) -> MlflowClient:
         api = MlflowClient(uri)
         api.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"store: cannot open {without_password(uri)}: {reason}") from error
+        reason = f"store: cannot open {without_password(uri)}: {str(error).splitlines()[0]}"
+        raise ValueError(system_fault(error) or reason) from error
     return api
 
 
@@ -117,8 +144,11 @@ def _prepare_database(database: Path) -> None:
 
 def _probe(uri: str) -> None:
     # mlflow itself retries an unreachable server for minutes before it says so.
+    parts = urlsplit(uri)
+    # Without the user's name and password, which urllib would take for part of the host's name.
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=PROBE_SECONDS):
+        with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=PROBE_SECONDS):
             return
     except urllib.error.HTTPError:
         return  # It answered; whether it lets us in is the first call's question.

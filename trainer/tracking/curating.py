@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
+from trainer.faults import system_fault
 from trainer.tracking.client import client
 
 MAX_TAG_NAME = 250
@@ -49,4 +50,5 @@ def _refusals(run_id: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        raise ValueError(f"run: {run_id} was not changed: {error.message}") from error
+        refused = f"run: {run_id} was not changed: {error.message}"
+        raise ValueError(system_fault(error) or refused) from error

@@ -1,7 +1,6 @@
 """MLflow's side of the model registry."""
 
 import re
-import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,8 @@ from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import Schema, TensorSpec
 
+from trainer.faults import system_fault
+from trainer.files import copy_folder
 from trainer.tracking.client import client
 from trainer.tracking.places import copied_here, local_path
 from trainer.tracking.runs import active_run
@@ -87,7 +88,7 @@ def set_alias(name: str, alias: str, version: str) -> None:
         client().get_model_version(name, version)
         client().set_registered_model_alias(name, alias, version)
     except MlflowException as error:
-        raise ValueError(f"model: {error.message}") from error
+        raise ValueError(system_fault(error) or f"model: {error.message}") from error
 
 
 def find_version(name: str, version: str) -> Any:
@@ -95,7 +96,8 @@ def find_version(name: str, version: str) -> Any:
     try:
         return client().get_model_version(name, version)
     except MlflowException as error:
-        raise ValueError(f"model: there is no models:/{name}/{version} in this store") from error
+        missing = f"model: there is no models:/{name}/{version} in this store"
+        raise ValueError(system_fault(error) or missing) from error
 
 
 def find_alias(name: str, alias: str) -> Any:
@@ -103,7 +105,8 @@ def find_alias(name: str, alias: str) -> Any:
     try:
         return client().get_model_version_by_alias(name, alias)
     except MlflowException as error:
-        raise ValueError(f"model: there is no models:/{name}@{alias} in this store") from error
+        missing = f"model: there is no models:/{name}@{alias} in this store"
+        raise ValueError(system_fault(error) or missing) from error
 
 
 def download_version(name: str, version: str, into: Path) -> Path:
@@ -114,12 +117,14 @@ def download_version(name: str, version: str, into: Path) -> Path:
         # By where it lies: a models:/ address would be looked up in mlflow's global store.
         uri = api.get_model_version_download_uri(name, version)
         if (local := local_path(uri)) is not None:
-            return Path(shutil.copytree(local, into, dirs_exist_ok=True))
+            copy_folder(local, into)
+            return into
         copied = download_artifacts(
             artifact_uri=uri, dst_path=str(into), tracking_uri=api.tracking_uri
         )
     except (MlflowException, OSError) as error:
-        raise ValueError(f"model: cannot download models:/{name}/{version}: {error}") from error
+        refused = f"model: cannot download models:/{name}/{version}: {error}"
+        raise ValueError(system_fault(error) or refused) from error
     return Path(copied)
 
 
@@ -155,4 +160,5 @@ def _ensure_registered(name: str) -> None:
         try:
             client().create_registered_model(name)
         except MlflowException as error:
-            raise ValueError(f"model: cannot register {name!r}: {error.message}") from error
+            refused = f"model: cannot register {name!r}: {error.message}"
+            raise ValueError(system_fault(error) or refused) from error

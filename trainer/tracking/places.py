@@ -4,13 +4,13 @@ MLflow records absolute places. Those of a store in a file are found again besid
 """
 
 import os
-import shutil
 from pathlib import Path
 
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
+from trainer.files import copy_folder
 from trainer.store import local_folder, sqlite_path, tracking_uri
 
 # From a run's or a model's files to the folder of all files: artifacts/EXPERIMENT/RUN/artifacts.
@@ -87,5 +87,5 @@ def copied_here(folder: Path, artifact_uri: str) -> bool:
     """
     target = local_path(artifact_uri)
     if target is not None:
-        shutil.copytree(folder, target, dirs_exist_ok=True)
+        copy_folder(folder, target)
     return target is not None

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlflow.exceptions import MlflowException
 
+from trainer.faults import system_fault
 from trainer.tracking.client import client
 
 KEPT = 100
@@ -22,7 +23,7 @@ def history(name: str, alias: str) -> list[str]:
     try:
         tags: dict[str, str] = dict(client().get_registered_model(name).tags or {})
     except MlflowException as error:
-        raise ValueError(f"model: {error.message}") from error
+        raise ValueError(system_fault(error) or f"model: {error.message}") from error
     try:
         found: Any = json.loads(tags.get(PREFIX + alias, "[]"))
     except json.JSONDecodeError:
@@ -36,7 +37,7 @@ def note(name: str, alias: str, versions: list[str]) -> None:
         written = json.dumps(versions[-KEPT:], separators=(",", ":"))
         client().set_registered_model_tag(name, PREFIX + alias, written)
     except MlflowException as error:
-        raise ValueError(f"model: {error.message}") from error
+        raise ValueError(system_fault(error) or f"model: {error.message}") from error
 
 
 def moved(versions: list[str], current: str | None, to: str) -> list[str]:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from trainer.analysis.headline import headline
 from trainer.store import tracking_uri
+from trainer.tracking.formats import later_format
 from trainer.tracking.records import MetricColumns, Page, RunRecord, true_params
 from trainer.tracking.rest_reads import RestReader
 from trainer.tracking.sql_reads import SqlReader
@@ -128,6 +129,8 @@ def runs_table(records: Sequence[RunRecord]) -> pd.DataFrame:
     }
     for name, tag in _TAG_COLUMNS.items():
         columns[name] = pd.array([r.tags.get(tag) for r in records], dtype="str")
+    later = [later_format(r.tags) or r.tags.get(_TAG_COLUMNS["reason"]) for r in records]
+    columns["reason"] = pd.array(later, dtype="str")
     columns["headline"] = pd.array(
         [headline(r.metrics, params=r.params, tags=r.tags) for r in records], dtype="str"
     )

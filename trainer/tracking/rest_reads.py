@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
+from trainer.store import without_password
 from trainer.tracking.records import MetricColumns, Page, RunRecord
 
 Row = tuple[str, str, int, float, int]
@@ -37,6 +38,7 @@ class RestReader:
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
+        self._shown = without_password(uri)
         self._credentials = get_default_host_creds(uri)
 
     def runs(self, since: int | None = None) -> list[RunRecord]:
@@ -108,7 +110,7 @@ class RestReader:
         try:
             metrics = MlflowClient(self._uri).get_metric_history(run_id, key)
         except MlflowException as error:
-            raise ValueError(f"store: {self._uri} refused: {error.message}") from error
+            raise ValueError(f"store: {self._shown} refused: {error.message}") from error
         return [(run_id, key, m.step, m.value, m.timestamp) for m in metrics]
 
     def _experiments(self) -> dict[str, str]:
@@ -141,10 +143,10 @@ class RestReader:
                 self._credentials, endpoint, method, max_retries=RETRIES, timeout=60, **payload
             )
         except (MlflowException, requests.RequestException) as error:
-            raise ValueError(f"store: the server {self._uri} cannot be reached") from error
+            raise ValueError(f"store: the server {self._shown} cannot be reached") from error
         if response.status_code != 200:
             raise ValueError(
-                f"store: the server {self._uri} answered {response.status_code} to {endpoint}"
+                f"store: the server {self._shown} answered {response.status_code} to {endpoint}"
             )
         answer: dict[str, Any] = response.json()
         return answer

@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -17,11 +18,14 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFL
 from trainer import __version__
 from trainer.config import NOT_HYPERPARAMETERS, TrainConfig
 from trainer.config.parsing import from_params, from_yaml
+from trainer.faults import GO_ON, system_fault, unless_refused
 from trainer.files import reading, replacing_folder, write_json, write_text
-from trainer.store import local_folder
+from trainer.printing import LineFormatter
+from trainer.store import local_folder, without_passwords
 from trainer.tracking.artifacts import download
 from trainer.tracking.client import client, experiment_id
 from trainer.tracking.environment import environment, git_commit, user
+from trainer.tracking.formats import FORMAT, TAG
 from trainer.tracking.heartbeat import HEARTBEAT, Beating, beat
 from trainer.tracking.places import local_path
 from trainer.tracking.records import CHANGED_PARAM, true_params
@@ -160,6 +164,7 @@ def start_run(
         MLFLOW_RUN_NAME: name,
         MLFLOW_USER: user(),
         "segscope.version": __version__,
+        TAG: str(FORMAT),
         "segscope.kind": "run",
         "segscope.git_commit": git_commit(),
         "segscope.seed_group": config.seed_group(),
@@ -256,8 +261,15 @@ def closing(run: Run) -> Iterator[Ending]:
             outcome, reason = ended_by(error)
             if is_over and outcome != "interrupted":
                 raise  # The store does not take how the run ended; nor would it take this.
+            go_on = f"{GO_ON}trainer resume {run.id}"
             if outcome == "interrupted":
-                reason += f"; go on with: trainer resume {run.id}"
+                reason += f"; {go_on}"
+            if system_fault(error):
+                error.add_note(go_on)
+                # What refused that may refuse this: the run's process is gone then, and it dead.
+                with unless_refused():
+                    run.finish(outcome, reason)
+                raise
             run.finish(outcome, reason)
             if outcome == "interrupted":
                 logger.info(reason)
@@ -273,14 +285,16 @@ def ended_by(error: BaseException) -> tuple[str, str]:
     if isinstance(error, KeyboardInterrupt):
         traceback.clear_frames(error.__traceback__)
         return "interrupted", f"interrupted by {error}" if str(error) else "interrupted"
-    return "failed", f"{type(error).__name__}: {error}"
+    if fault := system_fault(error):
+        return "interrupted", fault
+    return "failed", without_passwords(f"{type(error).__name__}: {error}")
 
 
 @contextmanager
 def log_file(run: Run) -> Iterator[None]:
     """Write the trainer's log lines to the run's ``log.txt`` too, appending after a resume."""
-    handler = logging.FileHandler(run.folder / "log.txt", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler = _LogFile(run.folder / "log.txt", encoding="utf-8")
+    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s"))
     trainer_logger = logging.getLogger("trainer")
     trainer_logger.addHandler(handler)
     level = trainer_logger.level
@@ -291,6 +305,20 @@ def log_file(run: Run) -> Iterator[None]:
         trainer_logger.setLevel(level)
         trainer_logger.removeHandler(handler)
         handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A run's log, which is no reason to end it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's own name
+        """Leave a line out that the system refuses: what the run needs comes up against it too."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        """Close the file, whose last line may find no room."""
+        with suppress(OSError):
+            super().close()
 
 
 def _default_name(config: TrainConfig) -> str:

@@ -12,8 +12,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_USER
 
 from trainer import __version__
+from trainer.faults import system_fault
+from trainer.store import without_passwords
 from trainer.tracking.client import client, experiment_id
 from trainer.tracking.environment import user
+from trainer.tracking.formats import FORMAT, TAG, check_run_format
 from trainer.tracking.places import copied_here
 
 OUTCOMES = {
@@ -39,6 +42,7 @@ def start_parent(
         MLFLOW_RUN_NAME: name,
         MLFLOW_USER: user(),
         "segscope.version": __version__,
+        TAG: str(FORMAT),
         **(tags or {}),
     }
     created = client().create_run(experiment_id(experiment), tags=all_tags, run_name=name)
@@ -50,7 +54,8 @@ def start_parent(
 
 def finish(run_id: str, outcome: str, reason: str | None = None) -> None:
     """Close any run with one of `OUTCOMES`."""
-    set_tags(run_id, {"segscope.outcome": outcome, "segscope.reason": reason or ""})
+    told = without_passwords(reason or "")
+    set_tags(run_id, {"segscope.outcome": outcome, "segscope.reason": told})
     client().set_terminated(run_id, status=OUTCOMES[outcome])
 
 
@@ -73,11 +78,17 @@ def set_tags(run_id: str, tags: Mapping[str, str]) -> None:
 
 
 def get_run(run_id: str) -> Any:
-    """Return MLflow's record of a run; ``ValueError`` when there is none of that id."""
+    """Return MLflow's record of a run.
+
+    Raises ``ValueError`` when there is none of that id, or a later version wrote it.
+    """
     try:
-        return client().get_run(run_id)
+        found = client().get_run(run_id)
     except MlflowException as error:
-        raise ValueError(f"run: there is no run {run_id!r} in this store") from error
+        missing = f"run: there is no run {run_id!r} in this store"
+        raise ValueError(system_fault(error) or missing) from error
+    check_run_format(run_id, found.data.tags)
+    return found
 
 
 def active_run(run_id: str) -> Any:

@@ -6,7 +6,6 @@ enough that a writer waits for none of them. The tests compare each read with ML
 """
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -17,7 +16,7 @@ from sqlalchemy import Connection, Engine, NullPool, TextClause, bindparam, crea
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainer.store import sqlite_path, without_password
+from trainer.store import check_there, read_only, sqlite_path, without_password
 from trainer.tracking.records import MetricColumns, Page, RunRecord
 
 RUNS_A_QUERY = 500
@@ -158,11 +157,7 @@ class _Connecting:
 
     def __enter__(self) -> Connection:
         database = sqlite_path(self._uri)
-        if database is not None and not database.exists():
-            raise ValueError(
-                f"store: there is no {database}; trainer fit begins one, or correct "
-                "MLFLOW_TRACKING_URI"
-            )
+        check_there(database)
         try:
             self._connection = _engine(database or self._uri).connect()
         except (SQLAlchemyError, sqlite3.Error, ImportError) as error:
@@ -183,7 +178,7 @@ def _engine(place: Path | str) -> Engine:
     if isinstance(place, Path):
         return create_engine(
             "sqlite://",
-            creator=lambda: sqlite3.connect(_read_only(place), uri=True, timeout=20),
+            creator=lambda: sqlite3.connect(read_only(place), uri=True, timeout=20),
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
         )
@@ -196,13 +191,6 @@ def _engine(place: Path | str) -> Engine:
         isolation_level="AUTOCOMMIT",
         connect_args={"options": "-c default_transaction_read_only=on -c statement_timeout=60000"},
     )
-
-
-def _read_only(database: Path) -> str:
-    # To read what has a write-ahead log SQLite makes files beside it. Where we may not, and no
-    # writer has, the database is as good as one that never changes.
-    still = not os.access(database.parent, os.W_OK) and not Path(f"{database}-wal").exists()
-    return f"{database.as_uri()}?mode=ro{'&immutable=1' * still}"
 
 
 def _history_statement(connection: Connection) -> TextClause:

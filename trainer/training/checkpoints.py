@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from trainer.files import aside, reading, replacing_folder
+from trainer.tracking.formats import CHECKPOINT_FORMAT, check_checkpoint_format
 
 WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
@@ -31,7 +32,8 @@ def save_checkpoint(
     """
     with replacing_folder(folder) as partial:
         tensors, plain = _split_optimizer(optimizer.state_dict())
-        (partial / STATE).write_text(json.dumps({**state, "optimizer": plain}), encoding="utf-8")
+        told = {"format": CHECKPOINT_FORMAT, **state, "optimizer": plain}
+        (partial / STATE).write_text(json.dumps(told), encoding="utf-8")
         for name, kept in ((WEIGHTS, _on_cpu(model.state_dict())), (OPTIMIZER, tensors)):
             save_file(kept, partial / name)
             # safetensors makes a file that its writer alone may read, whatever the umask.
@@ -57,13 +59,15 @@ def find_checkpoint(folder: Path) -> Path | None:
 
 
 def load_state(folder: Path) -> dict[str, Any]:
-    """Return the JSON state of a checkpoint; ``ValueError`` when it is damaged."""
+    """Return the JSON state of a checkpoint; ``ValueError`` when it is damaged or of later."""
     path = folder / STATE
     try:
         with reading(path):
-            return dict(json.loads(path.read_text(encoding="utf-8")))
+            state = dict(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ValueError(f"checkpoint: cannot read {path}: {error.strerror}") from error
+    check_checkpoint_format(path, state)
+    return state
 
 
 def load_weights(folder: Path, model: nn.Module) -> None:

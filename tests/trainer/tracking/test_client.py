@@ -18,7 +18,7 @@ import pytest
 from trainer.config import TrainConfig
 from trainer.tracking import client as client_module
 from trainer.tracking import get_run, start_run
-from trainer.tracking.client import client, experiment_id
+from trainer.tracking.client import begin, client, experiment_id
 from trainer.tracking.reading import histories, list_runs
 
 ROOT = Path(__file__).parents[3]
@@ -64,7 +64,7 @@ def test_a_new_store_is_made_where_it_is_asked_for(
     database = tmp_path / "new folder" / "deep" / "mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
     monkeypatch.chdir(tmp_path)
-    client()
+    begin()
     with contextlib.closing(sqlite3.connect(database)) as connection:
         # Readers of a write-ahead log do not block the writer.
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -150,7 +150,7 @@ def opening(uri: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     started = time.monotonic()
     with pytest.raises(ValueError) as caught:
-        client()
+        begin()
     assert time.monotonic() - started < 15
     message = str(caught.value)
     assert message.startswith("store: ")
