@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streamlit.web.cli import main as streamlit
 
-APP = Path(__file__).resolve().with_name("app.py")
+APP = Path(__file__).resolve().with_name("served.py")
 OPEN_FILES = 4096
 
 

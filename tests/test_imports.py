@@ -60,6 +60,8 @@ MAY_IMPORT_TORCH = ("trainer.data.loading",)
 PAGES = tuple(sorted(path.parent.name for path in (ROOT / "dashboard").glob("*/page.py")))
 MAY_IMPORT_STREAMLIT = (
     "dashboard.app",
+    "dashboard.gate",
+    "dashboard.served",
     "dashboard.server",
     "dashboard.store.reads",
     "dashboard.ui",
