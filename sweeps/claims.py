@@ -12,6 +12,7 @@ from sweeps.presence import Presence, is_alive, listens, silent, worker_lock
 from sweeps.samplers import build_sampler, distributions
 from sweeps.space import conditions, read_by
 from sweeps.study import Sweep
+from trainer.faults import system_fault, unless_refused
 
 # A setting whose training ends its process so often would do it again (out of memory, most likely).
 # That usually happens in the first batches, so no epoch need be done; but once or twice may be
@@ -69,10 +70,11 @@ def giving_back(sweep: Sweep, presence: Presence) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
-        for trial in sweep.study.get_trials(deepcopy=True, states=(TrialState.RUNNING,)):
-            if trial.user_attrs.get(WORKER, {}).get("id") == presence.id:
-                give_back(sweep, trial, reason)
+        told = "interrupted" if isinstance(error, KeyboardInterrupt) else system_fault(error)
+        with unless_refused():
+            for trial in sweep.study.get_trials(deepcopy=True, states=(TrialState.RUNNING,)):
+                if trial.user_attrs.get(WORKER, {}).get("id") == presence.id:
+                    give_back(sweep, trial, told or str(error))
         # Only now: by its free lock a trial that could not be given back is known for dead.
         worker_lock(presence.id).unlink(missing_ok=True)
         raise

@@ -16,7 +16,7 @@ from sweeps.attributes import EPOCHS, PLANNED, REASON, RUN, RUNS, SAVED, SCORES
 from sweeps.pruners import BestSoFar
 from sweeps.study import FINISHED, STORAGE_ERRORS, Sweep
 from trainer.config import TrainConfig
-from trainer.faults import system_fault, unless_refused
+from trainer.faults import system_fault
 
 if TYPE_CHECKING:
     from trainer.training.fitting import FitResult
@@ -69,10 +69,8 @@ class Objective:
                 raise
             self._tell(trial, TrialState.FAIL, str(error))
         except Exception as error:
-            if fault := system_fault(error):
-                with unless_refused():
-                    give_back(self.sweep, self._frozen(trial), fault)
-                raise  # The machine's failure, not the setting's.
+            if system_fault(error):
+                raise  # The machine's failure, not the setting's: it is given back.
             reason = f"{type(error).__name__}: {error}"
             if not _is_out_of_memory(error):
                 self._tell(trial, TrialState.FAIL, reason)
