@@ -210,12 +210,17 @@ def _opened(storage: str, identity: int) -> "BaseStorage":
     if "://" not in storage:
         return JournalStorage(Journal(Path(storage)))
     database = RDBStorage(
-        storage,
+        without_template(storage),
         engine_kwargs=_read_only(storage),
         skip_compatibility_check=True,
         skip_table_creation=True,
     )
     return get_storage(listening(database))
+
+
+def without_template(url: str) -> str:
+    """Return an address for Optuna, which would fill in what stands in braces."""
+    return url.replace("{", "{{").replace("}", "}}")
 
 
 def _read_only(url: str) -> dict[str, Any]:

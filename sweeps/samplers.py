@@ -44,9 +44,7 @@ class Untried(BaseSampler):
         self._whole = space
         drawn = {name: _distribution(dimension) for name, dimension in space.items()}
         self._space = {name: each for name, each in drawn.items() if not each.single()}
-        self._single = {
-            n: labels[0] for n, d in space.items() if len(labels := d.labels() or []) == 1
-        }
+        self._single = {n: d.labels()[0] for n, d in space.items() if d.count() == 1}
         self._known = known
         self._random = np.random.default_rng(seed)
 

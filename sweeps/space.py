@@ -30,6 +30,10 @@ class Choices:
 
     values: tuple[Any, ...]
 
+    def count(self) -> int:
+        """Return how many values there are."""
+        return len(self.values)
+
     def labels(self) -> list[Any]:
         """Return each value as a study stores it: a size reads ``160x240``."""
         return [label(value) for value in self.values]
@@ -59,11 +63,18 @@ class Range:
     step: float | None = None
     whole: bool = False
 
-    def labels(self) -> list[Any] | None:
-        """Return every value in order; None where there are infinitely many."""
+    def count(self) -> int | None:
+        """Return how many values there are; None where there are infinitely many."""
         if self.step is None:
-            return [self.low] if self.low == self.high else None
-        count = int(_steps(self.low, self.high, self.step)) + 1
+            return 1 if self.low == self.high else None
+        return int(_steps(self.low, self.high, self.step)) + 1
+
+    def labels(self) -> list[Any]:
+        """Return every value in order; ask `count` first, for they may be many."""
+        count = self.count()
+        assert count is not None, "endless"
+        if self.step is None:
+            return [self.low]
         if self.whole:
             return [int(self.low) + i * int(self.step) for i in range(count)]
         return [float(Decimal(str(self.low)) + i * Decimal(str(self.step))) for i in range(count)]
@@ -176,10 +187,11 @@ def combinations(space: Space) -> list[dict[str, Any]] | None:
     hanging = conditions(space)
     known: list[dict[str, Any]] = [{}]
     for name in sorted(space, key=lambda name: name in hanging):
-        labels = space[name].labels()
+        count = space[name].count()
         read = [_is_read(name, hanging.get(name), space, each) for each in known]
-        if labels is None or sum(len(labels) if each else 1 for each in read) > MAX_COMBINATIONS:
+        if count is None or sum(count if each else 1 for each in read) > MAX_COMBINATIONS:
             return None
+        labels = space[name].labels()
         known = [
             {**combination, **drawn}
             for combination, is_read in zip(known, read, strict=True)
@@ -279,7 +291,7 @@ def _tried(name: str, key: str, value: Any, base: TrainConfig) -> Any:
 def _try_inside(name: str, found: Range, base: TrainConfig) -> None:
     if not found.whole or found.high - found.low > MAX_TRIED:
         return
-    for value in found.labels() or []:
+    for value in found.labels():
         try:
             from_mapping({name: value}, base)
         except ValueError as error:

@@ -22,7 +22,7 @@ PRUNERS = ("median", "percentile", "none")
 
 # What two parts of one sweep may differ in: how far it goes and what it is called.
 MAY_CHANGE = ("trials", "timeout", "description")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # Files are named after it.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +91,11 @@ class SweepSpec:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise ValueError(
-                f"name: {self.name!r} may hold letters, digits, '.', '_' and '-', and starts "
-                "with a letter or digit"
+                f"name: {self.name[:200]!r} may hold letters, digits, '.', '_' and '-', starts "
+                "with a letter or digit, and has at most 200 characters"
             )
-        require("trials", self.trials, self.trials >= 1, "must be at least 1")
-        require("seeds", self.seeds, self.seeds >= 1, "must be at least 1")
+        require("trials", self.trials, 1 <= self.trials <= 10**6, "must lie in 1 to 1,000,000")
+        require("seeds", self.seeds, 1 <= self.seeds <= 1000, "must lie in 1 to 1,000")
         if self.timeout is not None:
             require("timeout", self.timeout, 0 < self.timeout < math.inf, "must be above 0")
         if self.seeds > 1 and "seed" in self.space:

@@ -106,7 +106,7 @@ def from_plain(
         raise ValueError(f"{overlap[0]}: it is searched; leave it out, or remove it from the space")
     return SweepSpec(
         name=str(written.get("name") or default_name),
-        description=" ".join(str(written.get("description") or "").split()),
+        description=" ".join(typed("description", written.get("description") or "", str).split()),
         config=_at_defaults(config, space),
         beside={name: value for name, value in beside.items() if name not in space},
         space=space,

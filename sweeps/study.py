@@ -20,7 +20,7 @@ from sweeps.attributes import PARENT, SPEC, UNCOUNTED
 from sweeps.journal import Journal
 from sweeps.presence import listening, locks_folder
 from sweeps.pruners import build_pruner
-from sweeps.reading import journal, storage_to_read, sweeps_in
+from sweeps.reading import journal, storage_to_read, sweeps_in, without_template
 from sweeps.space import label
 from sweeps.spec import SweepSpec, with_changes
 from sweeps.spec_reading import from_plain
@@ -157,7 +157,7 @@ def open_storage(url: str | None) -> BaseStorage:
     local = sqlite_path(url) is not None
     waiting = {"connect_args": {"timeout": LOCKED_SECONDS}} if local else None
     try:
-        return listening(RDBStorage(url, engine_kwargs=waiting))
+        return listening(RDBStorage(without_template(url), engine_kwargs=waiting))
     except STORAGE_ERRORS as error:
         raise ValueError(f"storage: cannot open {shown}: {_cause(error)}") from error
     except ImportError as error:

@@ -30,6 +30,8 @@ T = TypeVar("T")
 Command = Callable[[list[str]], int]
 
 DONE, FAILURE, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+# Somebody may have written a book where a number belongs.
+_LONGEST = 1000
 _BOX = "╭╮╰╯│─ "
 
 
@@ -83,8 +85,8 @@ def dispatch(prog: str, description: str, commands: Mapping[str, Command]) -> in
 def guarded(prog: str, command: Callable[[], int]) -> int:
     """Run ``command``; a ``ValueError`` becomes one line on stderr and exit code 2.
 
-    So does what the system refuses, as a full disk: see `trainer.faults`. ``SEGSCOPE_DEBUG=1``
-    shows the traceback of such an error too.
+    So does what the system refuses, as a full disk (see `trainer.faults`), and more memory than
+    there is. ``SEGSCOPE_DEBUG=1`` shows the traceback of such an error too.
     """
     try:
         return _flushed(command)
@@ -94,11 +96,25 @@ def guarded(prog: str, command: Callable[[], int]) -> int:
     except BrokenPipeError:
         return DONE  # Whoever read our output has left.
     except Exception as error:
-        told = str(error) if isinstance(error, ValueError) else system_fault(error)
+        told = _mistake(error)
         if told is None or os.environ.get("SEGSCOPE_DEBUG"):
             raise
-        say(f"{prog}: {' '.join(told.split())}", file=sys.stderr)
+        line = f"{prog}: {' '.join(told.split())}"
+        if len(line) > _LONGEST:
+            line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
+        say(line, file=sys.stderr)
         return USER_MISTAKE
+
+
+def _mistake(error: Exception) -> str | None:
+    """Return what is to be told of an error without its traceback; None of a failure of ours."""
+    if isinstance(error, ValueError):
+        return str(error)
+    # Where torch runs out of memory it is a RuntimeError.
+    words = isinstance(error, RuntimeError) and re.search("allocate|out of memory", str(error))
+    if words or isinstance(error, MemoryError):
+        return "out of memory; make the batches, the images or the model smaller"
+    return system_fault(error)
 
 
 def check_folder(name: str, path: Path) -> None:

@@ -26,6 +26,9 @@ CURES = {
     errno.EPERM: _RIGHT,
     errno.EROFS: "give a place that may be written",
     errno.EIO: "the disk fails; copy what is on it",
+    errno.ELOOP: "its links lead in a circle",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ESTALE: "the share is gone; mount it again",
 }
 DATABASE_CURES = {
     sqlite3.SQLITE_FULL: _ROOM,

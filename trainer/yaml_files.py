@@ -1,8 +1,8 @@
 """YAML that people write: read safely, and every mistake in one line that names the file.
 
-In YAML 1.1 ``off`` and ``no`` are false, and ``2026-01-31`` is a date. Here they are words, as the
-names of caches, classes and folders are; `trainer.settings.typed` makes a bool of such a word where
-a field is one.
+In YAML 1.1 ``off`` and ``no`` are false, ``2026-01-31`` is a date, ``010`` is eight and ``12:30``
+is 750. Here they are words, as the names of caches, classes, images and folders are;
+`trainer.settings.typed` makes a bool or a number of such a word where a field is one.
 """
 
 import re
@@ -17,7 +17,7 @@ TAG = "tag:yaml.org,2002:"
 
 
 class _Names(yaml.SafeLoader):
-    """YAML without bools and dates, in which no key may stand twice in a mapping."""
+    """YAML without bools and dates, its numbers decimal, no key twice in a mapping."""
 
     def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
         """Check the keys as they are written: a merge may bring one of them once more."""
@@ -41,9 +41,20 @@ class _Names(yaml.SafeLoader):
 
 
 _Names.yaml_implicit_resolvers = {
-    first: [(tag, rule) for tag, rule in rules if tag not in (f"{TAG}bool", f"{TAG}timestamp")]
+    first: [(tag, rule) for tag, rule in rules if tag.removeprefix(TAG) in ("null", "merge")]
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_Names.add_implicit_resolver(
+    f"{TAG}int", re.compile(r"^[-+]?(0|[1-9][0-9]*|0x[0-9a-fA-F]+)$"), list("-+0123456789")
+)
+_Names.add_implicit_resolver(
+    f"{TAG}float",
+    re.compile(
+        r"^([-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
+    ),
+    list("-+.0123456789"),
+)
 
 
 class _Words(_Names):

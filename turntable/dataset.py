@@ -178,7 +178,7 @@ def _write_settings(folder: Path, settings: TurntableSettings) -> None:
 def _is_complete(folder: Path, settings: TurntableSettings) -> bool:
     try:
         described = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     expected = {part: set(settings.names()) for part in ("images", "masks")}
     expected |= {part: {UNSEEN_NAME} for part in ("unseen", "unseen_masks")}

@@ -31,7 +31,6 @@ from trainer.evaluation.samples import (
 )
 from trainer.store import tracking_uri
 from trainer.tracking import artifacts
-from trainer.tracking.places import Outside
 
 T = TypeVar("T")
 
@@ -145,7 +144,7 @@ def artifact(run_id: str, path: str) -> Path | None:
         if artifacts.is_remote(row["artifact_uri"]):
             return _fetched(run_id, row["artifact_uri"], path, artifacts.state_of(row["ended"]))
         return artifacts.artifact_path(run_id, row["artifact_uri"], path)
-    except Outside:
+    except ValueError:
         return None  # The list of the run's files says why.
 
 

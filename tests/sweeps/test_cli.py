@@ -111,7 +111,7 @@ def test_no_sweeps_yet_says_what_to_run(sweeps: Sweeps, capsys: pytest.CaptureFi
         (["run", "lr-only", "--lr", "1e-3"], "lr: it is searched"),
         (["run", "lr-only", "--lr=1e-3"], "lr: it is searched"),
         (["run", "lr-only", "--batch-size", "-1"], "batch_size: -1 must be at least 1"),
-        (["run", "lr-only", "--trials", "0"], "trials: 0 must be at least 1"),
+        (["run", "lr-only", "--trials", "0"], "trials: 0 must lie in 1 to 1,000,000"),
         (["run", "lr-only", "--workers", "0"], "workers: 0 must be at least 1"),
         (["run", "lr-only", "--trails", "1"], "unknown option '--trails'"),
         (["run", "lr-only", "--name", "a b"], "name: 'a b' may hold letters"),

@@ -122,7 +122,7 @@ def test_a_finite_space_ends_after_its_combinations() -> None:
         ({"space": LR, "sampler": {"startup": 1}}, "sampler: unknown key 'startup'"),
         ({"space": LR, "sampler": "grid"}, "grid needs a space of choices or steps"),
         ({"space": LR, "pruner": {"name": "median", "patience": -1}}, "pruner.patience: -1"),
-        ({"space": LR, "trials": 0}, "trials: 0 must be at least 1"),
+        ({"space": LR, "trials": 0}, "trials: 0 must lie in 1 to 1,000,000"),
         ({"space": LR, "trials": 2.5}, "trials: 2.5 is not a whole number"),
         ({"space": LR, "trials": "many"}, "trials: 'many' is not a whole number"),
         ({"space": LR, "timeout": 0}, "timeout: 0.0 must be above 0"),

@@ -110,6 +110,9 @@ def raising(error: BaseException) -> Callable[[], int]:
     return command
 
 
+SMALLER = "make the batches, the images or the model smaller"
+
+
 def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert guarded("tool", lambda: 0) == 0
     assert guarded("tool", lambda: 1) == 1
@@ -133,6 +136,13 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
             OSError(errno.ENOSPC, "No space left on device"),
             "No space left on device; make room there",
         ),
+        (
+            OSError(errno.ELOOP, "Too many levels", "a.png"),
+            "a.png: Too many levels of symbolic links; its links lead in a circle",
+        ),
+        (MemoryError(), f"out of memory; {SMALLER}"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), f"out of memory; {SMALLER}"),
+        (ValueError("x" * 5000), f"{'x' * 494} … {'x' * 500}"),
     ],
 )
 def test_what_the_system_refuses_is_one_line(

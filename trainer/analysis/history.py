@@ -5,6 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+LAST_EPOCH = 2**53
+"""Any 64-bit number may be a step; above this neither an axis nor a browser tells two apart."""
+
 
 class History(NamedTuple):
     """What was logged of one metric, non-finite values included."""
@@ -27,13 +30,16 @@ class Curve(NamedTuple):
 def newest(steps: ArrayLike, values: ArrayLike) -> History:
     """Return the newest row of each epoch, by epoch; both are ``(rows,)`` in the order logged.
 
-    An epoch is logged twice after a resume; the newer row is what the run went on from. Raises
-    ``ValueError`` when the two differ in length.
+    An epoch is logged twice after a resume; the newer row is what the run went on from. What was
+    logged at a step that is no epoch, beyond `LAST_EPOCH`, is left out. Raises ``ValueError`` when
+    the two differ in length.
     """
     epochs = np.asarray(steps, dtype=np.int64).ravel()
     levels = np.asarray(values, dtype=np.float64).ravel()
     if epochs.size != levels.size:
         raise ValueError(f"values: {levels.size} given for {epochs.size} steps; give one each")
+    known = (epochs > -LAST_EPOCH) & (epochs < LAST_EPOCH)
+    epochs, levels = epochs[known], levels[known]
     by_epoch, position = np.unique(epochs[::-1], return_index=True)
     return History(by_epoch, levels[::-1][position])
 

@@ -1,5 +1,7 @@
 """The flags of a run: those of every run, and of the components that the other flags choose."""
 
+import contextlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, make_dataclass
 from typing import Any, TypeVar, get_type_hints
@@ -20,11 +22,11 @@ def first_flags(kind: type[T], args: Sequence[str]) -> T | None:
     None where one is malformed: the whole command's parser meets the same mistake, and names it.
     """
     shown = [word for word in args if word not in ("-h", "--help")]
-    try:
+    # A value of the wrong type is printed all the same.
+    with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
         first, _ = tyro.cli(kind, args=shown, return_unknown_args=True, console_outputs=False)
-    except SystemExit:
-        return None
-    return first
+        return first
+    return None
 
 
 def parse_run(

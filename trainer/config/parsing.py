@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -32,9 +33,19 @@ def from_mapping(
     for name in given:
         if name not in field_names():
             raise unknown("field", name, field_names())
-    plain = {name: typed(name, value, _hint(name)) for name, value in given.items()}
+    plain = {name: typed(name, _as_text(name, v), _hint(name)) for name, v in given.items()}
     dropped = unread(base.values() | plain) if leave_out else []
     return base.replace(**{name: value for name, value in plain.items() if name not in dropped})
+
+
+def _as_text(name: str, value: Any) -> Any:
+    """Return ``mask_values`` as its flag takes it, also where YAML has a mapping of them."""
+    if name != "mask_values" or not isinstance(value, Mapping):
+        return value
+    for values, meaning in value.items():
+        if not isinstance(meaning, str) or not meaning:
+            raise ValueError(f"mask_values: {values}: {meaning!r} is no name of a class")
+    return shlex.join(f"{values}={meaning}" for values, meaning in value.items())
 
 
 def by_field(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,8 @@ def _from_yaml(path: Path, text: str) -> ClassTable:
     items = list(listed.items()) if isinstance(listed, dict) else [_item(x, path) for x in listed]
     entries = tuple(_entry(str(name), given, path) for name, given in items)
     void = document.get("void", [])
-    plain = [void] if isinstance(void, int | str) or _is_triple(void) else list(void or [])
+    several = isinstance(void, list) and not _is_triple(void)
+    plain: list[Any] = void if several else [] if void is None else [void]
     threshold = document.get("threshold")
     if threshold is not None and not _is_value(threshold):
         raise ValueError(f"{path}: threshold {threshold!r} is not a whole number")

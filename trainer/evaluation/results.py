@@ -24,7 +24,6 @@ from trainer.evaluation.per_image import FOLDER, read_part
 from trainer.tracking import find_runs
 from trainer.tracking.artifacts import artifact_path, state_of
 from trainer.tracking.formats import TAG, check_run_format
-from trainer.tracking.places import Outside
 from trainer.tracking.reading import chosen_runs, histories
 from trainer.tracking.standing import UNFINISHED
 
@@ -195,7 +194,7 @@ def _at_best(
         part = f"{FOLDER}/epoch-{at.epoch:04d}.parquet"
         try:
             path = artifact_path(run_id, run["artifact_uri"], part, version=state_of(run["ended"]))
-        except Outside as error:
+        except ValueError as error:
             lacking.append(f"{side} (of {at}; {error})")
             continue
         if path is None:

@@ -1,6 +1,8 @@
 """A run's files, read where they lie or fetched once, and never from outside the run."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -32,18 +34,15 @@ def list_artifacts(run_id: str, artifact_uri: str, path: str = "") -> list[Artif
         folder = _resolved(root, inside)
         if folder is None or not folder.is_dir():
             return []
-        found = [
-            ArtifactEntry((inside / p.name).as_posix(), p.is_dir(), 0 if p.is_dir() else _size(p))
-            for p in folder.iterdir()
-            if not is_partial(p)
-        ]
+        with _reaching(run_id):
+            found = [
+                ArtifactEntry((inside / p.name).as_posix(), p.is_dir(), _size(p))
+                for p in folder.iterdir()
+                if not is_partial(p)
+            ]
     else:
-        try:
+        with _reaching(run_id):
             listed = client().list_artifacts(run_id, None if path == "" else inside.as_posix())
-        except MlflowException as error:
-            raise ValueError(
-                f"run: the files of {run_id} cannot be listed: {error.message}"
-            ) from error
         found = [ArtifactEntry(f.path, f.is_dir, f.file_size or 0) for f in listed]
     return sorted(found)
 
@@ -56,7 +55,8 @@ def artifact_path(
     On a local store it is the store's own file: read it, never write it. From a server it is
     fetched into the cache folder: once for each ``version``, which names a state of the run that
     will not change, such as when it ended; without one each time. Raises ``ValueError`` when
-    ``path`` leads out of the run, by ``..``, from the root or by a link.
+    ``path`` leads out of the run, by ``..``, from the root or by a link, and when the place of the
+    run's files cannot be reached.
     """
     inside = checked(path)
     if (root := local_path(artifact_uri)) is not None:
@@ -67,7 +67,8 @@ def artifact_path(
         return target
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        fetched = Path(client().download_artifacts(run_id, inside.as_posix(), str(folder)))
+        with _reaching(run_id, besides=(MlflowException, OSError)):
+            fetched = Path(client().download_artifacts(run_id, inside.as_posix(), str(folder)))
     except (MlflowException, OSError):
         return None  # MLflow does not tell a missing file from a refused one.
     # MLflow keeps the path of a folder, but puts a single file on top.
@@ -105,7 +106,8 @@ def download(run_id: str, path: str, into: Path) -> Path:
     local = local_path(get_run(run_id).info.artifact_uri)
     if local is None:
         try:
-            return Path(client().download_artifacts(run_id, path, str(into)))
+            with _reaching(run_id, besides=(MlflowException,)):
+                return Path(client().download_artifacts(run_id, path, str(into)))
         except MlflowException as error:
             raise ValueError(f"run: {run_id} has no artifact {path!r}") from error
     source, target = local / path, into / path
@@ -121,8 +123,27 @@ def download(run_id: str, path: str, into: Path) -> Path:
     return target
 
 
+@contextmanager
+def _reaching(run_id: str, besides: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Make one ``ValueError`` of all that a place of files raises, but for errors ``besides``.
+
+    MLflow knows many kinds of places, and each has libraries of its own that may be missing here,
+    refuse, or know no such address.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, besides):
+            raise
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise ValueError(f"run: the files of {run_id} cannot be reached: {reason}") from error
+
+
 def _resolved(root: Path, inside: PurePosixPath) -> Path | None:
-    target = (root / inside).resolve()
+    try:
+        target = (root / inside).resolve()
+    except (OSError, RuntimeError) as error:
+        raise Outside(f"artifact: {str(inside)!r} is a link to itself, or no place") from error
     if not target.is_relative_to(root.resolve()):
         raise Outside(f"artifact: {str(inside)!r} does not lie inside the run")
     return target if target.exists() else None
@@ -130,6 +151,6 @@ def _resolved(root: Path, inside: PurePosixPath) -> Path | None:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        return 0 if path.is_dir() else path.stat().st_size
     except OSError:
         return 0  # Replaced while it was listed.

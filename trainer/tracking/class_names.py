@@ -38,6 +38,6 @@ def tagged_classes(value: object) -> list[str]:
     """Return the names of a run's classes from its tag; none where it has no such list."""
     try:
         names = json.loads(value) if isinstance(value, str) else []
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return [str(name) for name in names] if isinstance(names, list) else []

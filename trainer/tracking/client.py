@@ -67,11 +67,11 @@ def experiment_id(name: str) -> str:
         location = None if folder is None else (folder / _folder_name(name)).as_uri()
         try:
             return str(api.create_experiment(name, artifact_location=location))
-        except MlflowException:
+        except MlflowException as error:
             # Another process may have created it between the question and the answer.
             found = api.get_experiment_by_name(name)
             if found is None:
-                raise
+                raise ValueError(f"experiment: {name[:80]!r}: {error.message}") from error
     if found.lifecycle_stage == "deleted":
         raise ValueError(f"experiment: {name!r} has been deleted; restore it or give another name")
     return str(found.experiment_id)
@@ -162,4 +162,5 @@ def _probe(uri: str) -> None:
 
 def _folder_name(experiment: str) -> str:
     safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in experiment)
-    return safe.strip(".") or "experiment"
+    # No system takes names of more than 255 bytes; experiments may share a folder.
+    return safe.encode()[:200].decode(errors="ignore").strip(".") or "experiment"

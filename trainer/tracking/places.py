@@ -35,8 +35,11 @@ def local_path(artifact_uri: str) -> Path | None:
     if not is_local(artifact_uri):
         return None
     recorded = Path(local_file_uri_to_path(artifact_uri))
-    place = _place(recorded)
-    real = place.resolve()
+    try:
+        place = _place(recorded)
+        real = place.resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, a link to itself
+        raise Outside(f"store: it names {str(recorded)[:500]!r}, which is no place") from error
     if not any(root in real.parents for root in allowed_roots()):
         raise Outside(
             f"store: it names {str(recorded)[:500]!r}, which is not below {local_folder()}; if "
@@ -49,9 +52,9 @@ def is_local(artifact_uri: str) -> bool:
     """Return whether files lie on this machine; `Outside` for the place of another's."""
     try:
         return bool(is_local_uri(artifact_uri))
-    except MlflowException as error:  # file://HOST/PATH
+    except (MlflowException, ValueError) as error:  # file://HOST/PATH; http://[
         raise Outside(
-            f"store: it names {artifact_uri[:500]!r}, a file of another machine"
+            f"store: it names {artifact_uri[:500]!r}, a file of another machine or no address"
         ) from error
 
 

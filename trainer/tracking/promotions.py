@@ -26,7 +26,7 @@ def history(name: str, alias: str) -> list[str]:
         raise ValueError(system_fault(error) or f"model: {error.message}") from error
     try:
         found: Any = json.loads(tags.get(PREFIX + alias, "[]"))
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return []  # Written by hand.
     return [str(version) for version in found] if isinstance(found, list) else []
 

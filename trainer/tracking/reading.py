@@ -22,6 +22,7 @@ from trainer.tracking.sql_reads import SqlReader
 from trainer.tracking.standing import state, with_dead
 
 LARGEST = 1.7e308  # MLflow stores an infinity as the largest double.
+LAST_MS = 2**63 // 10**6  # What nanoseconds reach, in the year 2262; the first is as far back.
 
 _TAG_COLUMNS = {
     "outcome": "segscope.outcome",
@@ -215,7 +216,7 @@ def _codes(names: list[str]) -> tuple[np.ndarray, pd.Index]:
 
 def _times(values: Sequence[int | None]) -> pd.DatetimeIndex:
     # What is no time, and any store may hold it, is missing.
-    ms = pd.array(values, dtype="Int64")
+    ms = pd.array([v if v is None or abs(v) < LAST_MS else None for v in values], dtype="Int64")
     return pd.DatetimeIndex(pd.to_datetime(ms, unit="ms", utc=True, errors="coerce"))
 
 

@@ -89,7 +89,7 @@ class SqlReader:
             RunRecord(
                 run_id=row.run_uuid,
                 name=row.name or tags.get(row.run_uuid, {}).get("mlflow.runName", ""),
-                status=row.status,
+                status=row.status or "",
                 start=row.start_time,
                 end=row.end_time,
                 archived=row.lifecycle_stage == "deleted",

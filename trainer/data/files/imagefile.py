@@ -4,6 +4,7 @@ import logging
 import lzma
 import stat
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +77,9 @@ def named_faults(path: Path) -> Iterator[None]:
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
     """Open an image, not decoded yet; `UnreadableFile` when it has too many pixels."""
-    logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)  # the error tells it
+    # The error tells it.
+    logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
     Image.init()  # `formats` must all be registered, which plain `open` leaves for later
     with Image.open(path, formats=FORMATS) as image:
         check_size(path, *image.size)

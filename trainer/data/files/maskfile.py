@@ -79,7 +79,7 @@ def stored_values(image: Image.Image, path: Path) -> NDArray[Any]:
         return np.array(image).astype(np.int64)
     if image.mode == "F":
         values = np.array(image)
-        if not np.array_equal(values, np.rint(values)):
+        if not (np.isfinite(values).all() and np.array_equal(values, np.rint(values))):
             raise UnreadableFile(path, "holds fractions, which are no labels")
         return values.astype(np.int64)
     return as_rgb(image, path)

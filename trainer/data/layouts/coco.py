@@ -140,7 +140,7 @@ def _read(root: Path, options: Options) -> Collection:
         layout=LAYOUT.name,
         pairs=tuple(pairs),
         classes=classes,
-        coding=MaskCoding(labels={key: index[name] for key, name in categories.items()}),
+        coding=MaskCoding(labels={key: index[name] for key, name in categories.items() if pairs}),
         faults=tuple(faults),
         notes=(
             *_notes(root, listings, headings),

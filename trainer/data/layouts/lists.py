@@ -107,11 +107,14 @@ def _lines(path: Path) -> list[str]:
 
 def known_name(line: str, names: Collection[str]) -> str | None:
     """Return the name that a line means: the whole line, its first column, or a path's end."""
-    for candidate in (line, line.split()[0], line.split(",")[0].strip(), line.split("\t")[0]):
+    words = line.split()
+    if not words or not PurePosixPath(words[0]).name:
+        return None
+    for candidate in (line, words[0], line.split(",")[0].strip(), line.split("\t")[0]):
         for name in (candidate, _stem(candidate)):
             if name in names:
                 return name
-    parts = PurePosixPath(line.split()[0].replace("\\", "/")).with_suffix("").parts
+    parts = PurePosixPath(words[0].replace("\\", "/")).with_suffix("").parts
     ends = ("/".join(parts[start:]) for start in range(len(parts)))
     return next((end for end in ends if end in names), None)
 
