@@ -24,7 +24,17 @@ from trainer.settings import Role, Settings, require
 
 # What may differ between two runs of one configuration: repeats of it form a seed group.
 NOT_HYPERPARAMETERS = frozenset(
-    {"seed", "experiment", "run_name", "device", "workers", "cache", "cache_limit_gib", "samples"}
+    {
+        "seed",
+        "experiment",
+        "run_name",
+        "device",
+        "deterministic",
+        "workers",
+        "cache",
+        "cache_limit_gib",
+        "samples",
+    }
 )
 
 # What a run's parameters tell beside its configuration: what it was trained with, and on.
@@ -117,6 +127,8 @@ class General(Reading):
     """Where to train: auto, cpu, cuda or cuda:N."""
     precision: str = "auto"
     """Arithmetic of training: float32, bfloat16, or auto for bfloat16 where the hardware has it."""
+    deterministic: bool = False
+    """Compute only with what gives the same result each time; slower on a GPU."""
     eval_precision: str = "float32"
     """Arithmetic of every score and of the model in use: float32 or bfloat16."""
     samples: int = 6

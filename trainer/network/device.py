@@ -4,6 +4,8 @@ import os
 import platform
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -22,6 +24,29 @@ def peak_memory_mib(device: torch.device) -> float:
         return torch.cuda.max_memory_allocated(device) / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+@contextmanager
+def repeatable(*, asked: bool) -> Iterator[None]:
+    """Compute with what gives the same result each time on one machine, if ``asked``.
+
+    Raises ``ValueError`` where a network does what has no such form on its device.
+    """
+    before = torch.are_deterministic_algorithms_enabled()
+    if asked:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # As CUDA's manual wants it.
+    torch.use_deterministic_algorithms(asked or before)
+    try:
+        yield
+    except RuntimeError as error:
+        if asked and "deterministic" in str(error):
+            what = str(error).split()[0]
+            raise ValueError(
+                f"deterministic: {what} has no such form here; leave it out"
+            ) from error
+        raise
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def choose_device(name: str) -> torch.device:

@@ -17,7 +17,7 @@ from trainer.data.splits import Splits
 from trainer.files import reading
 from trainer.models import build_model
 from trainer.network.arithmetic import DTYPES
-from trainer.network.device import choose_device, choose_dtype, processor_name
+from trainer.network.device import choose_device, choose_dtype, processor_name, repeatable
 from trainer.network.forward import Forward
 from trainer.network.losses import Weigh, build_loss
 from trainer.progress import Progress
@@ -251,7 +251,7 @@ def _carry_out(
     progress: bool,
 ) -> FitResult:
     shown = Progress(enabled=progress)
-    with log_file(run):
+    with log_file(run), repeatable(asked=config.deterministic):
         for note in data.notes():
             logger.info("data: %s", note)
         logger.info(_machine_line(config, _machine(training)))

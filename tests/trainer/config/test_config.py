@@ -85,6 +85,7 @@ OTHER: dict[str, Any] = {
     "boundary_iou": True,
     "seed": 7,
     "device": "cpu",
+    "deterministic": True,
     "precision": "float32",
     "eval_precision": "bfloat16",
     "samples": 0,
