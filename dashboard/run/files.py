@@ -14,6 +14,7 @@ from dashboard.ui.charts import chart
 SYSTEM = {
     "time/epoch_seconds": "seconds an epoch",
     "throughput/train_images_per_second": "training images a second",
+    "throughput/val_images_per_second": "validation images a second",
     "memory/peak_mib": "peak memory, MiB",
     "lr": "learning rate",
     "train/grad_norm": "gradient norm",

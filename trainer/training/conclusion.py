@@ -14,6 +14,7 @@ from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.evaluation import Evaluation
 from trainer.evaluation.per_image import FOLDER as PER_IMAGE
 from trainer.evaluation.per_image import read_parts
+from trainer.network.cost import cost
 from trainer.progress import Progress
 from trainer.tracking import Run
 from trainer.training.checkpoints import find_checkpoint, load_weights
@@ -48,6 +49,7 @@ def conclude(
         summary = {f"best/{key}": value for key, value in best.items()}
         if outcome in ("completed", "early-stopped"):
             summary |= _final(run, config, data, training, progress)
+        summary |= _costs(training, data)
         run.log_epoch(progression.epoch, summary | statistics)
     findings = _diagnose(run, config, data, progression, outcome)
     run.write_json("diagnoses.json", [finding.to_json() for finding in findings])
@@ -66,6 +68,17 @@ def best_of(progression: Progression, monitor: str) -> dict[str, float]:
     shown = dict.fromkeys(("val/dice", "val/miou", monitor))
     scores = {key.replace("/", "_"): progression.best_metrics[key] for key in shown}
     return {"epoch": progression.best_epoch, **scores}
+
+
+def _costs(training: Training, data: SegmentationData) -> dict[str, float]:
+    """Return what the network costs for an image of the size that it was trained on."""
+    named = training.architecture
+    found = cost(named["name"], named["settings"], data.augmented_size)
+    return {
+        "model/parameters": found.trainable,
+        "model/statistics": found.buffers,
+        "model/flops": found.flops,
+    }
 
 
 def _final(

@@ -148,6 +148,7 @@ def train(
         lr = float(training.optimizer.param_groups[0]["lr"])
         learned = train_epoch(training, data, config, epoch, progress)
         _fail_unless_finite("train/loss", {**learned, "lr": lr}, epoch, training, recorder.run)
+        judging = time.monotonic()
         validation = evaluate(
             training.forward,
             progress.watch(
@@ -161,9 +162,11 @@ def train(
             keep=recorder.samples.indices,
             keep_worst=recorder.samples.keep_worst,
         )
+        judged = max(time.monotonic() - judging, 1e-9)
         metrics = {
             **learned,
             **validation.metrics(),
+            "throughput/val_images_per_second": data.size("val") / judged,
             "lr": lr,
             "time/epoch_seconds": time.monotonic() - started,
             "memory/peak_mib": peak_memory_mib(training.forward.device),

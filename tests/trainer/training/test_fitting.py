@@ -20,6 +20,7 @@ from trainer.analysis.stability import stability
 from trainer.config import MACHINE_PARAMS, TrainConfig
 from trainer.evaluation.per_image import read_parts
 from trainer.evaluation.samples import read_predictions, read_samples, read_worst, sampled_epochs
+from trainer.models import build_model
 from trainer.tracking import find_runs, get_run
 from trainer.tracking.reading import histories, list_runs
 from trainer.training.fitting import StopTraining, fit, resume
@@ -65,6 +66,9 @@ def test_a_run_keeps_everything_of_the_store_contract(tiny: TrainConfig, store: 
     assert all(sorted(part["step"]) == [1, 2, 3] for _, part in history.groupby("metric"))
     ends = {"best/val_dice", "best/val_miou", "best/epoch", "test/dice", "test/miou"}
     assert ends <= set(run.data.metrics)
+    model = build_model("unet", base_channels=tiny.base_channels, depth=tiny.depth)
+    assert run.data.metrics["model/parameters"] == sum(p.numel() for p in model.parameters())
+    assert run.data.metrics["model/flops"] > run.data.metrics["model/statistics"] > 0
     assert {k for k in run.data.metrics if k.startswith("stability/")} == set(result.stability)
     assert run.data.tags["segscope.outcome"] == "completed"
     assert run.data.tags["segscope.seed_group"] == tiny.seed_group()

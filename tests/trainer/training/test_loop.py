@@ -34,7 +34,8 @@ EVERY_EPOCH = {
     *("val/loss", "val/dice", "val/miou", "val/accuracy", "val/dice_per_image"),
     "val/dice_per_image_present",
     *("val/dice_no_background", "val/miou_no_background", "val/foreground_share"),
-    *("lr", "time/epoch_seconds", "throughput/train_images_per_second", "memory/peak_mib"),
+    *("lr", "time/epoch_seconds", "memory/peak_mib"),
+    *("throughput/train_images_per_second", "throughput/val_images_per_second"),
 }
 
 
