@@ -176,6 +176,7 @@ def test_what_is_not_read_makes_no_other_seed_group(role: Role, name: str, setti
         "level_widths": [2, 4],
         "deep_supervision": True,
         "nesterov": True,
+        "pretrained": True,
     }
     other = others.get(setting, 1)
     written = {**plain.plain(), setting: other}

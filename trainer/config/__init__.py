@@ -7,6 +7,7 @@ beside its line in `trainer.catalogue` and `trainer.models`. Nothing here import
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -40,6 +41,8 @@ NOT_HYPERPARAMETERS = frozenset(
 # What a run's parameters tell beside its configuration: what it was trained with, and on.
 MACHINE_PARAMS = ("train_dtype", "processor", "threads")
 
+FREEZES = ("none", "encoder")
+
 # What came later, as all runs of before had it: there it makes no other seed group.
 CAME_LATER = {
     "eval_precision": "float32",
@@ -62,6 +65,9 @@ CAME_LATER = {
     "decay_norms": True,
     "nesterov": False,
     "warmup_epochs": 0,
+    "init_from": None,
+    "freeze": "none",
+    "encoder_lr": None,
     "accumulate": 1,
 }
 
@@ -97,6 +103,12 @@ class General(Reading):
 
     model: str = "unet"
     """Architecture."""
+    init_from: str | None = None
+    """Run, registered model or model folder whose weights to begin with, where they fit."""
+    freeze: str = "none"
+    """What is not to learn: none, or the network's encoder."""
+    encoder_lr: float | None = None
+    """Learning rate of the encoder; left out, it is lr."""
 
     loss: str = "auto"
     """Loss, or a sum such as 0.5*bce+dice; auto is bce for two classes, else cross-entropy."""
@@ -291,6 +303,7 @@ def _check_names(config: General) -> None:
     check("normalisation", config.normalisation, NORMALISATIONS)
     check("precision", config.precision, PRECISIONS)
     check("eval_precision", config.eval_precision, EVAL_PRECISIONS)
+    check("freeze", config.freeze, FREEZES)
     check("monitor", config.monitor, monitors())
     fits = config.normalisation != "imagenet" or config.channels == 3
     cure = f"is of 3 channels and there are {config.channels}; give dataset or none"
@@ -311,6 +324,12 @@ def _check_ranges(config: General) -> None:
     clip = config.gradient_clip
     need("gradient_clip", clip is None or clip > 0, "must be above 0, or left out")
     need("batch_size", config.batch_size >= 1, "must be at least 1")
+    rate = config.encoder_lr
+    need(
+        "encoder_lr", rate is None or 0 < rate < math.inf, "must be a positive number, or left out"
+    )
+    moves = rate is None or config.freeze == "none"
+    need("encoder_lr", moves, "does nothing where freeze is encoder; leave one out")
     need("accumulate", config.accumulate >= 1, "must be at least 1")
     below = 0 <= config.warmup_epochs <= config.epochs
     need("warmup_epochs", below, "must be at least 0 and at most epochs")

@@ -4,6 +4,9 @@ A network maps images ``(batch, in_channels, height, width)``, normalised and of
 ``(batch, out_channels, height, width)``. While it is training it may return a tuple of these and
 of auxiliary logits of the same shape, which are learnt from too, with its `auxiliary_weight`.
 
+Its ``encoder_parts`` name the modules that go down from the image, its ``stride`` is the factor by
+which it divides the image's sides.
+
 To add one, write its module, its settings in `architectures` (they are the keyword arguments of its
 network), and its line here; none of the two imports torch.
 """

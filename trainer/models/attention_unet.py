@@ -61,6 +61,8 @@ class AttentionUNet(nn.Module):
     Any size will do, as with `unet.UNet`; the settings are those of the same names there.
     """
 
+    encoder_parts = ("first", "downs")
+
     def __init__(
         self,
         *,

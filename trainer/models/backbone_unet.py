@@ -38,6 +38,7 @@ class BackboneUNet(nn.Module):
     """
 
     stride = 32
+    encoder_parts = ("encoder",)
 
     def __init__(
         self,

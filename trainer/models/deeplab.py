@@ -23,6 +23,7 @@ class DeepLabV3Plus(nn.Module):
     """
 
     stride = 16
+    encoder_parts = ("encoder",)
 
     def __init__(
         self,

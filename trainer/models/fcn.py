@@ -21,6 +21,7 @@ class FCN(nn.Module):
     """
 
     stride = 2 ** len(CONVOLUTIONS)
+    encoder_parts = ("blocks",)
 
     def __init__(
         self,

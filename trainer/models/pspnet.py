@@ -23,6 +23,7 @@ class PSPNet(nn.Module):
 
     stride = 8
     auxiliary_weight = 0.4
+    encoder_parts = ("encoder",)
 
     def __init__(
         self,

@@ -40,6 +40,8 @@ class ResUNet(nn.Module):
     Any size will do, as with `unet.UNet`; the settings are those of the same names there.
     """
 
+    encoder_parts = ("first", "unit", "downs")
+
     def __init__(
         self,
         *,

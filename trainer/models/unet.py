@@ -83,6 +83,8 @@ class UNet(nn.Module):
     Convolutions have a bias unless every one of them is normalised.
     """
 
+    encoder_parts = ("first", "downs")
+
     def __init__(
         self,
         *,

@@ -47,6 +47,7 @@ class UNetPlusPlus(nn.Module):
 
     # In the paper the loss is the mean over all of them.
     auxiliary_weight = 1.0
+    encoder_parts = ("first", "downs")
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ from trainer.training.optimizers import build_optimizer
 from trainer.training.recording import OnEpoch, Recorder
 from trainer.training.restoring import kept_checkpoints, restore
 from trainer.training.schedules import Length, build_schedule
+from trainer.training.transfer import begin_from, frozen
 from trainer.wording import counted
 
 logger = logging.getLogger(__name__)
@@ -134,6 +135,8 @@ def _opened(
     data.check_scorable()
     data.check_sizes()
     training = _new_training(config, data, train_dtype=train_dtype)
+    if config.init_from is not None:
+        begin_from(config.init_from, training.forward.model)
     check_augmentation(
         config.augment, config.settings("augment"), data.augmented_size, config.channels
     )
@@ -190,7 +193,10 @@ def _new_training(
         dtype=choose_dtype(train_dtype or config.precision, device),
         eval_dtype=DTYPES[config.eval_precision],
     )
-    optimizer = build_optimizer(model, config.optimizer, config.settings("optimizer"))
+    still = frozen(model) if config.freeze == "encoder" else ()
+    optimizer = build_optimizer(
+        model, config.optimizer, config.settings("optimizer"), encoder_lr=config.encoder_lr
+    )
     return Training(
         architecture={"name": config.model, "settings": settings},
         forward=forward,
@@ -203,6 +209,7 @@ def _new_training(
             warmup_epochs=config.warmup_epochs,
         ),
         progression=Progression(),
+        frozen=still,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from trainer.analysis.ratios import PixelCounts, summary
@@ -116,6 +116,8 @@ class Training:
     optimizer: Optimizer
     schedule: Schedule
     progression: Progression
+    frozen: tuple[nn.Module, ...] = ()
+    """Parts of the network that do not learn."""
 
     def state(self, config: TrainConfig) -> dict[str, Any]:
         """Return the JSON part of a checkpoint."""
@@ -227,6 +229,8 @@ def train_epoch(
     # What a network draws, as for dropout, hangs on the epoch and not on what went before it.
     torch.manual_seed(int(np.random.SeedSequence((config.seed, epoch)).generate_state(1)[0]))
     model.train()
+    for part in training.frozen:
+        part.eval()
     training.optimizer.zero_grad(set_to_none=True)
     started = time.monotonic()
     batches = training_batches(data, config, epoch, forward.device)

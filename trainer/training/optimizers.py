@@ -13,6 +13,7 @@ from trainer.catalogue.optimizers import (
     StochasticDescent,
 )
 from trainer.settings import load
+from trainer.training.transfer import encoder_of
 
 Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]
 
@@ -63,22 +64,38 @@ def rmsprop(parameters: Parameters, settings: DescentWithMomentum) -> Optimizer:
     )
 
 
-def build_optimizer(model: nn.Module, name: str, settings: Descent) -> Optimizer:
-    """Return the named optimiser over all weights of ``model``."""
+def build_optimizer(
+    model: nn.Module, name: str, settings: Descent, *, encoder_lr: float | None = None
+) -> Optimizer:
+    """Return the named optimiser over all weights of ``model`` that learn.
+
+    With ``encoder_lr`` those of its encoder learn at that rate.
+    """
     build = load("optimizer", name, OPTIMIZERS)
-    optimizer: Optimizer = build(weight_groups(model, settings), settings)
+    groups = weight_groups(model, settings, encoder_lr=encoder_lr)
+    optimizer: Optimizer = build(groups, settings)
     return optimizer
 
 
-def weight_groups(model: nn.Module, settings: Descent) -> Parameters:
-    """Return the weights; in two groups where biases and normalisations are not to shrink."""
-    parameters = list(model.parameters())
-    if settings.decay_norms or not settings.weight_decay:
-        return parameters
-    # A vector is a bias, or a scale or shift of a normalisation; what convolves has more sides.
-    vectors = [p for p in parameters if p.ndim <= 1]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.ndim > 1]},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
+def weight_groups(
+    model: nn.Module, settings: Descent, *, encoder_lr: float | None = None
+) -> Parameters:
+    """Return the weights that learn, in one group or in as many as learn each in a way of its own.
+
+    The first is of the learning rate that is told of a run.
+    """
+    ways: dict[tuple[float | None, float | None], list[nn.Parameter]] = {}
+    slow: set[nn.Parameter] = set()
+    if encoder_lr is not None:
+        slow = {p for part in encoder_of(model) for p in part.parameters()}
+    for parameter in model.parameters():
+        # A vector is a bias, or a scale or shift of a normalisation.
+        spared = settings.weight_decay and not settings.decay_norms and parameter.ndim <= 1
+        way = (encoder_lr if parameter in slow else None, 0.0 if spared else None)
+        if parameter.requires_grad:
+            ways.setdefault(way, []).append(parameter)
+    groups: list[dict[str, Any]] = []
+    for (lr, decay), parameters in sorted(ways.items(), key=lambda one: one[0][0] is not None):
+        own = {"lr": lr, "weight_decay": decay}
+        groups.append({"params": parameters} | {k: v for k, v in own.items() if v is not None})
     return groups

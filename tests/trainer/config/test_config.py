@@ -44,6 +44,9 @@ OTHER: dict[str, Any] = {
     "augment_probability": 0.2,
     "workers": 2,
     "model": "unet",
+    "init_from": "models:/cars@champion",
+    "freeze": "encoder",
+    "encoder_lr": 1e-5,
     "kernel_size": 5,
     "base_channels": 64,
     "depth": 2,
@@ -95,7 +98,7 @@ OTHER: dict[str, Any] = {
 
 
 # What cannot be said beside another of them.
-APART = {"threshold"}
+APART = {"threshold", "freeze"}
 
 
 def owner(name: str) -> dict[str, Any]:

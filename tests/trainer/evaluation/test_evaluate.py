@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from trainer.analysis.ratios import PixelCounts, summary
 from trainer.analysis.scores import counts, dice, image_scores, iou
-from trainer.catalogue.losses import WeightedLoss
+from trainer.catalogue.losses import SmoothedLoss
 from trainer.data.collection import VOID
 from trainer.data.loading import Batch
 from trainer.evaluation.evaluate import evaluate
@@ -43,7 +43,7 @@ def forward_of(num_classes: int) -> Forward:
     """Return a forward whose normalisation leaves the bytes as they are."""
     return Forward(
         SaysWhatItSees(num_classes),
-        build_loss("auto", WeightedLoss(), num_classes, lambda _: None),
+        build_loss("auto", SmoothedLoss(), num_classes, lambda _: None),
         mean=(0, 0, 0),
         std=(1 / 255,) * 3,
         device=torch.device("cpu"),
@@ -234,7 +234,7 @@ def test_images_are_normalised_on_the_way() -> None:
     model = Sees()
     forward = Forward(
         model,
-        build_loss("bce", WeightedLoss(), 2, lambda _: None),
+        build_loss("bce", SmoothedLoss(), 2, lambda _: None),
         mean=(0.5, 0.25, 0.0),
         std=(0.25, 0.5, 1.0),
         device=torch.device("cpu"),
@@ -266,7 +266,7 @@ def test_bfloat16_computes_logits_and_leaves_the_loss_alone() -> None:
     model = OneLayer()
     forward = Forward(
         model,
-        build_loss("bce", WeightedLoss(), 2, lambda _: None),
+        build_loss("bce", SmoothedLoss(), 2, lambda _: None),
         mean=(0, 0, 0),
         std=(1, 1, 1),
         device=torch.device("cpu"),
@@ -347,7 +347,7 @@ def test_auxiliary_logits_are_learnt_from_and_do_not_count_in_the_loss_that_is_t
     model = Deep()
     forward = Forward(
         model,
-        build_loss("bce", WeightedLoss(), 2, lambda _: None),
+        build_loss("bce", SmoothedLoss(), 2, lambda _: None),
         mean=(0, 0, 0),
         std=(1, 1, 1),
         device=torch.device("cpu"),
@@ -372,7 +372,7 @@ def test_scores_are_of_one_arithmetic_whatever_it_trains_in(
     model = OneLayer()
     forward = Forward(
         model,
-        build_loss("bce", WeightedLoss(), 2, lambda _: None),
+        build_loss("bce", SmoothedLoss(), 2, lambda _: None),
         mean=(0, 0, 0),
         std=(1, 1, 1),
         device=torch.device("cpu"),

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.trainer.model_folders import model_folder
 from trainer import catalogue
+from trainer.catalogue.data import GEOMETRIES
 from trainer.network.arithmetic import DTYPES
 from trainer.prediction import model_folder as module
 from trainer.prediction.model_folder import load_network, read_model_config
@@ -246,7 +247,7 @@ def test_a_network_computes_what_it_was_saved_with(tmp_path: Path) -> None:
 
 
 def test_the_schema_knows_the_names_of_the_catalogue() -> None:
-    assert tuple(catalogue.GEOMETRIES) == module.GEOMETRIES
+    assert tuple(GEOMETRIES) == module.GEOMETRIES
     assert set(catalogue.EVAL_PRECISIONS) == set(DTYPES)
 
 
