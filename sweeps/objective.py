@@ -17,6 +17,7 @@ from sweeps.pruners import BestSoFar
 from sweeps.study import FINISHED, STORAGE_ERRORS, Sweep
 from trainer.config import TrainConfig
 from trainer.faults import system_fault
+from trainer.store import Unreachable
 
 if TYPE_CHECKING:
     from trainer.training.fitting import FitResult
@@ -54,9 +55,10 @@ class Objective:
         """Run a claimed trial and tell the study how it ended.
 
         Raises ``ValueError`` when the very first trials fail by the user's mistake: it is then
-        the sweep's, not the setting's. A later one fails its trial alone, as does a machine out
-        of memory. Whatever else is raised passes through, after the study has been told. What
-        cuts the trial short (Ctrl-C, the study's own failure) passes through untold.
+        the sweep's, not the setting's; and when the tracking server does not answer. A later one
+        fails its trial alone, as does a machine out of memory. Whatever else is raised passes
+        through, after the study has been told. What cuts the trial short (Ctrl-C, the study's own
+        failure) passes through untold.
         """
         try:
             self._run(trial)
@@ -65,7 +67,8 @@ class Objective:
         except UpdateFinishedTrialError:
             logger.warning("trial %d of sweep %s: %s", trial.number, self.sweep.spec.name, CLOSED)
         except ValueError as error:
-            if not self.sweep.trials(*FINISHED):
+            # Without its server no trial begins: that is no setting's fault either.
+            if isinstance(error, Unreachable) or not self.sweep.trials(*FINISHED):
                 raise
             self._tell(trial, TrialState.FAIL, str(error))
         except Exception as error:

@@ -8,6 +8,7 @@ from trainer.commands.inspecting import data
 from trainer.commands.listing import runs
 from trainer.commands.predicting import predict
 from trainer.commands.registering import promote, pull, register
+from trainer.commands.syncing import sync
 from trainer.commands.training import fit, recipes, resume
 from trainer.interruption import end_like_ctrl_c
 
@@ -15,6 +16,7 @@ COMMANDS = {
     "fit": fit,
     "resume": resume,
     "runs": runs,
+    "sync": sync,
     "data": data,
     "evaluate": evaluate,
     "compare": compare,

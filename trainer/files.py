@@ -118,6 +118,17 @@ def copy_folder(source: Path, target: Path) -> None:
             shutil.copyfile(path, target / path.name)
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make ``target`` the file that ``source`` is, sharing the bytes where links work.
+
+    For files that are replaced and never written where they stand.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def aside(folder: Path) -> Path:
     """Return where a folder stands while `replacing_folder` puts another in its place."""
     return folder.with_name(f".{folder.name}.old")

@@ -14,6 +14,10 @@ DEFAULT_FOLDER = "mlruns"
 SETTINGS = re.compile(r"(\w+=[^/&]*(&|$))*")
 
 
+class Unreachable(ValueError):
+    """The tracking server does not answer: nobody's mistake, and another time it may."""
+
+
 def tracking_uri() -> str:
     """Return ``MLFLOW_TRACKING_URI`` when it is set, else the SQLite store in ``mlruns/``."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DEFAULT_FOLDER}/mlflow.db"

@@ -19,6 +19,7 @@ from sweeps.study import change, create, load
 from sweeps.summary import rows, summarise
 from trainer import tracking
 from trainer.config import TrainConfig
+from trainer.store import Unreachable
 from trainer.training.fitting import FitResult
 
 MakeSpec = Callable[..., SweepSpec]
@@ -234,6 +235,26 @@ def test_a_mistake_of_one_setting_fails_that_trial_alone(
     reasons = [str(r.reason) for r in rows(sweep)[1:]]
     assert reasons[0] == "depth: too deep for this size"
     assert reasons[1].startswith("out of memory (RuntimeError")
+
+
+def test_a_server_that_is_away_as_a_trial_begins_costs_no_setting(
+    pretend: ModuleType, spec: MakeSpec
+) -> None:
+    calls: list[float] = []
+
+    def fit(config: TrainConfig, **options: Any) -> FitResult:
+        calls.append(config.lr)
+        if len(calls) == 2:
+            raise Unreachable("store: the tracking server cannot be reached")
+        result: FitResult = pretend.fit(config, on_epoch=options["on_epoch"])
+        return result
+
+    sweep = create(spec(trials=3, pruner="none"), None)
+    with pytest.raises(Unreachable):
+        carry_out(sweep, fit=fit)
+    summary = carry_out(sweep, fit=fit)
+    assert (summary.complete, summary.failed) == (3, 0)
+    assert calls[1] in calls[2:]
 
 
 def test_our_own_failure_is_not_hidden(pretend: ModuleType, spec: MakeSpec) -> None:

@@ -1,9 +1,11 @@
 """The gateway to MLflow: the one package of `trainer` that imports it."""
 
 from trainer.tracking.artifacts import download
+from trainer.tracking.beginning import reopen_run, start_run
+from trainer.tracking.closing import Ending, closing, log_file
 from trainer.tracking.heartbeat import Beating
 from trainer.tracking.holding import held, starting
-from trainer.tracking.run import Ending, Run, closing, log_file, reopen_run, start_run
+from trainer.tracking.run import Run
 from trainer.tracking.runs import (
     OUTCOMES,
     find_runs,

@@ -10,6 +10,9 @@ import os
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# mlflow's own seven retries take minutes, in silence. What a run writes the outbox sends again, and
+# whoever waits for another answer is told within seconds that there is none.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
 import contextlib
 import logging
@@ -17,6 +20,7 @@ import sqlite3
 import urllib.error
 import urllib.request
 from functools import lru_cache
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -27,6 +31,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from trainer.faults import system_fault
 from trainer.store import (
+    Unreachable,
     artifacts_folder,
     check_there,
     is_still,
@@ -38,6 +43,8 @@ from trainer.store import (
 from trainer.tracking.schema import check_schema
 
 PROBE_SECONDS = 5.0
+# What a proxy answers whose server is not there.
+GATEWAY_ERRORS = (502, 503, 504)
 
 
 def client() -> MlflowClient:
@@ -77,6 +84,30 @@ def experiment_id(name: str) -> str:
     return str(found.experiment_id)
 
 
+def check_answers(uri: str) -> None:
+    """Raise `Unreachable` where a tracking server does not answer; other stores are not asked."""
+    address = urlsplit(uri)
+    if address.scheme not in ("http", "https"):
+        return
+    # Anyone may ask for its health, and urllib takes no name and password in an address.
+    health = address._replace(
+        netloc=address.netloc.rpartition("@")[2], path=f"{address.path.rstrip('/')}/health"
+    )
+    try:
+        with urllib.request.urlopen(health.geturl(), timeout=PROBE_SECONDS):
+            return
+    except urllib.error.HTTPError as error:
+        if error.code not in GATEWAY_ERRORS:
+            return  # It answered; whether it lets us in is the first call's question.
+        reason: object = error
+    except (urllib.error.URLError, HTTPException, OSError) as error:
+        reason = getattr(error, "reason", error)
+    raise Unreachable(
+        f"store: the tracking server {without_password(uri)} cannot be reached ({reason}); "
+        "start it, or correct MLFLOW_TRACKING_URI"
+    )
+
+
 def _absolute(uri: str) -> str:
     # A relative path is meant from where we are now; an open client stays where it was made.
     database = sqlite_path(uri)
@@ -96,11 +127,11 @@ def _prepared(uri: str) -> MlflowClient:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # It logs, with its traceback, each error of a database that it raises as well.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # a warning for each retry
     database = sqlite_path(uri)
     if database is not None:
         return _local(uri, database)
-    if urlsplit(uri).scheme in ("http", "https"):
-        _probe(uri)
+    check_answers(uri)
     return _first_call(uri)
 
 
@@ -140,24 +171,6 @@ def _prepare_database(database: Path) -> None:
     # Readers of a write-ahead log never block the writer, nor it them.
     with contextlib.closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-
-
-def _probe(uri: str) -> None:
-    # mlflow itself retries an unreachable server for minutes before it says so.
-    parts = urlsplit(uri)
-    # Without the user's name and password, which urllib would take for part of the host's name.
-    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    try:
-        with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=PROBE_SECONDS):
-            return
-    except urllib.error.HTTPError:
-        return  # It answered; whether it lets us in is the first call's question.
-    except (urllib.error.URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise ValueError(
-            f"store: the tracking server {without_password(uri)} cannot be reached ({reason}); "
-            "start it, or correct MLFLOW_TRACKING_URI"
-        ) from error
 
 
 def _folder_name(experiment: str) -> str:

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from types import TracebackType
 
@@ -13,7 +14,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainer.tracking.client import client
+from trainer.store import Unreachable
+from trainer.tracking.client import check_answers, client
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +54,13 @@ def read_beat(tag: object) -> Heartbeat | None:
 class Beating:
     """Beats for a run, at once and every `BEAT_SECONDS`, while used as a context.
 
-    A store that does not take it is told of once and ends nothing. `stop` may come earlier.
+    A store that does not take it is told of once and ends nothing. A server that does not answer
+    has ``on_silence`` called, each time. `stop` may come earlier.
     """
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, *, on_silence: Callable[[], None] = lambda: None) -> None:
         self._run_id = run_id
+        self._on_silence = on_silence
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -86,14 +90,27 @@ class Beating:
     def _go_on(self, api: MlflowClient) -> None:
         told = False
         while True:
+            refusal = self._beat(api)
+            if refusal and not told:
+                logger.warning("heartbeat: the store does not take it: %s", refusal)
+            told |= bool(refusal)
+            if self._over.wait(BEAT_SECONDS):
+                return
+
+    def _beat(self, api: MlflowClient) -> str:
+        """Beat once and return why the store did not take it, though it is there."""
+        refusal = ""
+        try:
+            check_answers(api.tracking_uri)
             try:
                 api.set_tag(self._run_id, HEARTBEAT, beat())
             except (MlflowException, SQLAlchemyError, OSError) as error:
-                if not told:
-                    logger.warning("heartbeat: the store does not take it: %s", _line(error))
-                told = True
-            if self._over.wait(BEAT_SECONDS):
-                return
+                refusal = _line(error)
+                check_answers(api.tracking_uri)
+        except Unreachable:
+            self._on_silence()
+            return ""
+        return refusal
 
 
 def _line(error: Exception) -> str:

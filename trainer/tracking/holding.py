@@ -8,8 +8,12 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainer.config import TrainConfig
+from trainer.store import Unreachable
+from trainer.tracking.beginning import start_run
+from trainer.tracking.closing import ended_by
 from trainer.tracking.heartbeat import HEARTBEAT, beat
-from trainer.tracking.run import Run, ended_by, start_run
+from trainer.tracking.outbox import Outbox
+from trainer.tracking.run import Run
 from trainer.tracking.runs import find_runs, finish
 from trainer.tracking.standing import run_lock
 
@@ -28,7 +32,12 @@ def held(run_id: str) -> Iterator[None]:
     except Timeout:
         raise ValueError(f"run: {run_id} is being trained by another process") from None
     try:
-        yield
+        with Outbox(run_id).locked() as ours:
+            if not ours:
+                raise ValueError(
+                    f"run: another process sends what waits of {run_id}; try again when it is done"
+                )
+            yield
     finally:
         lock.release()
 
@@ -55,7 +64,7 @@ def starting(
             yield run
     except BaseException as error:
         ending = ended_by(error)
-        if run is None or not run.beating.has_begun:
+        if not isinstance(error, Unreachable) and (run is None or not run.beating.has_begun):
             with suppress(MlflowException, SQLAlchemyError, OSError, ValueError):
                 mine = f"tags.`{HEARTBEAT}` = '{first}' and attributes.status = 'RUNNING'"
                 for begun in find_runs(mine):

@@ -48,6 +48,11 @@ def local_path(artifact_uri: str) -> Path | None:
     return place
 
 
+def staging(run_id: str) -> Path:
+    """Return where the files of a run that a server has lie on this machine as it is written."""
+    return local_folder() / "staging" / run_id
+
+
 def is_local(artifact_uri: str) -> bool:
     """Return whether files lie on this machine; `Outside` for the place of another's."""
     try:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_USER
 
@@ -17,7 +17,9 @@ from trainer.store import without_passwords
 from trainer.tracking.client import client, experiment_id
 from trainer.tracking.environment import user
 from trainer.tracking.formats import FORMAT, TAG, check_run_format
+from trainer.tracking.outbox import Record, record
 from trainer.tracking.places import copied_here
+from trainer.tracking.sending import post
 
 OUTCOMES = {
     "completed": "FINISHED",
@@ -28,6 +30,8 @@ OUTCOMES = {
 }
 MAX_TAG = 5000
 MAX_KEY = 250
+# MLflow takes 1,000 a request, tags among them.
+MAX_METRICS = 900
 
 
 def start_parent(
@@ -54,27 +58,43 @@ def start_parent(
 
 def finish(run_id: str, outcome: str, reason: str | None = None) -> None:
     """Close any run with one of `OUTCOMES`."""
-    told = without_passwords(reason or "")
-    set_tags(run_id, {"segscope.outcome": outcome, "segscope.reason": told})
-    client().set_terminated(run_id, status=OUTCOMES[outcome])
+    post(run_id, ending(outcome, reason))
 
 
 def reopen_parent(run_id: str) -> None:
     """Mark a run that groups others as running again; ``ValueError`` where it is archived."""
     active_run(run_id)
-    client().update_run(run_id, status="RUNNING")
+    post(run_id, record(status="RUNNING"))
 
 
 def log_summary(run_id: str, metrics: Mapping[str, float], *, step: int = 0) -> None:
     """Write single values of a run, such as a sweep's best score."""
-    now = int(time.time() * 1000)
-    batch = [Metric(metric_key(k), storable(v), now, step) for k, v in metrics.items()]
-    client().log_batch(run_id, metrics=batch)
+    post(run_id, *summaries(metrics, step))
 
 
 def set_tags(run_id: str, tags: Mapping[str, str]) -> None:
     """Set tags of any run; long values are cut to what every backend takes."""
-    client().log_batch(run_id, tags=[RunTag(k, v[:MAX_TAG]) for k, v in tags.items()])
+    post(run_id, record(tags=tagging(tags)))
+
+
+def ending(outcome: str, reason: str | None) -> Record:
+    """Return the record that closes a run, as of this moment, with one of `OUTCOMES`."""
+    told = without_passwords(reason or "")
+    tags = tagging({"segscope.outcome": outcome, "segscope.reason": told})
+    return record(tags=tags, status=OUTCOMES[outcome], end=int(time.time() * 1000))
+
+
+def summaries(metrics: Mapping[str, float], step: int) -> list[Record]:
+    """Return the records of a step's metrics, as of this moment: one, or as many as needed."""
+    values = [(metric_key(key), storable(value)) for key, value in metrics.items()]
+    parts = [dict(values[i : i + MAX_METRICS]) for i in range(0, len(values), MAX_METRICS)]
+    now = int(time.time() * 1000)
+    return [record(metrics=part, step=step, time=now) for part in parts]
+
+
+def tagging(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags with their values cut to what every backend takes."""
+    return {key: value[:MAX_TAG] for key, value in tags.items()}
 
 
 def get_run(run_id: str) -> Any:

@@ -15,6 +15,7 @@ import pandas as pd
 from trainer.locks import is_held
 from trainer.store import local_folder
 from trainer.tracking.heartbeat import HEARTBEAT, Heartbeat, read_beat
+from trainer.tracking.outbox import Outbox
 
 UNFINISHED = ("RUNNING", "SCHEDULED")
 RUNNING, DEAD = "running", "dead"
@@ -63,7 +64,7 @@ def with_dead(
                 reasons[run_id] = f"it is silent for {MANY} times as long as its longest epoch took"
     if not reasons:
         return runs
-    told = pd.Series({r: why + _how_to_go_on(r, running[r]) for r, why in reasons.items()})
+    told = pd.Series({r: why + _how_to_go_on(r, running[r], uri) for r, why in reasons.items()})
     told = told.astype("str").reindex(runs.index)
     table = runs.copy(deep=False)
     table["state"] = runs["state"].mask(told.notna(), DEAD)
@@ -105,7 +106,18 @@ def _is_held(run_id: str, uri: str) -> bool | None:
         return None  # It is written elsewhere, or by somebody whose files are not ours to open.
 
 
-def _how_to_go_on(run_id: str, run: Any) -> str:
+def _how_to_go_on(run_id: str, run: Any, uri: str) -> str:
+    if _ends_unsent(run_id, uri):
+        return f"; it has ended, which the store does not know; send it with: trainer sync {run_id}"
     if isinstance(run["sweep"], str) and run["sweep"]:
         return f"; go on with: sweeps resume {shlex.quote(run['sweep'])}"
     return f"; go on with: trainer resume {run_id}" if run["kind"] == "run" else ""
+
+
+def _ends_unsent(run_id: str, uri: str) -> bool:
+    if not run_id.isalnum():
+        return False  # Somebody's made-up id may be a path.
+    try:
+        return Outbox(run_id, uri).ends()
+    except (ValueError, OSError):
+        return False  # It is damaged, or not ours to open.

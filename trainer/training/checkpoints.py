@@ -5,7 +5,6 @@ anything that it holds.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainer.files import aside, reading, replacing_folder
+from trainer.files import aside, link_or_copy, reading, replacing_folder
 from trainer.tracking.formats import CHECKPOINT_FORMAT, check_checkpoint_format
 
 WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
@@ -44,10 +43,7 @@ def copy_checkpoint(source: Path, folder: Path) -> None:
     """Make ``folder`` the same checkpoint as ``source``, sharing the bytes where links work."""
     with replacing_folder(folder) as partial:
         for path in source.iterdir():
-            try:
-                os.link(path, partial / path.name)
-            except OSError:
-                shutil.copy2(path, partial / path.name)
+            link_or_copy(path, partial / path.name)
 
 
 def find_checkpoint(folder: Path) -> Path | None:

@@ -10,15 +10,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from trainer.config import TrainConfig
+from trainer.store import Unreachable
 from trainer.tracking import client as client_module
 from trainer.tracking import get_run, start_run
-from trainer.tracking.client import begin, client, experiment_id
+from trainer.tracking.client import begin, check_answers, client, experiment_id
 from trainer.tracking.reading import histories, list_runs
 
 ROOT = Path(__file__).parents[3]
@@ -99,6 +101,7 @@ import sys, time
 from pathlib import Path
 from trainer.tracking import start_run
 from trainer.config import TrainConfig
+from trainer.store import Unreachable
 Path(sys.argv[1]).touch()
 while not Path(sys.argv[2]).exists():
     time.sleep(0.005)
@@ -185,6 +188,30 @@ def test_a_server_that_never_answers_is_said(
 ) -> None:
     monkeypatch.setattr(client_module, "PROBE_SECONDS", 0.5)
     assert "cannot be reached" in opening(f"http://127.0.0.1:{silent_server}", monkeypatch)
+
+
+@pytest.mark.parametrize("code", [200, 401, 404, 500, 502, 503, 504])
+def test_what_answers_is_there_but_for_a_proxy_without_its_server(code: int) -> None:
+    asked: list[str] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(code)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        there = contextlib.nullcontext() if code < 502 else pytest.raises(Unreachable)
+        with there as caught:
+            check_answers(f"http://me:secret@127.0.0.1:{server.server_port}/below/")
+        thread.join()
+    assert asked == ["/below/health"]
+    assert "secret" not in str(caught)
 
 
 def test_a_password_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from trainer.config import TrainConfig
+from trainer.store import Unreachable
 from trainer.tracking import closing, get_run, heartbeat, start_run
 from trainer.tracking.client import client
 from trainer.tracking.heartbeat import HEARTBEAT, Beating, read_beat
@@ -91,3 +92,18 @@ def test_a_run_that_is_reopened_is_alive_before_it_is_running() -> None:
     record = get_run(run.id)
     assert record.info.status == "RUNNING"
     assert time.time() * 1000 - last_beat(run.id) < 60_000
+
+
+@pytest.mark.usefixtures("store")
+def test_a_server_that_is_silent_is_passed_on_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def silent(uri: str) -> None:
+        raise Unreachable("silent")
+
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.001)
+    monkeypatch.setattr(heartbeat, "check_answers", silent)
+    heard = threading.Event()
+    with Beating("some-run", on_silence=heard.set):
+        assert heard.wait(60)
+    assert not caplog.records

@@ -1,11 +1,13 @@
 """A run, written to a real store: a local one, and a server."""
 
+import _thread
 import json
 import logging
 import math
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -380,7 +382,9 @@ class TestThroughAServer:
         requests = Requests(monkeypatch, "log_artifact")
 
         def uploaded() -> set[str]:
-            names = {Path(args[1]).relative_to(run.folder).as_posix() for _, args in requests.calls}
+            assert run.sending.settle() is None
+            calls = list(requests.calls)
+            names = {(Path(args[2] or "") / Path(args[1]).name).as_posix() for _, args in calls}
             requests.calls.clear()
             return names
 
@@ -411,6 +415,7 @@ class TestThroughAServer:
         run = start_run(TrainConfig(experiment="remote"))
         run.log_epoch(1, {"val/dice": 0.5, "val/loss": math.inf, "val/iou/a+b": 0.1, "x": math.nan})
         run.set_tags({"segscope.reason": "x" * 9000, "empty": ""})
+        assert run.sending.settle() is None
         record = get_run(run.id)
         assert record.data.params == TrainConfig(experiment="remote").to_params()
         assert record.data.metrics["val/dice"] == 0.5
@@ -454,6 +459,7 @@ class TestThroughAServer:
         run = start_run(TrainConfig(experiment="remote"))
         run.write_text("checkpoints/last/state.json", '{"epoch": 1}')
         run.publish()
+        assert run.sending.settle() is None
         run.write_text("checkpoints/last/state.json", '{"epoch": 2}')
         # Killed here: nothing of this epoch has been uploaded.
         again, _ = reopen_run(run.id)
@@ -481,18 +487,32 @@ class TestThroughAServer:
             start_run(TrainConfig(experiment="gone"))
 
 
-def test_an_interruption_in_the_middle_of_a_write_locks_the_store_for_nobody(store: Path) -> None:
+def test_an_interruption_in_the_middle_of_a_write_cuts_none_in_two(store: Path) -> None:
     run = start_run(TrainConfig())
     run.log_epoch(1, {"val/dice": 0.5})
 
     def interrupt(connection, cursor, statement, *_rest) -> None:  # type: ignore[no-untyped-def]
         if "FROM latest_metrics" in statement:  # metrics are inserted, and nothing is committed
-            raise KeyboardInterrupt("SIGHUP")
+            event.remove(Engine, "after_cursor_execute", interrupt)
+            _thread.interrupt_main()
 
     event.listen(Engine, "after_cursor_execute", interrupt)
     with pytest.raises(KeyboardInterrupt), closing(run):
-        try:
-            run.log_epoch(2, {"val/dice": 0.6})
-        finally:
-            event.remove(Engine, "after_cursor_execute", interrupt)
+        run.log_epoch(2, {"val/dice": 0.6})
+        time.sleep(60)  # until the interruption reaches this thread
+    assert history(run.id, "val/dice") == [(1, 0.5), (2, 0.6)]
     assert get_run(run.id).data.tags["segscope.outcome"] == "interrupted"
+
+
+def test_an_interruption_as_a_run_begins_locks_the_store_for_nobody(store: Path) -> None:
+    def interrupt(connection, cursor, statement, *_rest) -> None:  # type: ignore[no-untyped-def]
+        if statement.startswith("INSERT INTO params"):  # inserted, and nothing is committed
+            event.remove(Engine, "after_cursor_execute", interrupt)
+            raise KeyboardInterrupt("SIGHUP")
+
+    client()
+    event.listen(Engine, "after_cursor_execute", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        start_run(TrainConfig())
+    (left,) = find_runs("")
+    assert (left.info.status, left.data.tags["segscope.outcome"]) == ("KILLED", "interrupted")

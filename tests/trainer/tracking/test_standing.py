@@ -17,7 +17,9 @@ from trainer.config import TrainConfig
 from trainer.tracking import finish, get_run, set_tags, standing, start_parent, start_run
 from trainer.tracking.client import client
 from trainer.tracking.heartbeat import BEAT_SECONDS, HEARTBEAT, Heartbeat, read_beat
+from trainer.tracking.outbox import Outbox, record
 from trainer.tracking.reading import list_runs
+from trainer.tracking.runs import ending
 from trainer.tracking.standing import MANY, SILENCE, run_lock, seconds_taken, state
 
 HERE, ELSEWHERE = socket.gethostname(), "another-machine"
@@ -198,3 +200,23 @@ def test_only_what_runs_is_asked_for(store: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(standing, "is_held", lambda lock: asked.append(lock.stem))
     assert len(list_runs()) == 4
     assert asked == [running.id]
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("damage", [b"", b"damaged\n"])
+def test_a_run_whose_end_is_not_sent_is_sent_and_not_resumed(damage: bytes) -> None:
+    run = start_run(TrainConfig(), tags={"segscope.sweep": "first"})
+    heard(run.id, HERE, FRESH)
+    run_lock(run.id).parent.mkdir()
+    run_lock(run.id).touch()
+    box = Outbox(run.id)
+    box.put(record(tags={}))
+    assert list_runs().loc[run.id, "reason"].endswith("; go on with: sweeps resume first")
+    box.put(ending("completed", None))
+    before = box.path.read_bytes()
+    box.path.write_bytes(before + damage)
+    row = list_runs().loc[run.id]
+    assert row["state"] == "dead"
+    how = "go on with: sweeps resume first" if damage else f"send it with: trainer sync {run.id}"
+    assert row["reason"].endswith(how)
+    assert box.path.read_bytes() == before + damage
