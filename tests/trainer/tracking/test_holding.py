@@ -10,16 +10,16 @@ import pytest
 from mlflow import MlflowClient
 
 from trainer.config import TrainConfig
-from trainer.tracking import closing, find_runs, get_run, held, starting
-from trainer.tracking import holding as holding_module
+from trainer.tracking import beginning, closing, find_runs, get_run, held, starting
 from trainer.tracking import run as run_module
 from trainer.tracking.heartbeat import Beating
 
-OURS = {holding_module.__file__, run_module.__file__}
+NAMES = ("holding", "beginning", "run", "closing")
+OURS = {sys.modules[f"trainer.tracking.{name}"].__file__ for name in NAMES}
 
 
 class Interrupting:
-    """Is Ctrl-C at the n-th line that runs in the two modules of a run's life."""
+    """Is Ctrl-C at the n-th line that runs in the modules of a run's life."""
 
     def __init__(self, at: int) -> None:
         self.lines = 0
@@ -52,8 +52,8 @@ def test_a_run_that_is_interrupted_at_any_line_does_not_stay_running(
 ) -> None:
     # What runs is what it does to the store and to files; the sign of life is another test's.
     monkeypatch.setattr(Beating, "_go_on", lambda *_: None)
-    monkeypatch.setattr(run_module, "environment", dict)
-    monkeypatch.setattr(run_module, "git_commit", str)
+    monkeypatch.setattr(beginning, "environment", dict)
+    monkeypatch.setattr(beginning, "git_commit", str)
     whole = Interrupting(at=0)
     live(whole)
     assert whole.lines > 50

@@ -35,6 +35,7 @@ from trainer.tracking import (
     set_tags,
     start_parent,
     start_run,
+    starting,
 )
 from trainer.tracking import run as run_module
 from trainer.tracking.client import client
@@ -512,7 +513,7 @@ def test_an_interruption_as_a_run_begins_locks_the_store_for_nobody(store: Path)
 
     client()
     event.listen(Engine, "after_cursor_execute", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        start_run(TrainConfig())
+    with pytest.raises(KeyboardInterrupt), starting(TrainConfig()):
+        pass
     (left,) = find_runs("")
     assert (left.info.status, left.data.tags["segscope.outcome"]) == ("KILLED", "interrupted")
