@@ -75,8 +75,8 @@ def giving_back(sweep: Sweep, presence: Presence) -> Iterator[None]:
             for trial in sweep.study.get_trials(deepcopy=True, states=(TrialState.RUNNING,)):
                 if trial.user_attrs.get(WORKER, {}).get("id") == presence.id:
                     give_back(sweep, trial, told or str(error))
-        # Only now: by its free lock a trial that could not be given back is known for dead.
-        worker_lock(presence.id).unlink(missing_ok=True)
+            # Only now: by its free lock a trial that could not be given back is known for dead.
+            worker_lock(presence.id).unlink(missing_ok=True)
         raise
 
 
