@@ -38,6 +38,10 @@ def named(value: object) -> str:
     return value.field if isinstance(value, Role) else str(value)
 
 
+def both(roles: tuple[Role, Role]) -> str:
+    return " and ".join(role.field for role in roles)
+
+
 def chosen(role: Role, name: str) -> dict[str, Any]:
     """Return the field that chooses a component."""
     return {role.field: {GIVEN: 2, LEFT_OUT: None}.get(name, name)}
@@ -128,7 +132,9 @@ def helps(kind: type) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("kind", [General, *{role.table[n].settings for role, n in COMPONENTS}])
+@pytest.mark.parametrize(
+    "kind", [General, *dict.fromkeys(role.table[n].settings for role, n in COMPONENTS)]
+)
 def test_every_field_has_help(kind: type) -> None:
     told = {name: text for each in lines([kind]) for name, text in helps(each).items()}
     for field in fields(kind):
@@ -137,7 +143,7 @@ def test_every_field_has_help(kind: type) -> None:
         assert text.endswith(".") and "\n" not in text, field.name
 
 
-@pytest.mark.parametrize("roles", list(itertools.combinations(ROLES, 2)), ids=str)
+@pytest.mark.parametrize("roles", list(itertools.combinations(ROLES, 2)), ids=both)
 def test_every_pair_of_components_is_a_configuration(roles: tuple[Role, Role]) -> None:
     groups: dict[str, dict[str, str]] = {}
     first, second = roles
