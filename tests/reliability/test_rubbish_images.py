@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from tests.reliability.rubbish import assert_right, damaged
+from tests.reliability.rubbish import assert_right, damaged, fault_of
 from trainer.data.collection import MaskCoding
 from trainer.data.files.maskfile import look_at_mask
 from trainer.data.files.reading import read_image, read_mask
@@ -18,6 +18,8 @@ from trainer.data.files.reading import read_image, read_mask
 RANDOM = np.random.default_rng(0)
 COLOURS = RANDOM.integers(0, 256, (24, 32, 3)).astype(np.uint8)
 LABELS = RANDOM.integers(0, 3, (24, 32)).astype(np.uint8)
+# Of 6 x so many pixels 5 bands are still decoded.
+TALL = 8_388_640
 CODING = MaskCoding(values={0: 0, 1: 1, 2: 2})
 
 
@@ -69,6 +71,24 @@ READERS: dict[str, Callable[[Path], object]] = {
 def test_a_damaged_image_is_read_or_told(tmp_path: Path, name: str) -> None:
     for what, read in READERS.items():
         assert_right(damaged(FILES[name], name), tmp_path / name, read, what=what)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.uint32, np.float32])
+@pytest.mark.parametrize("bands", [3, 5])
+def test_a_mask_of_few_bytes_that_tells_of_many_pixels(
+    tmp_path: Path, bands: int, kind: type[np.generic]
+) -> None:
+    path = tmp_path / "tall.tif"
+    pixels = np.zeros((8, 6, bands), kind)
+    tifffile.imwrite(
+        path, pixels, compression="zlib", photometric="minisblack", planarconfig="contig"
+    )
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        for tag, value in ("ImageLength", TALL), ("RowsPerStrip", TALL), ("StripByteCounts", 0):
+            file.pages.first.tags[tag].overwrite(value)
+    for what in ("a mask looked at", "a mask"):
+        fault = fault_of(lambda what=what: READERS[what](path), path.name)
+        assert fault is None, f"{what}: {fault}"
 
 
 def test_a_sound_one_is_read() -> None:

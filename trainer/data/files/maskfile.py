@@ -25,6 +25,8 @@ SEAM = 8
 # A mask with more colours than this was smoothed or compressed with loss.
 MANY_COLOURS = 1024
 LARGEST_LABEL = 2**31 - 1
+# A large mask is looked through in so many, each with copies of its own.
+PIECES = 64
 
 
 def decode(path: Path) -> Image.Image:
@@ -48,20 +50,30 @@ def decode(path: Path) -> Image.Image:
 def _picture(stored: NDArray[Any], path: Path) -> Image.Image:
     """Return labels ``(height, width, 1)`` or colours ``(height, width, 3)`` as an image."""
     bands = stored.shape[2]
-    if bands not in (1, 3) or (bands == 3 and (stored.sum(axis=2) == 1).all()):
-        shape = "labels (height, width) or colours (height, width, 3)"
-        problem = f"has {bands} bands, where a mask is {shape}"
-        raise UnreadableFile(path, f"{problem}; of a map of 0 and 1 for each class, store argmax")
-    if not (np.isfinite(stored).all() and np.array_equal(stored, np.rint(stored))):
+    if bands not in (1, 3):
+        raise UnreadableFile(path, _bands_problem(bands))
+    if stored.dtype.kind == "f" and not all(map(_is_whole, np.array_split(stored, PIECES))):
         raise UnreadableFile(path, "holds fractions, which are no labels")
     low, high = int(stored.min()), int(stored.max())
     if low >= 0 and high <= 255:
         values = np.ascontiguousarray(stored.astype(np.uint8))
+        if bands == 3 and high == 1 and (values.sum(axis=2, dtype=np.uint8) == 1).all():
+            raise UnreadableFile(path, _bands_problem(bands))
         return Image.fromarray(values if bands == 3 else values[:, :, 0])
     if bands == 3 or max(-low, high) > LARGEST_LABEL:
         what, most = ("colours", 255) if bands == 3 else ("labels", LARGEST_LABEL)
         raise UnreadableFile(path, f"holds {what} from {low} to {high}; at most {most} is read")
     return Image.fromarray(np.ascontiguousarray(stored[:, :, 0].astype(np.int32)))
+
+
+def _bands_problem(bands: int) -> str:
+    shape = "labels (height, width) or colours (height, width, 3)"
+    problem = f"has {bands} bands, where a mask is {shape}"
+    return f"{problem}; of a map of 0 and 1 for each class, store argmax"
+
+
+def _is_whole(values: NDArray[Any]) -> bool:
+    return bool(np.isfinite(values).all() and np.array_equal(values, np.rint(values)))
 
 
 def stored_values(image: Image.Image, path: Path) -> NDArray[Any]:
@@ -79,7 +91,7 @@ def stored_values(image: Image.Image, path: Path) -> NDArray[Any]:
         return np.array(image).astype(np.int64)
     if image.mode == "F":
         values = np.array(image)
-        if not (np.isfinite(values).all() and np.array_equal(values, np.rint(values))):
+        if not _is_whole(values):
             raise UnreadableFile(path, "holds fractions, which are no labels")
         return values.astype(np.int64)
     return as_rgb(image, path)
