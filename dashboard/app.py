@@ -37,3 +37,4 @@ if states.store_is_ready():
         charts.image_format_choice()
         live.say_what_is_being_read()
     current.run()
+    states.damaged()

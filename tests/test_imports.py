@@ -39,6 +39,8 @@ TORCH_FREE = (
     "trainer.wording",
     "trainer.files",
     "trainer.yaml_files",
+    "trainer.schema",
+    "trainer.run_files",
     "trainer.store",
     "trainer.tracking",
     "trainer.prediction.registry",

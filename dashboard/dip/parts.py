@@ -55,12 +55,8 @@ def show_explanation(run_id: str, rows: pd.DataFrame, shown: Moment) -> None:
     said = describe(falls)
     if said:
         st.text(f"{said[0].upper()}{said[1:]}.")
-    findings = reads.json_value(run_id, "diagnoses.json")
-    named = [
-        f
-        for f in (findings if isinstance(findings, list) else [])
-        if shown.epoch in (f.get("epochs") or [])
-    ]
+    findings = reads.json_value(run_id, "diagnoses.json") or ()
+    named = [finding for finding in findings if shown.epoch in (finding.get("epochs") or ())]
     for finding in named:
         st.text(f"Diagnosis “{finding['rule']}”: {finding['message']}")
     if not named:

@@ -85,18 +85,18 @@ def show_configuration(row: Any) -> None:
 def show_diagnoses(run_id: str) -> None:
     """Show what the rules found when the run ended, or what they find now."""
     stored = reads.json_value(run_id, "diagnoses.json")
-    findings = stored if isinstance(stored, list) else _diagnosed_now(run_id)
+    findings = _diagnosed_now(run_id) if stored is None else stored
     row = reads.run(run_id)
     of = stability_of(row.get(f"tags.{STABILITY_TAG}"))
-    if isinstance(stored, list) and row["headline"] and of != row["headline"]:
+    if stored is not None and row["headline"] and of != row["headline"]:
         st.caption(plain(f"Found when the run ended; they judge {title(of)}."))
     if not findings:
         st.caption("No rule found anything in this run's curves.")
     for finding in findings:
         with st.container(border=True, gap="xsmall"):
-            st.markdown(f"**{plain(finding['rule'])}** · {plain(finding['severity'])}")
+            st.markdown(f"**{plain(finding['rule'])}** · {plain(finding.get('severity', ''))}")
             st.text(finding["message"])
-            with st.expander(f"Rule: {plain(finding['threshold'])}"):
+            with st.expander(f"Rule: {plain(finding.get('threshold', ''))}"):
                 st.json(finding.get("evidence", {}), expanded=True)
 
 

@@ -1,9 +1,9 @@
 """Views that the reader has named: an address each, kept beside the store."""
 
-import json
 from pathlib import Path
 
 from trainer.files import write_json
+from trainer.run_files import read_run_file
 from trainer.store import local_folder
 
 MAX_NAME = 60
@@ -12,12 +12,11 @@ MOST = 100
 
 def saved_views(folder: Path | None = None) -> dict[str, str]:
     """Return the query string of each saved view by name; empty when none was saved."""
-    path = _file(folder)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+        found: dict[str, str] = read_run_file(_file(folder))
+    except ValueError:
         return {}
-    return {str(name): str(query) for name, query in found.items()}
+    return found
 
 
 def save_view(name: str, query: str, folder: Path | None = None) -> None:

@@ -3,7 +3,7 @@
 Frames that come from here are shared between sessions: read them, never change them.
 """
 
-import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -29,11 +29,13 @@ from trainer.evaluation.samples import (
     read_worst,
     sampled_epochs,
 )
+from trainer.run_files import read_run_file
 from trainer.store import tracking_uri
 from trainer.tracking import artifacts
 
 T = TypeVar("T")
 
+ASKED = "_asked"
 REMOTE_SECONDS = 15
 """How old a file may be that a server keeps and its run may still change."""
 
@@ -140,6 +142,7 @@ def artifact(run_id: str, path: str) -> Path | None:
     row = run(run_id)
     if row is None:
         return None
+    st.session_state.setdefault(ASKED, set()).add(run_id)
     try:
         if artifacts.is_remote(row["artifact_uri"]):
             return _fetched(run_id, row["artifact_uri"], path, artifacts.state_of(row["ended"]))
@@ -164,18 +167,51 @@ def text(run_id: str, path: str, *, at_most: int = 200_000) -> str | None:
     file = artifact(run_id, path)
     if file is None or not file.is_file():
         return None
+    return _noting(run_id, path, file.parent, lambda: _end_of(file, at_most))
+
+
+def _end_of(file: Path, at_most: int) -> str:
     with file.open("rb") as stream:
         stream.seek(max(0, file.stat().st_size - at_most))
         return stream.read().decode("utf-8", errors="replace")
 
 
 def json_value(run_id: str, path: str) -> Any:
-    """Return a JSON file of a run, or None when it has none or it is half-written."""
-    content = text(run_id, path, at_most=50_000_000)
-    try:
-        return None if content is None else json.loads(content)
-    except json.JSONDecodeError:
+    """Return a JSON file of a run, or None when it has none or a damaged one, see `damaged`."""
+    file = artifact(run_id, path)
+    if file is None:
         return None
+    return _noting(run_id, path, file.parent, lambda: read_run_file(file))
+
+
+def damaged() -> list[str]:
+    """Return a line for each damaged file of the runs whose files were asked for since the last."""
+    asked = st.session_state.pop(ASKED, set())
+    found = [lines for (run_id, _), lines in _damage().copy().items() if run_id in asked]
+    return sorted(set().union(*found))
+
+
+@st.cache_resource(show_spinner=False)
+def _damage() -> dict[tuple[str, str], list[str]]:
+    return {}
+
+
+def _note(run_id: str, what: str, folder: Path, faults: Sequence[str]) -> None:
+    if faults:
+        _damage()[run_id, what] = [fault.replace(f"{folder}{os.sep}", "") for fault in faults]
+    else:
+        _damage().pop((run_id, what), None)
+
+
+def _noting(run_id: str, what: str, folder: Path, read: Callable[[], T]) -> T | None:
+    """Return what ``read`` returns; None, and the fault is noted, where a file is damaged."""
+    try:
+        value = read()
+    except (ValueError, OSError) as error:
+        _note(run_id, what, folder, [str(error)])
+        return None
+    _note(run_id, what, folder, [])
+    return value
 
 
 def samples(run_id: str) -> tuple[Strip, list[ClassInfo]] | None:
@@ -207,12 +243,16 @@ def per_image(run_id: str, epochs: Sequence[int] | None = None) -> pd.DataFrame:
     if folder is None:
         return pd.DataFrame(columns=["epoch", "image", "class", "tp", "fp", "fn", "dice", "iou"])
     newest = max((p.stat().st_mtime_ns for p in folder.glob("epoch-*.parquet")), default=0)
-    return _per_image(Version(str(folder), 0, newest), None if epochs is None else tuple(epochs))
+    version = Version(run_id, str(folder), 0, newest)
+    rows, faults = _per_image(version, None if epochs is None else tuple(epochs))
+    _note(run_id, f"{PER_IMAGE} {epochs}", folder, faults)
+    return rows
 
 
 class Version(NamedTuple):
-    """What identifies a file's content in a cache: its folder, its epoch, when it changed."""
+    """What identifies a file's content in a cache: run, folder, epoch, and when it changed."""
 
+    run_id: str
     folder: str
     epoch: int
     changed: int
@@ -223,17 +263,15 @@ def version_of(run_id: str, folder: str, needed: str, epoch: int = 0) -> Version
     found = artifact(run_id, folder)
     if found is None or not (found / needed).is_file():
         return None
-    return Version(str(found), epoch, (found / needed).stat().st_mtime_ns)
+    return Version(run_id, str(found), epoch, (found / needed).stat().st_mtime_ns)
 
 
 def read_version(read: Callable[[Version], T], version: Version | None) -> T | None:
-    """Return what ``read`` makes of a version; None without one, or while it is half-written."""
+    """Return what ``read`` makes of a version; None without one, or where it is damaged."""
     if version is None:
         return None
-    try:
-        return read(version)
-    except (OSError, ValueError, KeyError):
-        return None  # Being written, or cut off when its run was killed.
+    what = f"{read.__qualname__} {version.epoch}"
+    return _noting(version.run_id, what, Path(version.folder), lambda: read(version))
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -253,5 +291,6 @@ def _worst(version: Version) -> tuple[Strip, list[np.ndarray], list[float]]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _per_image(version: Version, epochs: tuple[int, ...] | None) -> pd.DataFrame:
-    return read_parts(Path(version.folder), epochs)
+def _per_image(version: Version, epochs: tuple[int, ...] | None) -> tuple[pd.DataFrame, list[str]]:
+    faults: list[str] = []
+    return read_parts(Path(version.folder), epochs, damaged=faults.append), faults

@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard.store import reads
 
 FIRST_RUN = "trainer fit"
+MOST_DAMAGED = 10
 FIRST_SWEEP = "sweeps run lr-batch-kernel --trials 6"
 
 
@@ -42,3 +43,12 @@ def nothing(message: str, command: str | None = None) -> None:
     st.caption(message)
     if command is not None:
         st.code(command, language="bash")
+
+
+def damaged() -> None:
+    """Name the files that the page asked for and that cannot be read; nothing when all could."""
+    lines = reads.damaged()
+    if not lines:
+        return
+    more = f"\n… and {len(lines) - MOST_DAMAGED} more" if len(lines) > MOST_DAMAGED else ""
+    st.text("Left out, for it cannot be read:\n" + "\n".join(lines[:MOST_DAMAGED]) + more)

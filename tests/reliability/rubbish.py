@@ -23,6 +23,11 @@ SECONDS = 5.0
 MEMORY = 2**30
 EXTREMES = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\x01")
 DEEP = 100_000
+# Those that read a run's files.
+PAGES: list[tuple[str, dict[str, str]]] = [
+    *(("run", {"part": part}) for part in ("Overview", "Samples", "Classes", "System", "Files")),
+    *((page, {}) for page in ("samples", "dip", "compare")),
+]
 ODD: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 7, 255, 256, 1.5, -0.0, 1e308, float("nan"), float("inf")),
     *(2**31, 2**62, -(2**63), 10**30, "", " ", "0", "nan", "1e999", "none"),

@@ -149,9 +149,9 @@ def test_a_checkpoint_of_a_later_version_is_refused(
         path.write_text(json.dumps(json.loads(path.read_text()) | {"format": format_}))
     line = refused("trainer", "resume", run_id)
     assert line.startswith("trainer: checkpoint: ")
-    assert f"last/state.json has format {format_!r}; this version" in line
+    assert f"last/state.json: has format {format_!r}; this version" in line
     line = refused("trainer", "register", run_id, "--name", "cars")
-    assert f"best/state.json has format {format_!r}; this version" in line
+    assert f"best/state.json: has format {format_!r}; this version" in line
 
 
 def test_a_configuration_a_spec_and_a_model_of_a_later_version_are_refused(

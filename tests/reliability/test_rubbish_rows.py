@@ -11,15 +11,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.dashboard.conftest import open_app, own_store  # noqa: F401  the fixtures
-from tests.reliability.rubbish import DEEP, bounded
+from tests.reliability.rubbish import DEEP, PAGES, bounded
 from trainer.tracking import artifacts, reading
 
 LONG = "x" * 10_000_000
 Change = tuple[str, str, Any]
-PAGES: list[tuple[str, dict[str, str]]] = [
-    *(("run", {"part": part}) for part in ("Overview", "Samples", "Classes", "System", "Files")),
-    *((page, {}) for page in ("samples", "dip", "compare")),
-]
 
 
 def column(name: str, *values: Any) -> list[Change]:

@@ -1,6 +1,5 @@
 """``trainer evaluate``: how a model, or a folder of masks, does on a data set."""
 
-import json
 import math
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from trainer.command_line import DONE, Answer, check_folder, parse, print_json
 from trainer.config.reading import READING, Reading
 from trainer.printing import Terminal, inert, say
 from trainer.progress import Progress
+from trainer.run_files import read_run_file
 
 if TYPE_CHECKING:
     from trainer.data.collection import Collection, Fault
@@ -194,7 +194,7 @@ def _origin(folder: Path | None) -> dict[str, Any]:
     path = None if folder is None else folder / "origin.json"
     if path is None or not path.is_file():
         return {}
-    origin: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    origin: dict[str, Any] = read_run_file(path)
     return origin
 
 

@@ -240,7 +240,7 @@ def _from_file(path: Path) -> Any:
         pipeline = library.from_dict(stored)
         # A lone transform has no `image=, mask=` checks and no seeding of its own.
         return pipeline if isinstance(pipeline, library.Compose) else library.Compose([pipeline])
-    except (*MISUSED, AttributeError, RecursionError) as error:
+    except (*MISUSED, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"{path}: {_reason(error)}") from error
 
 

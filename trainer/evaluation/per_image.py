@@ -7,13 +7,14 @@ stands there because groups are what it resamples; parts of version 0.1.0 have n
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from trainer.analysis.scores import Counts, counts, dice, iou
@@ -37,6 +38,9 @@ SCHEMA = pa.schema(
         ("group", pa.dictionary(pa.int32(), pa.string())),
     ]
 )
+
+COUNTS = ("tp", "fp", "fn")
+NEEDED = ("epoch", "image", "class", *COUNTS)
 
 
 def write_part(
@@ -86,10 +90,21 @@ def write_part(
     return target
 
 
-def read_parts(folder: Path, epochs: Sequence[int] | None = None) -> pd.DataFrame:
+@lru_cache(maxsize=1024)
+def _tell_left_out(damage: str) -> None:
+    logger.warning("results by image: %s; it is left out", damage)
+
+
+def read_parts(
+    folder: Path,
+    epochs: Sequence[int] | None = None,
+    *,
+    damaged: Callable[[str], object] = _tell_left_out,
+) -> pd.DataFrame:
     """Return the rows of all or of the given epochs, in their order; empty when there are none.
 
-    A part that is damaged is named once in the log and left out.
+    A part that is damaged is left out, and ``damaged`` is called with the line that says so; unless
+    given, that is logged once.
     """
     paths = sorted(folder.glob("epoch-*.parquet"))
     if epochs is not None:
@@ -100,23 +115,30 @@ def read_parts(folder: Path, epochs: Sequence[int] | None = None) -> pd.DataFram
         try:
             tables.append(_read(path))
         except (ValueError, OSError) as error:
-            _tell_left_out(str(error))
+            damaged(str(error))
     return _as_frame(tables)
 
 
 def read_part(path: Path) -> pd.DataFrame:
-    """Return the rows of one part; ``ValueError`` naming it where it is damaged."""
+    """Return the rows of one part; ``ValueError`` in one line that names it when it is damaged."""
     return _as_frame([_read(path)])
 
 
 def _read(path: Path) -> pa.Table:
     with reading(path):
-        return pq.read_table(path, schema=SCHEMA)
-
-
-@lru_cache(maxsize=1024)
-def _tell_left_out(damage: str) -> None:
-    logger.warning("results by image: %s; it is left out", damage)
+        try:
+            table = pq.read_table(path, schema=SCHEMA)
+            table.validate(full=True)
+        except pa.ArrowException as error:  # not all of which are ValueErrors
+            raise ValueError(str(error)) from error
+        if lacking := [name for name in NEEDED if table.column(name).null_count]:
+            raise ValueError(f"it lacks values of {', '.join(lacking)}")
+        if any(pc.min(table.column(name)).as_py() < 0 for name in COUNTS if table.num_rows):
+            raise ValueError("it counts less than no pixel")
+        rows = table.select(["epoch", "image", "class"]).to_pandas()
+        if rows.duplicated().any() or rows["epoch"].nunique() > 1:
+            raise ValueError("it does not hold one epoch, each image and class once")
+        return table
 
 
 def _as_frame(tables: Sequence[pa.Table]) -> pd.DataFrame:

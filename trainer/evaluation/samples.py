@@ -5,18 +5,19 @@ the store is a server. Masks are palette PNGs whose indices are the classes, so 
 show the class colours in any viewer.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from trainer.data.collection import VOID, ClassInfo
+from trainer.data.files.imagefile import UnreadableFile, check_size, named_faults
 from trainer.data.painting import Map, in_colour, save_image, save_mask
-from trainer.files import reading, write_json
+from trainer.files import write_json
+from trainer.run_files import read_run_file
 
 FOLDER = "samples"
 WORST = "worst"
@@ -66,37 +67,42 @@ def write_worst(
 
 
 def read_samples(folder: Path) -> tuple[Strip, list[ClassInfo]]:
-    """Return the samples of a run and its classes; ``FileNotFoundError`` when it has none.
+    """Return the samples of a run and its classes.
 
-    Here and below, a file that is damaged is a ``ValueError`` that names it.
+    Raises ``ValueError`` in one line that names the file which is missing or damaged.
     """
-    index = _read_index(folder / "index.json")
-    images = _pieces(folder / "images.png", index, "RGB")
-    targets = _pieces(folder / "targets.png", index)
-    return _strip(index, images, targets), index.classes
+    index = read_run_file(folder / "index.json")
+    images = _cut(folder / "images.png", index, colours=True)
+    targets = _cut(folder / "targets.png", index)
+    return _strip(index, images, targets), _classes(index)
 
 
 def read_predictions(folder: Path, epoch: int) -> list[Map]:
-    """Return the samples' predicted maps at ``epoch``; ``FileNotFoundError`` when not there."""
-    return _pieces(folder / f"epoch-{epoch:04d}.png", _read_index(folder / "index.json"))
+    """Return the samples' predicted maps at ``epoch``; ``ValueError`` as `read_samples`."""
+    index = read_run_file(folder / "index.json")
+    return _cut(folder / f"epoch-{epoch:04d}.png", index)
 
 
 def read_worst(folder: Path, epoch: int) -> tuple[Strip, list[Map], list[float]]:
-    """Return the worst images of ``epoch``, their predicted maps and their Dice."""
+    """Return the worst images of ``epoch``, their predicted maps and their Dice.
+
+    Raises ``ValueError`` as `read_samples` does.
+    """
     place = folder / WORST
-    index = _read_index(place / f"epoch-{epoch:04d}.json")
-    images = _pieces(place / f"epoch-{epoch:04d}.jpg", index, "RGB")
-    path = place / f"epoch-{epoch:04d}.png"
-    both = _pixels(path)
-    half = both.shape[0] // 2
-    samples = _strip(index, images, _cut(both[:half], index, path))
-    return samples, _cut(both[half:], index, path), index.dice
+    index = read_run_file(place / f"epoch-{epoch:04d}.json")
+    if "dice" not in index:
+        raise ValueError(f"{place / f'epoch-{epoch:04d}.json'}: lacks dice")
+    images = _cut(place / f"epoch-{epoch:04d}.jpg", index, colours=True)
+    both = _cut(place / f"epoch-{epoch:04d}.png", index, rows=2)
+    targets, predicted = both[: len(images)], both[len(images) :]
+    return _strip(index, images, targets), predicted, list(index["dice"])
 
 
 def sampled_epochs(folder: Path) -> list[int]:
     """Return the epochs whose predictions are stored, in order."""
     names = [path.stem.removeprefix("epoch-") for path in folder.glob("epoch-*.png")]
-    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+    epochs = (name for name in names if name.isascii() and name.isdigit() and len(name) < 10)
+    return sorted(map(int, epochs))
 
 
 def _save_masks(rows: list[Sequence[Map]], classes: Sequence[ClassInfo], path: Path) -> None:
@@ -127,50 +133,31 @@ def _index(samples: Strip, classes: Sequence[ClassInfo]) -> dict[str, Any]:
     }
 
 
-class _Index(NamedTuple):
-    names: tuple[str, ...]
-    sizes: list[tuple[int, int]]
-    classes: list[ClassInfo]
-    dice: list[float]
+def _classes(index: dict[str, Any]) -> list[ClassInfo]:
+    return [ClassInfo(name=c["name"], colour=c["colour"]) for c in index["classes"]]
 
 
-def _read_index(path: Path) -> _Index:
-    with reading(path):
-        index = json.loads(path.read_text(encoding="utf-8"))
-        return _Index(
-            names=tuple(str(name) for name in index["names"]),
-            sizes=[(int(height), int(width)) for height, width in index["sizes"]],
-            classes=[
-                ClassInfo(name=c["name"], colour=(c["colour"][0], c["colour"][1], c["colour"][2]))
-                for c in index["classes"]
-            ],
-            dice=[float(score) for score in index.get("dice", ())],
-        )
+def _strip(index: dict[str, Any], images: list[Map], targets: list[Map]) -> Strip:
+    return Strip(names=index["names"], images=tuple(images), targets=tuple(targets))
 
 
-def _strip(index: _Index, images: list[Map], targets: list[Map]) -> Strip:
-    return Strip(names=index.names, images=tuple(images), targets=tuple(targets))
+def _cut(path: Path, index: dict[str, Any], *, rows: int = 1, colours: bool = False) -> list[Map]:
+    """Return the pieces of a stored strip, or of several below each other, one after the other.
 
-
-def _pieces(path: Path, index: _Index, mode: str | None = None) -> list[Map]:
-    return _cut(_pixels(path, mode), index, path)
-
-
-def _pixels(path: Path, mode: str | None = None) -> Map:
+    They are ``(height, width)``, or ``(height, width, 3)`` in colours.
+    """
     # As they were written: of the kinds that Pillow guesses, some run a program.
-    with reading(path):
-        try:
-            with Image.open(path, formats=("PNG", "JPEG")) as image:
-                return np.array(image.convert(mode) if mode else image)
-        except Image.DecompressionBombError as error:
-            raise ValueError("it has far too many pixels") from error
-
-
-def _cut(strip: Map, index: _Index, path: Path) -> list[Map]:
-    pieces, x = [], 0
-    for height, width in index.sizes:
-        pieces.append(strip[:height, x : x + width])
-        x += width
-    if [piece.shape[:2] for piece in pieces] != index.sizes:
-        raise ValueError(f"{path}: is damaged (its index tells of other sizes)")
+    with named_faults(path), Image.open(path, formats=("PNG", "JPEG")) as image:
+        check_size(path, *image.size)
+        strip = np.array(image.convert("RGB") if colours else image)
+    sizes = index["sizes"]
+    tallest, width = max(height for height, _ in sizes), sum(width for _, width in sizes)
+    if strip.shape != (rows * tallest, width, *[3] * colours):
+        raise UnreadableFile(path, f"has not the {rows * tallest} x {width} pixels of its index")
+    pieces = []
+    for row in range(rows):
+        x = 0
+        for height, width in sizes:
+            pieces.append(strip[row * tallest :][:height, x : x + width])
+            x += width
     return pieces

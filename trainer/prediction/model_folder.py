@@ -6,9 +6,7 @@ configuration tells. Every fault is one ``ValueError`` that names file and field
 travels inside every registered model, beside `predictor`.
 """
 
-import json
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,8 +19,22 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..models import LARGEST, MODELS, build_model
-from ..names import check
 from ..network.arithmetic import DTYPES, FLOAT32
+from ..schema import (
+    FLOAT64,
+    INT32,
+    Reading,
+    anything,
+    flag,
+    list_of,
+    number,
+    one_of,
+    or_null,
+    read_json,
+    record,
+    text,
+    whole,
+)
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 # 2 says what the model computes in; models of before have none, and compute in float32. 3 says
@@ -32,12 +44,8 @@ FORMATS = (1, 2, 3)
 GEOMETRIES = ("resize", "pad", "random-crop", "five-crop")
 # What 255 classes with long names take, many times over.
 MOST_BYTES = 2**20
-INT32 = 2**31 - 1
-FLOAT64 = sys.float_info.max
 # More bands than any camera has.
 CHANNELS = 10_000
-
-Reading = Callable[[str, Any], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,17 +81,13 @@ def read_model_config(folder: Path) -> ModelConfig:
     Raises ``ValueError``, naming file and field, when it is missing, damaged or says what cannot
     be: nothing has been built or allocated by then.
     """
-    path = folder / CONFIG
+    if not (folder / CONFIG).is_file():
+        raise ValueError(f"model: {folder} is no model folder: it has no {CONFIG}")
     try:
-        given = _read_json(path)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"model: {folder} is no model folder: cannot read {CONFIG}") from error
-    try:
-        if isinstance(given, dict) and "format" in given:
-            _check_format(given["format"])  # first: a later one has fields of its own
-        return _config(SCHEMA("", given))
+        config: ModelConfig = read_json(folder / CONFIG, _config, most=MOST_BYTES)
     except ValueError as error:
-        raise ValueError(f"model: {path}: {error}") from error
+        raise ValueError(f"model: {error}") from error
+    return config
 
 
 def load_network(folder: Path, config: ModelConfig) -> nn.Module:
@@ -138,17 +142,10 @@ def _compare(found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[
             )
 
 
-def _read_json(path: Path) -> Any:
-    if not path.is_file():
-        raise ValueError("is not a file")
-    with path.open("rb") as file:
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"has more than {MOST_BYTES} bytes")
-    return json.loads(content)
-
-
-def _config(read: dict[str, Any]) -> ModelConfig:
+def _config(where: str, given: Any) -> ModelConfig:
+    if isinstance(given, dict) and "format" in given:
+        _check_format(given["format"])  # first: a later one has fields of its own
+    read = SCHEMA(where, given)
     classes, size, settings = read["classes"], read["image_size"], read["model"]["settings"]
     outputs, channels = settings["out_channels"], settings.get("in_channels", 3)
     if len(classes) != max(outputs, 2):
@@ -180,112 +177,31 @@ def _config(read: dict[str, Any]) -> ModelConfig:
     )
 
 
-def _refused(where: str, value: Any, wanted: str) -> ValueError:
-    return ValueError(f"{where or 'its content'}: {shortened(value)} is not {wanted}")
-
-
-def _text(where: str, value: Any, most: int = 1000) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= most:
-        raise _refused(where, value, f"a text of 1 to {most:,} characters")
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # half of a pair, which no output takes
-        raise _refused(where, value, "text in Unicode") from None
-    return value
-
-
-def _flag(where: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _refused(where, value, "true or false")
-    return value
-
-
-def _whole(low: int = -INT32, high: int = INT32) -> Reading:
-    def read(where: str, value: Any) -> int:
-        if type(value) is not int or not low <= value <= high:
-            raise _refused(where, value, f"a whole number from {low} to {high}")
-        return value
-
-    return read
-
-
-def _number(low: float, high: float, *, above: bool = False) -> Reading:
-    def read(where: str, value: Any) -> float:
-        # NaN lies nowhere, so it is refused too.
-        inside = type(value) in (int, float) and low <= value <= high
-        if not inside or (above and value == low):
-            raise _refused(where, value, f"a number {'above' if above else 'from'} {low} to {high}")
-        return float(value)
-
-    return read
-
-
-def _one_of(names: Iterable[Any]) -> Reading:
-    def read(where: str, value: Any) -> str:
-        name = _text(where, value)
-        check(where, name, names)
-        return name
-
-    return read
-
-
 def _check_format(value: Any) -> None:
     if type(value) is not int or value not in FORMATS:
         reads = f"{FORMATS[0]} to {FORMATS[-1]}"
         raise ValueError(f"has format {shortened(value)}; this version reads {reads}")
 
 
-def _list(one: Reading, least: int, most: int) -> Reading:
-    def read(where: str, value: Any) -> tuple[Any, ...]:
-        if not isinstance(value, list) or not least <= len(value) <= most:
-            length = str(least) if least == most else f"{least} to {most}"
-            raise _refused(where, value, f"a list of {length}")
-        return tuple(one(f"{where}[{place}]", item) for place, item in enumerate(value))
-
-    return read
-
-
-def _or_null(one: Reading) -> Reading:
-    return lambda where, value: None if value is None else one(where, value)
-
-
-def _record(required: Mapping[str, Reading], optional: Mapping[str, Reading]) -> Reading:
-    kinds = {**required, **optional}
-
-    def read(where: str, value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise _refused(where, value, "a JSON object")
-        prefix = f"{where}: " if where else ""
-        if missing := sorted(set(required) - set(value)):
-            raise ValueError(f"{prefix}lacks {', '.join(missing)}")
-        if strange := sorted(set(value) - set(kinds)):
-            raise ValueError(
-                f"{prefix}has {shortened(strange[0])}, which is not one of {', '.join(kinds)}"
-            )
-        return {n: kinds[n](f"{where}.{n}" if where else n, one) for n, one in value.items()}
-
-    return read
-
-
 # By the type that a field of an architecture's settings has.
 KINDS: dict[Any, Reading] = {
-    int: _whole(),
-    float: _number(-INT32, INT32),
-    bool: _flag,
+    int: whole(),
+    float: number(-INT32, INT32),
+    bool: flag,
     # Long enough for the configuration of an encoder, written out.
-    str: partial(_text, most=100_000),
-    tuple[int, ...] | None: _or_null(_list(_whole(1), 1, 100)),
+    str: partial(text, most=100_000),
+    tuple[int, ...] | None: or_null(list_of(whole(1), 1, 100)),
 }
 
 
 def _architecture(where: str, value: Any) -> dict[str, Any]:
-    whole = {"name": _one_of(MODELS), "settings": lambda _, given: given}
-    named: dict[str, Any] = _record(whole, {})(where, value)
+    parts = {"name": one_of(MODELS), "settings": anything}
+    named: dict[str, Any] = record(parts, {})(where, value)
     component = MODELS[named["name"]].settings
     # What its settings are checked by may need more than their types: it says so itself.
     hints = {name: KINDS[get_type_hints(component)[name]] for name in component.names()}
     place = f"{where}.settings"
-    read = _record({"out_channels": _whole(1, 255)}, {"in_channels": _whole(1, CHANNELS), **hints})
+    read = record({"out_channels": whole(1, 255)}, {"in_channels": whole(1, CHANNELS), **hints})
     named["settings"] = read(place, named["settings"])
     try:
         component(**{n: setting for n, setting in named["settings"].items() if n in hints})
@@ -294,20 +210,20 @@ def _architecture(where: str, value: Any) -> dict[str, Any]:
     return named
 
 
-SCHEMA = _record(
+SCHEMA = record(
     {
-        "format": _whole(),
+        "format": whole(),
         "model": _architecture,
-        "classes": _list(
-            _record({"name": _text, "colour": _list(_whole(0, 255), 3, 3)}, {}), 2, 255
+        "classes": list_of(
+            record({"name": text, "colour": list_of(whole(0, 255), 3, 3)}, {}), 2, 255
         ),
-        "image_size": _or_null(_list(_whole(1, LARGEST), 2, 2)),
-        "geometry": _one_of(GEOMETRIES),
-        "mean": _list(_number(0, 1), 1, CHANNELS),
-        "std": _list(_number(0, 1, above=True), 1, CHANNELS),
+        "image_size": or_null(list_of(whole(1, LARGEST), 2, 2)),
+        "geometry": one_of(GEOMETRIES),
+        "mean": list_of(number(0, 1), 1, CHANNELS),
+        "std": list_of(number(0, 1, above=True), 1, CHANNELS),
     },
     {
-        "precision": _one_of(DTYPES),
-        "value_range": _or_null(_list(_number(-FLOAT64, FLOAT64), 2, 2)),
+        "precision": one_of(DTYPES),
+        "value_range": or_null(list_of(number(-FLOAT64, FLOAT64), 2, 2)),
     },
 )

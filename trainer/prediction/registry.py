@@ -1,6 +1,5 @@
 """Register a run's best model, give it an alias, and pull it: JSON and safetensors alone."""
 
-import json
 import re
 import shutil
 import tempfile
@@ -16,8 +15,8 @@ from trainer.config.parsing import from_yaml, scored_in
 from trainer.config.reading import READING
 from trainer.files import replacing_folder, write_json
 from trainer.models import MODELS
+from trainer.run_files import read_run_file
 from trainer.tracking import download, get_run, promotions
-from trainer.tracking.formats import check_checkpoint_format
 from trainer.tracking.models import (
     create_version,
     download_version,
@@ -35,6 +34,7 @@ FORMAT = 3  # of a model folder, as `model_folder.FORMATS` are
 SHIPPED = (
     "__init__.py",
     "names.py",
+    "schema.py",
     "settings.py",
     "network/__init__.py",
     "network/arithmetic.py",
@@ -96,11 +96,12 @@ def export_run(run_id: str, folder: Path) -> Path:
         replacing_folder(folder) as new,
     ):
         config = from_yaml(download(run_id, "config.yaml", Path(scratch)), stored=True)
-        dataset = json.loads(download(run_id, "dataset.json", Path(scratch)).read_text("utf-8"))
-        split = json.loads(download(run_id, "split.json", Path(scratch)).read_text("utf-8"))
+        dataset = read_run_file(download(run_id, "dataset.json", Path(scratch)))
+        split = read_run_file(download(run_id, "split.json", Path(scratch)))
         checkpoint = download(run_id, "checkpoints/best", Path(scratch))
-        state = json.loads((checkpoint / "state.json").read_text("utf-8"))
-        check_checkpoint_format(checkpoint / "state.json", state)
+        state = read_run_file(checkpoint / "state.json")
+        if "model" not in state:
+            raise ValueError(f"run: the checkpoint of {run_id} does not say which model it is of")
         shutil.copyfile(checkpoint / "model.safetensors", new / "model.safetensors")
         write_json(new / "config.json", _model_config(config, dataset, state["model"]), indent=2)
         # Whoever evaluates the model elsewhere must know which images it was trained on.
@@ -133,7 +134,7 @@ def register(run_id: str, name: str, *, alias: str | None = None) -> ModelVersio
         workspace = Path(scratch)
         model = export_run(run_id, workspace / "model")
         opened = Predictor(model)  # What cannot be becomes no version.
-        split = json.loads((model / "origin.json").read_text("utf-8"))["split"]
+        split = read_run_file(model / "origin.json")["split"]
         needed = (*REQUIREMENTS, *ALSO_REQUIRED.get(run.data.params["model"], ()))
         created = create_version(
             run_id,

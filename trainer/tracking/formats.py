@@ -5,14 +5,10 @@ configurations, sweeps' specs, checkpoints and models.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 TAG = "segscope.format"
 FORMAT = 2
 FORMATS = (1, FORMAT)
-# Of the state of a checkpoint: 2 says so; what lacks it is 1, and otherwise the same.
-CHECKPOINT_FORMAT = 2
 
 
 def later_format(tags: Mapping[str, str]) -> str | None:
@@ -28,13 +24,3 @@ def check_run_format(run_id: str, tags: Mapping[str, str]) -> None:
     """Raise ``ValueError`` for a run that a later version wrote."""
     if why := later_format(tags):
         raise ValueError(f"run: {run_id} cannot be read: {why}")
-
-
-def check_checkpoint_format(path: Path, state: Any) -> None:
-    """Raise ``ValueError`` for a checkpoint's state, read from ``path``, of a later version."""
-    written = state.get("format", 1) if isinstance(state, dict) else 1
-    if type(written) is not int or not 1 <= written <= CHECKPOINT_FORMAT:
-        raise ValueError(
-            f"checkpoint: {path} has format {written!r}; this version reads 1 to "
-            f"{CHECKPOINT_FORMAT}: upgrade Segscope"
-        )

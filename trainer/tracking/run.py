@@ -1,6 +1,6 @@
 """Write one run: what is told of it through its outbox, files first to the local disk."""
 
-import json
+import logging
 import shutil
 import time
 from collections.abc import Mapping
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from trainer.config import TrainConfig
-from trainer.files import reading, replacing_folder, write_json, write_text
+from trainer.files import replacing_folder, write_json, write_text
+from trainer.run_files import read_run_file
 from trainer.tracking.artifacts import download
 from trainer.tracking.client import client
 from trainer.tracking.environment import environment
@@ -18,6 +19,8 @@ from trainer.tracking.places import local_path, staging
 from trainer.tracking.records import CHANGED_PARAM
 from trainer.tracking.runs import ending, summaries, tagging
 from trainer.tracking.sending import Sending
+
+logger = logging.getLogger(__name__)
 
 LOG = "log.txt"
 UPLOAD_SECONDS = 180.0
@@ -64,12 +67,10 @@ class Run:
         write_json(self.folder / path, value, indent=2)
 
     def read_json(self, path: str) -> Any:
-        """Return a JSON file of the run's folder; ``ValueError`` when there is no whole one."""
-        try:
-            with reading(self.folder / path):
-                return json.loads((self.folder / path).read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise ValueError(f"run: {self.id} has no {path}") from error
+        """Return a JSON file of the run's folder; ``ValueError`` when it is damaged or missing."""
+        if not (self.folder / path).exists():
+            raise ValueError(f"run: {self.id} has no {path}")
+        return read_run_file(self.folder / path)
 
     def reopen(self) -> None:
         """Mark the run as running again, once the store has what waited of it.
@@ -96,9 +97,13 @@ class Run:
         if missing := {key: value for key, value in machine.items() if key not in known}:
             self.sending.put(record(params=missing))
         begun = (self.folder / "environment.json").exists()
-        noted = self.read_json("environment.json") if begun else {**environment(), **machine}
+        try:
+            noted = self.read_json("environment.json") if begun else {**environment(), **machine}
+        except ValueError as error:
+            logger.warning("%s; it is written anew", error)
+            noted = {}
         again = {"after_epoch": epoch, **environment(), **machine}
-        noted.setdefault("resumed", []).append(again)
+        noted["resumed"] = [*noted.get("resumed", ()), again]
         self.write_json("environment.json", noted)
 
     def publish(self) -> None:

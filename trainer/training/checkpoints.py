@@ -6,7 +6,8 @@ anything that it holds.
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainer.files import aside, link_or_copy, reading, replacing_folder
-from trainer.tracking.formats import CHECKPOINT_FORMAT, check_checkpoint_format
+from trainer.files import aside, link_or_copy, replacing_folder
+from trainer.run_files import CHECKPOINT_FORMAT, read_run_file
 
 WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
@@ -54,15 +55,17 @@ def find_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def load_state(folder: Path) -> dict[str, Any]:
-    """Return the JSON state of a checkpoint; ``ValueError`` when it is damaged or of later."""
-    path = folder / STATE
+def load_state(folder: Path, needed: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the JSON state of a checkpoint.
+
+    Raises ``ValueError`` when it is damaged, of a later version or lacks a part that is needed.
+    """
     try:
-        with reading(path):
-            state = dict(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ValueError(f"checkpoint: cannot read {path}: {error.strerror}") from error
-    check_checkpoint_format(path, state)
+        state: dict[str, Any] = read_run_file(folder / STATE)
+        if lacking := [name for name in needed if name not in state]:
+            raise ValueError(f"{folder / STATE}: lacks {', '.join(lacking)}")
+    except ValueError as error:
+        raise ValueError(f"checkpoint: {error}") from error
     return state
 
 
@@ -83,13 +86,23 @@ def load_optimizer(folder: Path, optimizer: Optimizer) -> None:
     """Load the optimiser's tensors and settings; ``ValueError`` when they are damaged."""
     stored, tensors = load_state(folder), read_tensors(folder / OPTIMIZER)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    with reading(folder / STATE):
+    with fitting(folder, "optimiser"):
         plain = stored["optimizer"]
         state: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in plain["state"].items()}
         for key, tensor in tensors.items():
             index, name = key.split(".", 1)
             state.setdefault(int(index), {})[name] = _laid_out_like(parameters[int(index)], tensor)
         optimizer.load_state_dict({"state": state, "param_groups": plain["param_groups"]})
+
+
+@contextmanager
+def fitting(folder: Path, what: str) -> Iterator[None]:
+    """Make one ``ValueError`` of what is raised where a checkpoint is of another ``what``."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as e:
+        reason = " ".join(str(e).split())[:200]
+        raise ValueError(f"checkpoint: {folder} does not fit the {what}: {reason}") from e
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

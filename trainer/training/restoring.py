@@ -9,6 +9,7 @@ from trainer.training.checkpoints import (
     WEIGHTS,
     copy_checkpoint,
     find_checkpoint,
+    fitting,
     load_optimizer,
     load_state,
     load_weights,
@@ -50,11 +51,12 @@ def restore(training: Training, folder: Path) -> None:
 
 
 def _take(training: Training, checkpoint: Path) -> None:
-    state = load_state(checkpoint)
+    state = load_state(checkpoint, ("schedule", "progression"))
     load_weights(checkpoint, training.forward.model)
     load_optimizer(checkpoint, training.optimizer)
-    with reading(checkpoint / STATE):
+    with fitting(checkpoint, "schedule"):
         training.schedule.restore(state["schedule"])
+    with reading(checkpoint / STATE):
         progression = Progression(**state["progression"])
         ends = {len(curve) for curve in progression.history.values()}
         if not 0 <= progression.best_epoch <= progression.epoch or ends - {progression.epoch}:

@@ -129,12 +129,12 @@ def test_epochs_are_listed_in_order(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_says_so(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ValueError, match=r"index\.json: is not there"):
         read_samples(tmp_path)
     write_samples(tmp_path, strip(SAME, 2), classes(2))
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ValueError, match=r"epoch-0001\.png: does not exist"):
         read_predictions(tmp_path, 1)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ValueError, match=r"epoch-0001\.json: is not there"):
         read_worst(tmp_path, 1)
 
 
@@ -209,7 +209,7 @@ def test_any_damage_is_named_or_does_not_show(name: str, tmp_path: Path) -> None
         try:
             PARTS[name](tmp_path)
         except ValueError as error:
-            assert "is damaged (" in str(error) and str(tmp_path) in str(error)
+            assert str(error).startswith(str(tmp_path)) and "\n" not in str(error)
             refused += 1
     assert refused > 50
 

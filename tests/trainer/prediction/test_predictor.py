@@ -163,7 +163,7 @@ def spoil(folder: Path, how: str) -> None:
     [
         ("no config", "is no model folder"),
         ("no weights", "cannot load"),
-        ("half config", "is no model folder"),
+        ("half config", "config.json: is not valid JSON"),
         ("list", r"its content: \[1, 2\] is not a JSON object"),
         ("half weights", "cannot load"),
         ("pickle", "cannot load"),

@@ -211,7 +211,7 @@ def test_where_no_checkpoint_is_whole_the_file_and_the_cure_are_named(cut: Cut) 
             )
             assert get_run(run_id).info.status == "RUNNING"
     (folder / "last" / "state.json").unlink()
-    with pytest.raises(ValueError, match=r"cannot read .*state\.json"):
+    with pytest.raises(ValueError, match=r"state\.json: is not there"):
         resume(run_id, progress=False)
     shutil.rmtree(folder)
     assert resume(run_id, progress=False).epochs == 3
@@ -230,3 +230,15 @@ def test_damaged_results_of_an_epoch_end_no_run(cut: Cut, caplog: pytest.LogCapt
     told = [r.getMessage() for r in caplog.records if "is damaged" in r.getMessage()]
     assert len(told) == 1 and str(folder / damaged[0]) in told[0]
     assert json.loads((folder / "diagnoses.json").read_text()) is not None
+
+
+def test_a_damaged_environment_is_named_and_written_anew(
+    cut: Cut, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = cut(after=1)
+    path = folder_of(run_id) / "environment.json"
+    path.write_bytes(path.read_bytes()[:100])
+    assert resume(run_id, progress=False).outcome == "completed"
+    assert f"{path}: is not valid JSON" in caplog.text
+    (noted,) = json.loads(path.read_text())["resumed"]
+    assert noted["after_epoch"] == 1
