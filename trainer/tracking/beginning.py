@@ -10,7 +10,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFL
 from trainer import __version__
 from trainer.config import NOT_HYPERPARAMETERS, TrainConfig
 from trainer.config.parsing import from_params, from_yaml
-from trainer.tracking.client import check_answers, client, experiment_id
+from trainer.tracking.client import begin, check_answers, client, experiment_id
 from trainer.tracking.environment import environment, git_commit, user
 from trainer.tracking.formats import FORMAT, TAG
 from trainer.tracking.heartbeat import HEARTBEAT, beat
@@ -48,7 +48,7 @@ def start_run(
     }
     if parent_run_id is not None:
         all_tags[MLFLOW_PARENT_RUN_ID] = parent_run_id
-    check_answers(client().tracking_uri)
+    check_answers(begin().tracking_uri)
     experiment = experiment_id(config.experiment)
     local_path(client().get_experiment(experiment).artifact_location)  # refused before it runs
     created = client().create_run(experiment, tags=all_tags, run_name=name)
