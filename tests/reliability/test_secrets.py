@@ -35,7 +35,10 @@ WORDS = {
     "sweeps best": "lrs",
     "sweeps report": "lrs",
 }
-STORELESS = {"trainer data", "trainer recipes", "trainer models", "sweeps presets", "sweeps repair"}
+STORELESS = {
+    *("trainer data", "trainer recipes", "trainer models", "sweeps presets", "sweeps repair"),
+    "trainer sync",  # Which asks no store where nothing waits.
+}
 
 
 @pytest.fixture

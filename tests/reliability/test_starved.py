@@ -142,7 +142,8 @@ WRITING = {
     "sweeps resume": "rates --trials 9",
     "sweeps repair": "",
 }
-STORELESS = ("trainer data", "trainer recipes", "trainer models", "sweeps presets")
+# To sync asks no store where nothing waits.
+STORELESS = ("trainer data", "trainer recipes", "trainer models", "trainer sync", "sweeps presets")
 ALL_IN_ONE = """
 import contextlib, io, json, sys
 from sweeps.cli import main as sweeps

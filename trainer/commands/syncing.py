@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tyro.conf import Positional
 
 from trainer.command_line import DONE, FAILURE, Answer, parse, print_json
+from trainer.printing import say
 from trainer.wording import counted
 
 
@@ -30,10 +31,10 @@ def sync(args: list[str]) -> int:
     if command.json:
         print_json([vars(one) for one in told])
     elif not told:
-        print("nothing waits to be sent")
+        say("nothing waits to be sent")
     else:
         for one in told:
             sent = counted(one.sent, "record")
             why = f", {one.left:,} left: {one.why}" if one.why else ""
-            print(f"{one.run_id}  {sent} sent{why}")
+            say(f"{one.run_id}  {sent} sent{why}")
     return FAILURE if any(one.why for one in told) else DONE

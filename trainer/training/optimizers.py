@@ -84,13 +84,14 @@ def weight_groups(
 
     The first is of the learning rate that is told of a run.
     """
+    spares = not settings.decay_norms and settings.weight_decay > 0
     ways: dict[tuple[float | None, float | None], list[nn.Parameter]] = {}
     slow: set[nn.Parameter] = set()
     if encoder_lr is not None:
         slow = {p for part in encoder_of(model) for p in part.parameters()}
     for parameter in model.parameters():
         # A vector is a bias, or a scale or shift of a normalisation.
-        spared = settings.weight_decay and not settings.decay_norms and parameter.ndim <= 1
+        spared = spares and parameter.ndim <= 1
         way = (encoder_lr if parameter in slow else None, 0.0 if spared else None)
         if parameter.requires_grad:
             ways.setdefault(way, []).append(parameter)
