@@ -27,7 +27,8 @@ demo: $(READY)
 	@scripts/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m 'not slow'
+	@# Two processes of one thread each: more would wait for each other on two cores.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
