@@ -9,7 +9,6 @@ from dashboard.ui.navigation import follow, page
 
 own_folder_off_the_path()
 st.set_page_config(page_title="Segscope", layout="wide")
-st.logo(style.LOGO, size="large")
 style.apply()
 login.require(reads.settings())
 

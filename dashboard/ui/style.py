@@ -15,4 +15,5 @@ _CSS = """<style>
 
 def apply() -> None:
     """Add the house's style to the page; once a run of the app."""
+    st.logo(LOGO, size="large")
     st.html(_CSS)
