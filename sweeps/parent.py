@@ -10,6 +10,8 @@ from sweeps.attributes import PARENT, REASON
 from sweeps.study import Sweep
 from sweeps.summary import Summary
 from trainer import tracking
+from trainer.files import remove_partials
+from trainer.tracking.places import local_path
 from trainer.wording import counted
 
 
@@ -75,3 +77,5 @@ def close_dead_runs(sweep: Sweep, dead: list[FrozenTrial]) -> None:
             f"and tags.`segscope.trial` = '{trial.number}' and attributes.status = 'RUNNING'"
         ):
             tracking.finish(run.info.run_id, "interrupted", kept.user_attrs.get(REASON))
+            if (folder := local_path(run.info.artifact_uri)) is not None:
+                remove_partials(folder)

@@ -139,6 +139,15 @@ def is_partial(path: Path) -> bool:
     return path.name.startswith(".") and PARTIAL in path.suffixes
 
 
+def remove_partials(folder: Path) -> None:
+    """Remove what a process that was killed left half-written below a folder."""
+    for path in [path for path in folder.rglob(".*") if is_partial(path)]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
 def _to_disk(path: Path) -> None:
     # Windows does it for a file that may be written alone, others for a read-only one too.
     with path.open("rb+" if os.name == "nt" else "rb") as file:

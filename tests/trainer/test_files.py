@@ -18,6 +18,7 @@ from trainer.files import (
     aside,
     is_partial,
     reading,
+    remove_partials,
     replacing,
     replacing_folder,
     write_json,
@@ -227,3 +228,14 @@ def test_a_long_name_stays_writable(tmp_path: Path) -> None:
     path = tmp_path / f"{'a' * 250}.txt"
     write_text(path, "a")
     assert path.read_text() == "a"
+
+
+def test_what_was_left_half_written_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    whole = [tmp_path / "a.txt", tmp_path / "checkpoints/.last.old/state.json", tmp_path / ".keep"]
+    left = [tmp_path / ".0a.partial.json", tmp_path / "checkpoints/.last.partial/state.json"]
+    for path in whole + left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    remove_partials(tmp_path)
+    assert [path.exists() for path in whole + left] == [True] * 3 + [False] * 2
+    assert not (tmp_path / "checkpoints/.last.partial").exists()

@@ -14,7 +14,7 @@ from trainer.config.parsing import scored_in
 from trainer.data.augment import check_augmentation, written_augmentation
 from trainer.data.loading import SegmentationData, open_data
 from trainer.data.splits import Splits
-from trainer.files import reading
+from trainer.files import reading, remove_partials
 from trainer.models import build_model
 from trainer.network.arithmetic import DTYPES
 from trainer.network.device import choose_device, choose_dtype, processor_name, repeatable
@@ -98,6 +98,7 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
     get_run(run_id)  # Its lock is a file, and none is made for what is no run.
     with held(run_id):
         run, config = reopen_run(run_id)
+        remove_partials(run.folder)
         if epochs is not None:
             config = config.replace(epochs=epochs)
         recorded = get_run(run_id)
