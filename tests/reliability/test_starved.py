@@ -132,6 +132,7 @@ READING = {
     "sweeps best": "rates",
     "sweeps report": "rates",
     "sweeps presets": "",
+    "trainer sync": "",
 }
 WRITING = {
     "trainer fit": "--data cars --epochs 1 --cache ram --image-size 32 48",
