@@ -171,4 +171,6 @@ def test_of_two_resumes_one_goes_on_and_one_is_told(
     from trainer.tracking.client import client
 
     steps = [m.step for m in client().get_metric_history(run.info.run_id, "val/dice")]
-    assert steps == list(range(1, after["epoch"] + 1))
+    # Killed between an epoch's metrics and its checkpoint, it trains and logs that epoch again.
+    assert sorted(set(steps)) == list(range(1, after["epoch"] + 1))
+    assert len(steps) <= after["epoch"] + 1

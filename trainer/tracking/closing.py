@@ -1,7 +1,9 @@
 """The end of a run, whatever brings it about, and its log until then."""
 
 import logging
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -37,22 +39,39 @@ def closing(run: Run) -> Iterator[Ending]:
             is_over = True
             run.finish(ending.outcome, ending.reason)
         except BaseException as error:
-            outcome, reason = ended_by(error)
-            if is_over and outcome != "interrupted":
-                raise  # The store does not take how the run ended; nor would it take this.
-            go_on = f"{GO_ON}trainer resume {run.id}"
-            if outcome == "interrupted":
-                reason += f"; {go_on}"
-            if system_fault(error):
-                error.add_note(go_on)
-                # What refused that may refuse this: the run's process is gone then, and it dead.
-                with unless_refused():
-                    run.finish(outcome, reason)
+            with _deaf_to_loaders():
+                outcome, reason = ended_by(error)
+                if is_over and outcome != "interrupted":
+                    raise  # The store does not take how the run ended; nor would it take this.
+                go_on = f"{GO_ON}trainer resume {run.id}"
+                if outcome == "interrupted":
+                    reason += f"; {go_on}"
+                if system_fault(error):
+                    error.add_note(go_on)
+                    # What refused that may refuse this: the process is gone then, the run dead.
+                    with unless_refused():
+                        run.finish(outcome, reason)
+                    raise
+                run.finish(outcome, reason)
+                if outcome == "interrupted":
+                    logger.info(reason)
                 raise
-            run.finish(outcome, reason)
-            if outcome == "interrupted":
-                logger.info(reason)
-            raise
+
+
+@contextmanager
+def _deaf_to_loaders() -> Iterator[None]:
+    """Let no loader that died cut into what stands inside.
+
+    Torch raises for each of them by a signal, at whatever line the process is.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
+        yield
+        return
+    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def ended_by(error: BaseException) -> tuple[str, str]:
