@@ -38,7 +38,7 @@ TRAINING := tests/trainer/network tests/trainer/training tests/trainer/evaluatio
 	tests/trainer/test_cli.py tests/test_old_store.py tests/sweeps tests/dashboard/predict
 test-precisions: $(READY)
 	SEGSCOPE_AUTO_PRECISION=bfloat16 OMP_NUM_THREADS=2 $(BIN)/python -m pytest $(TRAINING)
-	SEGSCOPE_AUTO_PRECISION=float32 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TRAINING)
+	SEGSCOPE_AUTO_PRECISION=float32 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TRAINING)
 
 check: lint types
 
