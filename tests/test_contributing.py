@@ -60,7 +60,7 @@ def test_the_nine_files_to_read_are_modules_in_an_order() -> None:
 
 
 def test_every_kind_says_what_to_write_where_its_line_is_and_where_its_test() -> None:
-    assert set(rows()) == {*FIELDS, "score", "page"}
+    assert set(rows()) == {*FIELDS, "score", "page", "preset of a sweep"}
     for kind, (write, line, test) in rows().items():
         assert files_named(write), kind
         assert files_named(line) or files_named(write), kind

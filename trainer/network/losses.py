@@ -3,6 +3,7 @@
 A loss is a module called with logits ``(batch, channels, height, width)`` and targets
 ``(batch, height, width)`` of class indices with `VOID`, which returns `LossPerImage`. It says by
 ``out_channels`` how many channels it wants the network to have. Computed in ``float32``.
+What `LOSSES` names builds one, from its settings, the number of classes and a `Weigh`.
 """
 
 from collections.abc import Callable, Sequence

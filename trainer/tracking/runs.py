@@ -49,7 +49,8 @@ def start_parent(
         TAG: str(FORMAT),
         **(tags or {}),
     }
-    created = client().create_run(experiment_id(experiment), tags=all_tags, run_name=name)
+    experiment = experiment_id(experiment)  # first: it begins a store that is not there
+    created = client().create_run(experiment, tags=all_tags, run_name=name)
     if params:
         batch = [Param(key, value) for key, value in params.items()]
         client().log_batch(created.info.run_id, params=batch)

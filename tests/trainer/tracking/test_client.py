@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from trainer.tracking import client as client_module
 from trainer.tracking import get_run, start_run
 from trainer.tracking.client import begin, check_answers, client, experiment_id
 from trainer.tracking.reading import histories, list_runs
+from trainer.tracking.runs import start_parent
 
 ROOT = Path(__file__).parents[3]
 
@@ -30,6 +31,24 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        lambda: start_run(TrainConfig()).id,
+        lambda: start_parent("search", experiment="new"),
+    ],
+    ids=["run", "sweep"],
+)
+def test_whatever_comes_first_makes_the_store(
+    begins: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = tmp_path / "not" / "there yet" / "mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
+    run_id = begins()
+    assert database.is_file()
+    assert get_run(run_id).info.status == "RUNNING"
 
 
 def test_one_client_a_store(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
