@@ -58,7 +58,7 @@ def without_siblings(joined: Join) -> Join:
     number at the end (``scan_1_2.png``) makes an image of its own.
     """
     keys = {key for image, _ in joined.pairs for key in (image.stem, image_key(image.stem))}
-    siblings = tuple(path for path in joined.without_mask if _is_sibling(path.stem, keys))
+    siblings = {path: None for path in joined.without_mask if _is_sibling(path.stem, keys)}
     return replace(
         joined,
         without_mask=tuple(path for path in joined.without_mask if path not in siblings),
@@ -90,12 +90,12 @@ def _join(
     for path in masks:
         name = mask_way(path.stem)
         by_mask.setdefault(name.key, []).append((name.rank, name.number, path))
-    ranks = [min(by_mask[key])[0] for key in by_image if key in by_mask]
+    first_choice = min((min(by_mask[key])[0] for key in by_image if key in by_mask), default=0)
     pairs, without_mask, spare = [], [], []
     for key, image in by_image.items():
         found = by_mask.get(key, [])
         # Another observer's mask, or a rendering, does not stand in for one that is missing.
-        if not found or min(found)[0] > min(ranks):
+        if not found or min(found)[0] > first_choice:
             without_mask.append(image)
             spare += [path for *_, path in found]
             continue

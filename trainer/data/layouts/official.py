@@ -103,9 +103,10 @@ def refuse_copies(root: Path, pairs: Sequence[Pair]) -> None:
     double = [found for found in twins.values() if len(found) > 1]
     if not double or 10 * sum(map(len, double)) < 9 * len(pairs):
         return
-    some = [[pair.image for pair in found[:2]] for found in sample(double, 3)]
-    if all(_same_picture(*images) for images in some):
-        places = [path.parent.relative_to(root).parts for path in some[0]]
+    # Of a thousand folders with an image.png each, two frames that look alike are no copies.
+    some = [[pair.image for pair in sample(found, 3)] for found in sample(double, 3)]
+    if all(_same_picture(images[0], other) for images in some for other in images[1:]):
+        places = [path.parent.relative_to(root).parts for path in some[0][:2]]
         # Of png/train/ and tiff/train/ the sets are png/ and tiff/.
         apart = next((n for n, (a, b) in enumerate(zip(*places, strict=False), 1) if a != b), None)
         where = [

@@ -8,7 +8,7 @@ from trainer.data.layouts.listing import is_image, readable
 from trainer.data.layouts.walking import Folder, walk
 from trainer.data.layouts.words import Place, place
 
-Told = Mapping[str, Sequence[Path]]
+Told = Mapping[str, Set[Path]]
 
 
 def as_told(
@@ -23,19 +23,19 @@ def as_told(
     nothing is so called.
     """
     told = {
-        role: _told(root, role, given) if isinstance(given, str) else given
+        role: set(_told(root, role, given) if isinstance(given, str) else given)
         for role, given in (("image", images_in), ("mask", masks_in))
         if given
     }
     files = {path for tops in told.values() for path in tops if path.is_file()}
-    whole = [folder for folder in folders if files.isdisjoint(folder.files)]
+    whole: list[Folder] = []
+    parted: list[Folder] = []
+    for folder in folders:
+        (whole if files.isdisjoint(folder.files) else parted).append(folder)
     # What is not named in a folder of named files is the other kind, unless folders are called so.
     settled = {*told, *(folder.place.role for folder in whole)}
     found = [one for folder in whole for one in _in_told_folder(folder, told)]
-    for folder in folders:
-        if folder not in whole:
-            found += _divided(folder, told, settled)
-    return found
+    return found + [one for folder in parted for one in _divided(folder, told, settled)]
 
 
 def told_folders(root: Path, role: str, given: str) -> list[Path]:
@@ -76,7 +76,7 @@ def _called(root: Path, role: str, given: str) -> list[Path]:
 def _divided(folder: Folder, told: Told, settled: Set[str | None]) -> Iterator[Folder]:
     """Yield the files of a folder that are named, and the others for the role that is not."""
     here = folder.place
-    named = {role: set(tops) & set(folder.files) for role, tops in told.items()}
+    named = {role: tops & set(folder.files) for role, tops in told.items()}
     rest = set(folder.files).difference(*named.values())
     others = {role: rest for role in ("image", "mask") if role not in settled}
     for role, files in (named | others).items():
@@ -88,8 +88,9 @@ def _divided(folder: Folder, told: Told, settled: Set[str | None]) -> Iterator[F
 def _in_told_folder(folder: Folder, told: Told) -> list[Folder]:
     """Return the folder with the role of the named one that it is or lies in; none if ruled out."""
     here = folder.place
+    above = (folder.path, *folder.path.parents)
     role, top = next(
-        ((r, top) for r, tops in told.items() for top in tops if folder.path.is_relative_to(top)),
+        ((role, top) for role, tops in told.items() for top in above if top in tops),
         (None, folder.path),
     )
     # Whoever names the folder of images may have the masks in one below it.
