@@ -58,7 +58,7 @@ def start_run(
 def _described(info: RunInfo, config: TrainConfig, machine: Mapping[str, str]) -> Run:
     params = [Param(key, value) for key, value in {**config.to_params(), **machine}.items()]
     client().log_batch(info.run_id, params=params)
-    run = Run(info.run_id, info.artifact_uri)
+    run = Run(info.run_id, info.artifact_uri, latest=info.start_time)
     run.write_text("config.yaml", config.to_yaml())
     run.write_json("environment.json", {**environment(), **machine})
     return run

@@ -35,8 +35,10 @@ class Run:
     and `publish` gives what is new to the outbox.
     """
 
-    def __init__(self, run_id: str, artifact_uri: str) -> None:
+    def __init__(self, run_id: str, artifact_uri: str, *, latest: int = 0) -> None:
+        """Write a run that has no time after ``latest``, in ms since 1970."""
         self.id = run_id
+        self._latest = latest
         local = local_path(artifact_uri)
         self.sending = Sending(run_id, alive=True)
         self.beating = Beating(run_id, on_silence=self.sending.missed)
@@ -48,7 +50,7 @@ class Run:
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Write an epoch's metrics in one batch; ``epoch`` counts from 1."""
-        self.sending.put(*summaries(metrics, epoch))
+        self.sending.put(*summaries(metrics, epoch, at=self._now()))
         due = time.monotonic() - self._published_at > UPLOAD_SECONDS
         # Of a file that waits no second state is kept: they would fill the disk.
         if self.is_remote and due and not self.sending.outbox.files.exists():
@@ -80,6 +82,9 @@ class Run:
         why = self.sending.settle()
         if why is not None:
             raise ValueError(f"run: {self.id} cannot go on: what waits of it is not sent: {why}")
+        known = client().get_run(self.id)
+        times = [metric.timestamp for metric in known.data.to_proto().metrics]
+        self._latest = max(known.info.start_time, *times, self._latest)
         blank = {"segscope.outcome": "", "segscope.reason": ""}
         self.sending.put(record(tags=blank, status="RUNNING"))
 
@@ -136,9 +141,17 @@ class Run:
         """
         self.publish()
         self.beating.stop()
-        self.sending.put(ending(outcome, reason))
+        self.sending.put(ending(outcome, reason, at=self._now()))
         if self.sending.end() and self.is_remote:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _now(self) -> int:
+        """Return the time in ms, later than any that the run has.
+
+        Of two values of an epoch the later one counts, and clocks are set back.
+        """
+        self._latest = max(int(time.time() * 1000), self._latest + 1)
+        return self._latest
 
     def _is_artifact(self, path: Path) -> bool:
         # What is half-written has a name, or lies in a folder, that starts with a dot.

@@ -78,18 +78,24 @@ def set_tags(run_id: str, tags: Mapping[str, str]) -> None:
     post(run_id, record(tags=tagging(tags)))
 
 
-def ending(outcome: str, reason: str | None) -> Record:
-    """Return the record that closes a run, as of this moment, with one of `OUTCOMES`."""
+def ending(outcome: str, reason: str | None, *, at: int | None = None) -> Record:
+    """Return the record that closes a run with one of `OUTCOMES`.
+
+    ``at`` is its time in ms since 1970, left out this moment.
+    """
     told = without_passwords(reason or "")
     tags = tagging({"segscope.outcome": outcome, "segscope.reason": told})
-    return record(tags=tags, status=OUTCOMES[outcome], end=int(time.time() * 1000))
+    return record(tags=tags, status=OUTCOMES[outcome], end=at or _now())
 
 
-def summaries(metrics: Mapping[str, float], step: int) -> list[Record]:
-    """Return the records of a step's metrics, as of this moment: one, or as many as needed."""
+def summaries(metrics: Mapping[str, float], step: int, *, at: int | None = None) -> list[Record]:
+    """Return the records of a step's metrics: one, or as many as needed.
+
+    ``at`` is their time in ms since 1970, left out this moment.
+    """
     values = [(metric_key(key), storable(value)) for key, value in metrics.items()]
     parts = [dict(values[i : i + MAX_METRICS]) for i in range(0, len(values), MAX_METRICS)]
-    now = int(time.time() * 1000)
+    now = at or _now()
     return [record(metrics=part, step=step, time=now) for part in parts]
 
 
@@ -164,6 +170,10 @@ def storable(value: float) -> float:
     """Return the number as MLflow keeps it: NaN for what is not finite."""
     # MLflow keeps NaN but turns an infinity into 1.8e308, which every mean would then believe.
     return value if math.isfinite(value) else math.nan
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
 def _experiments() -> list[str]:
