@@ -16,7 +16,7 @@ from trainer.tracking.environment import environment
 from trainer.tracking.heartbeat import Beating
 from trainer.tracking.outbox import record
 from trainer.tracking.places import local_path, staging
-from trainer.tracking.records import CHANGED_PARAM
+from trainer.tracking.records import CHANGED_PARAM, true_params
 from trainer.tracking.runs import ending, summaries, tagging
 from trainer.tracking.sending import Sending
 
@@ -95,8 +95,9 @@ class Run:
         number of epochs may have become another, which a tag tells; the run is then a repeat of
         others of so many epochs.
         """
-        known = client().get_run(self.id).data.params
-        if known.get("epochs") != str(config.epochs):
+        data = client().get_run(self.id).data
+        known = data.params
+        if true_params(known, data.tags).get("epochs") != str(config.epochs):
             changed = {f"{CHANGED_PARAM}epochs": str(config.epochs)}
             self.set_tags(changed | {"segscope.seed_group": config.seed_group()})
         if missing := {key: value for key, value in machine.items() if key not in known}:

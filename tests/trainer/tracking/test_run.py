@@ -40,6 +40,7 @@ from trainer.tracking import (
 from trainer.tracking import run as run_module
 from trainer.tracking.client import client
 from trainer.tracking.environment import environment, git_commit
+from trainer.tracking.records import true_params
 
 
 def history(run_id: str, key: str) -> list[tuple[int, float]]:
@@ -231,6 +232,20 @@ def test_a_reopened_run_goes_on(store: Path) -> None:
     again.finish("completed")
     assert ended(again) == ("FINISHED", "completed", "")
     assert history(run.id, "val/dice") == [(1, 0.5), (2, 0.6)]
+
+
+@pytest.mark.parametrize("epochs", [(9, 3), (9, 4), (3, 9), (9, 9), (9, 3, 9)])
+def test_the_epochs_of_a_run_are_those_it_was_last_trained_for(
+    store: Path, epochs: tuple[int, ...]
+) -> None:
+    begun = TrainConfig(epochs=3)
+    run = start_run(begun)
+    for so_many in epochs:
+        config = begun.replace(epochs=so_many)
+        run.note_resumed(1, config, {})
+        data = get_run(run.id).data
+        assert true_params(data.params, data.tags) == config.to_params()
+        assert data.tags["segscope.seed_group"] == config.seed_group()
 
 
 def test_a_run_that_is_not_there_or_not_ours_is_said(store: Path) -> None:
