@@ -13,6 +13,7 @@ from sweeps.samplers import build_sampler, distributions
 from sweeps.space import conditions, read_by
 from sweeps.study import Sweep
 from trainer.faults import system_fault, unless_refused
+from trainer.interruption import deaf
 
 # A setting whose training ends its process so often would do it again (out of memory, most likely).
 # That usually happens in the first batches, so no epoch need be done; but once or twice may be
@@ -71,7 +72,7 @@ def giving_back(sweep: Sweep, presence: Presence) -> Iterator[None]:
         yield
     except BaseException as error:
         told = "interrupted" if isinstance(error, KeyboardInterrupt) else system_fault(error)
-        with unless_refused():
+        with deaf(), unless_refused():
             for trial in sweep.study.get_trials(deepcopy=True, states=(TrialState.RUNNING,)):
                 if trial.user_attrs.get(WORKER, {}).get("id") == presence.id:
                     give_back(sweep, trial, told or str(error))

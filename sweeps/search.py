@@ -16,6 +16,7 @@ from sweeps.workers import work, work_together
 from trainer import tracking
 from trainer.config import TrainConfig
 from trainer.faults import system_fault, unless_refused
+from trainer.interruption import deaf
 
 logger = logging.getLogger(__name__)
 
@@ -62,13 +63,14 @@ def _run_trials(sweep: Sweep, workers: int, fit: Fit | None) -> Summary:
             else:
                 work_together(sweep, workers, fit=fit, deadline=deadline, on_change=view.refresh)
     except KeyboardInterrupt:
-        close_parent(sweep, summarise(sweep), interrupted=True)
+        with deaf():
+            close_parent(sweep, summarise(sweep), interrupted=True)
         logger.info("interrupted; go on with: sweeps resume %s", sweep.spec.name)
         raise
     except Exception as error:
         fault = system_fault(error)
         outcome = "interrupted" if fault else "failed"
-        with unless_refused():
+        with deaf(), unless_refused():
             tracking.finish(parent, outcome, fault or " ".join(str(error).split()))
         raise
     summary = summarise(sweep)

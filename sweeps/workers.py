@@ -22,7 +22,7 @@ from sweeps.presence import heard_of, present
 from sweeps.study import Sweep, in_study, load
 from trainer.command_line import log_to_stderr
 from trainer.faults import system_fault
-from trainer.interruption import end_like_ctrl_c
+from trainer.interruption import deaf, end_like_ctrl_c
 
 logger = logging.getLogger(__name__)
 
@@ -88,9 +88,10 @@ def work_together(
             _stop(crew)
             raise
         finally:
-            with sweep.lock():
-                dead = reap(sweep)
-            _close_runs(sweep, dead)
+            with deaf():
+                with sweep.lock():
+                    dead = reap(sweep)
+                _close_runs(sweep, dead)
             on_change()
 
 
@@ -199,10 +200,11 @@ def _stop(crew: list[_Member]) -> None:
         for member in crew:
             member.process.join(max(0.0, patience - time.monotonic()))
     finally:
-        for member in crew:
-            if member.process.exitcode is None:
-                member.process.kill()
-                member.process.join()
+        with deaf():
+            for member in crew:
+                if member.process.exitcode is None:
+                    member.process.kill()
+                    member.process.join()
 
 
 def _close_runs(sweep: Sweep, dead: list[FrozenTrial]) -> None:

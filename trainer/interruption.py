@@ -1,9 +1,11 @@
-"""What else than Ctrl-C ends a command: a termination, and a terminal that is closed."""
+"""What ends a command as Ctrl-C does, and what no second one of them cuts into."""
 
 import contextlib
 import os
 import signal
 import stat
+import threading
+from collections.abc import Iterator
 from types import FrameType
 
 # Windows has no hang-up.
@@ -19,6 +21,26 @@ def end_like_ctrl_c() -> None:
     for number in _NUMBERS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
+
+
+@contextlib.contextmanager
+def deaf() -> Iterator[None]:
+    """Let no second interruption cut into what stands inside, such as the closing of a run.
+
+    Nor a loader that died, for each of which torch raises by a signal, at whatever line the process
+    is. What comes meanwhile is not heard of afterwards either.
+    """
+    unheard = dict.fromkeys((signal.SIGINT, *_NUMBERS), signal.SIG_IGN)
+    if hasattr(signal, "SIGCHLD"):
+        unheard[signal.SIGCHLD] = signal.SIG_DFL  # To ignore it would lose how children ended.
+    if threading.current_thread() is not threading.main_thread():
+        unheard = {}
+    before = {number: signal.signal(number, how) for number, how in unheard.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

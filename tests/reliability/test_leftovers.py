@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,27 @@ def test_training_with_loaders(
     assert process.returncode == 130
 
 
+@pytest.mark.parametrize("again", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_that_is_interrupted_again_and_again(
+    again: signal.Signals, shell: Shell, long: Path, await_epoch: Wait
+) -> None:
+    command = ("trainer", "fit", "--config", str(long), "--workers", "2")
+    process = shell.start(*command, start_new_session=True)
+    await_epoch(process)
+    insist(shell, process, again)
+    assert shell.runs()[0]["state"] == "interrupted"
+
+
+def insist(shell: Shell, process: Process, again: signal.Signals) -> None:
+    """Press Ctrl-C, and whatever else, until a command has ended."""
+    process.send_signal(signal.SIGINT)
+    while process.poll() is None:
+        process.send_signal(again)
+        time.sleep(0.05)
+    wait_until(lambda: not shell.session(process))
+    assert not find_runs("attributes.status = 'RUNNING'")
+
+
 def test_training_whose_loader_is_killed(
     shell: Shell, long: Path, await_epoch: Wait, temporary: Path
 ) -> None:
@@ -120,6 +142,13 @@ def test_a_sweep_of_two_workers(
 ) -> None:
     stop(shell, swept, number, temporary=temporary, group=number == signal.SIGINT)
     assert swept.returncode == 130
+
+
+@pytest.mark.parametrize("again", [signal.SIGINT, signal.SIGTERM])
+def test_a_sweep_that_is_interrupted_again_and_again(
+    again: signal.Signals, shell: Shell, swept: Process
+) -> None:
+    insist(shell, swept, again)
 
 
 def test_a_sweep_of_which_a_worker_was_killed(

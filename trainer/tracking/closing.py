@@ -1,15 +1,14 @@
 """The end of a run, whatever brings it about, and its log until then."""
 
 import logging
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from trainer.faults import GO_ON, system_fault, unless_refused
+from trainer.interruption import deaf
 from trainer.printing import LineFormatter
 from trainer.store import without_passwords
 from trainer.tracking.run import LOG, Run
@@ -39,7 +38,7 @@ def closing(run: Run) -> Iterator[Ending]:
             is_over = True
             run.finish(ending.outcome, ending.reason)
         except BaseException as error:
-            with _deaf_to_loaders():
+            with deaf():
                 outcome, reason = ended_by(error)
                 if is_over and outcome != "interrupted":
                     raise  # The store does not take how the run ended; nor would it take this.
@@ -56,22 +55,6 @@ def closing(run: Run) -> Iterator[Ending]:
                 if outcome == "interrupted":
                     logger.info(reason)
                 raise
-
-
-@contextmanager
-def _deaf_to_loaders() -> Iterator[None]:
-    """Let no loader that died cut into what stands inside.
-
-    Torch raises for each of them by a signal, at whatever line the process is.
-    """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
-        yield
-        return
-    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGCHLD, before)
 
 
 def ended_by(error: BaseException) -> tuple[str, str]:

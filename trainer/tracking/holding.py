@@ -8,6 +8,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainer.config import TrainConfig
+from trainer.interruption import deaf
 from trainer.store import Unreachable
 from trainer.tracking.beginning import start_run
 from trainer.tracking.closing import ended_by
@@ -65,7 +66,8 @@ def starting(
     except BaseException as error:
         ending = ended_by(error)
         if not isinstance(error, Unreachable) and (run is None or not run.beating.has_begun):
-            with suppress(MlflowException, SQLAlchemyError, OSError, ValueError):
+            refused = suppress(MlflowException, SQLAlchemyError, OSError, ValueError)
+            with deaf(), refused:
                 mine = f"tags.`{HEARTBEAT}` = '{first}' and attributes.status = 'RUNNING'"
                 for begun in find_runs(mine):
                     finish(begun.info.run_id, *ending)

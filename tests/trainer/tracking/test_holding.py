@@ -1,5 +1,6 @@
 """A run that is cut off at any instant of its life has ended, and one process writes it."""
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,9 @@ from trainer.tracking import run as run_module
 from trainer.tracking.heartbeat import Beating
 
 NAMES = ("holding", "beginning", "run", "closing")
+SAVING = {
+    sys.modules[f"trainer.tracking.{name}"].__file__ for name in ("runs", "outbox", "sending")
+}
 OURS = {sys.modules[f"trainer.tracking.{name}"].__file__ for name in NAMES}
 
 
@@ -62,6 +66,35 @@ def test_a_run_that_is_interrupted_at_any_line_does_not_stay_running(
             live(Interrupting(at))
         left = find_runs("attributes.status = 'RUNNING'")
         assert not left, f"interrupted at line {at} of {whole.lines}"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("begun", [True, False])
+def test_no_second_interruption_cuts_into_the_closing(
+    number: signal.Signals, begun: bool, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came = []
+
+    def interrupted(frame: FrameType, what: str, _: Any) -> None:
+        if frame.f_code.co_filename in SAVING and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            came.append(frame.f_code.co_name)
+            signal.raise_signal(number)
+
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = sys.gettrace()
+    try:
+        with pytest.raises(KeyboardInterrupt), starting(TrainConfig()) as run:
+            sys.settrace(interrupted)
+            if begun:
+                with closing(run):
+                    raise KeyboardInterrupt
+            raise KeyboardInterrupt
+    finally:
+        sys.settrace(before)
+        signal.signal(signal.SIGTERM, handler)
+    assert {"ending", "put"} <= set(came)
+    assert get_run(run.id).data.tags["segscope.outcome"] == "interrupted"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_run_is_closed_that_the_store_has_and_nobody_knows_of(
