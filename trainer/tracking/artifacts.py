@@ -3,13 +3,15 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import pandas as pd
+from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
-from trainer.files import copy_folder, is_partial
+from trainer.files import copy_folder, is_partial, replacing_folder
 from trainer.store import cache_folder
 from trainer.tracking.client import client
 from trainer.tracking.places import Outside, is_local, local_path
@@ -61,21 +63,30 @@ def artifact_path(
     inside = checked(path)
     if (root := local_path(artifact_uri)) is not None:
         return _resolved(root, inside)
-    folder = cache_folder() / "artifacts" / checked(run_id) / checked(version or "moving")
-    target = _resolved(folder, inside)
-    if version is not None and target is not None:
-        return target
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with _reaching(run_id, besides=(MlflowException, OSError)):
-            fetched = Path(client().download_artifacts(run_id, inside.as_posix(), str(folder)))
-    except (MlflowException, OSError):
-        return None  # MLflow does not tell a missing file from a refused one.
-    # MLflow keeps the path of a folder, but puts a single file on top.
-    if fetched.is_file() and fetched != folder / inside:
-        (folder / inside).parent.mkdir(parents=True, exist_ok=True)
-        fetched.replace(folder / inside)
-    return _resolved(folder, inside)
+    # Each path has a folder of its own: one file of a folder is no sign that the others are there.
+    name = sha256(inside.as_posix().encode()).hexdigest()[:16]
+    folder = cache_folder() / "artifacts" / checked(run_id) / checked(version or "moving") / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        target = _resolved(folder, inside)
+        if version is not None and target is not None:
+            return target
+        try:
+            with _reaching(run_id, besides=(MlflowException, OSError)):
+                _fetch(run_id, inside, folder)
+        except (MlflowException, OSError):
+            return None  # MLflow does not tell a missing file from a refused one.
+        return _resolved(folder, inside)
+
+
+def _fetch(run_id: str, inside: PurePosixPath, folder: Path) -> None:
+    """Fetch an artifact into a folder, which holds all of it or, after a kill, what it held."""
+    with replacing_folder(folder) as partial:
+        fetched = Path(client().download_artifacts(run_id, inside.as_posix(), str(partial)))
+        # MLflow keeps the path of a folder, but puts a single file on top.
+        if fetched.is_file() and fetched != partial / inside:
+            (partial / inside).parent.mkdir(parents=True, exist_ok=True)
+            fetched.replace(partial / inside)
 
 
 def state_of(ended: pd.Timestamp) -> str | None:
