@@ -1,5 +1,6 @@
 """A store that somebody sent names a folder that is not its own: no command lists or writes it."""
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -9,6 +10,8 @@ import pytest
 
 from tests.trainer.test_cli import run  # noqa: F401  the fixture: commands as a user types them
 from trainer.tracking.client import client
+from trainer.tracking.delivery import NotSent, deliver
+from trainer.tracking.outbox import Outbox
 from trainer.tracking.places import ROOTS
 
 
@@ -84,3 +87,130 @@ def test_a_folder_that_the_user_allows_is_read(
     code, _, said = run("evaluate", run_id)
     assert code == 2
     assert "hidden" in said  # of the configuration there, which is read, and is none
+
+
+@pytest.fixture
+def outbox(tmp_path: Path, new_database: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+    """Return the outboxes of a store that somebody sent, and its one run; a folder is beside it."""
+    (tmp_path / "store" / "outbox").mkdir(parents=True)
+    shutil.copyfile(new_database, tmp_path / "store" / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/store/mlflow.db")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "words").write_text("hidden")
+    return tmp_path / "store" / "outbox", client().create_run("0").info.run_id
+
+
+def to_a_server(monkeypatch: pytest.MonkeyPatch, uri: str) -> list[tuple[str, ...]]:
+    """Let the files of every run lie at ``uri``; return what is sent there."""
+    sent: list[tuple[str, ...]] = []
+    real = client().get_run
+
+    def get_run(run_id: str) -> object:
+        found = real(run_id)
+        found.info._artifact_uri = uri
+        return found
+
+    def log_artifact(run_id: str, kept: str, path: str | None) -> None:
+        sent.append((run_id, Path(kept).read_text(), path or ""))
+
+    monkeypatch.setattr(client(), "get_run", get_run)
+    monkeypatch.setattr(client(), "log_artifact", log_artifact)
+    return sent
+
+
+def refusal(run_id: str) -> str:
+    """Return why the first record of a run's outbox is not sent."""
+    waiting = Outbox(run_id)
+    with pytest.raises((NotSent, ValueError)) as caught:
+        deliver(client(), run_id, waiting.first() or {}, waiting, alive=False)
+    return str(caught.value)
+
+
+KEPT = "0123456789abcdef/words"
+
+
+@pytest.mark.parametrize(
+    ("kept", "link"),
+    [
+        ("../../../mine/words", None),
+        ("ABSOLUTE", None),
+        ("0123456789abcdef/../../../../mine/words", None),
+        (".", None),
+        (7, None),
+        (KEPT, "RUN/0123456789abcdef/words"),
+        (KEPT, "RUN/0123456789abcdef"),
+        (KEPT, "RUN"),
+    ],
+)
+def test_an_outbox_sends_and_removes_nothing_but_its_own(
+    outbox: tuple[Path, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kept: object,
+    link: str | None,
+) -> None:
+    folder, run_id = outbox
+    (tmp_path / "mine" / run_id / "0123456789abcdef").mkdir(parents=True)
+    (tmp_path / "mine" / run_id / KEPT).write_text("hidden")
+    sent = to_a_server(monkeypatch, "s3://bucket/run")
+    if kept == "ABSOLUTE":
+        kept = f"{tmp_path}/mine/words"
+    if link is not None:
+        place = folder / link.replace("RUN", run_id)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(tmp_path / "mine" / place.relative_to(folder))
+    line = {"id": "1", "artifact": "stolen/words", "kept": kept}
+    (folder / f"{run_id}.jsonl").write_text(json.dumps(line) + "\n")
+    before = everything(tmp_path / "mine")
+    said = refusal(run_id)
+    assert "line 1 of" in said or "is a link, which is not followed" in said
+    assert sent == []
+    assert everything(tmp_path / "mine") == before
+
+
+def test_an_outbox_sends_what_is_kept_in_it(
+    run,  # noqa: F811
+    outbox: tuple[Path, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, run_id = outbox
+    sent = to_a_server(monkeypatch, "s3://bucket/run")
+    (folder / run_id / KEPT).parent.mkdir(parents=True)
+    (folder / run_id / KEPT).write_text("words")
+    line = {"id": "1", "artifact": "a/words", "kept": KEPT}
+    (folder / f"{run_id}.jsonl").write_text(json.dumps(line) + "\n")
+    assert run("sync")[0] == 0
+    assert sent == [(run_id, "words", "a")]
+    assert not list(folder.glob("*.jsonl")) and not (folder / run_id).exists()
+
+
+@pytest.mark.parametrize("place", ["mine", "store/artifacts/0/RUN/artifacts"])
+def test_an_outbox_writes_no_file_of_this_machine(
+    outbox: tuple[Path, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    folder, run_id = outbox
+    uri = (tmp_path / place.replace("RUN", run_id)).as_uri()
+    sent = to_a_server(monkeypatch, uri)
+    (folder / run_id / KEPT).parent.mkdir(parents=True)
+    (folder / run_id / KEPT).write_text("planted")
+    line = {"id": "1", "artifact": "words", "kept": KEPT}
+    (folder / f"{run_id}.jsonl").write_text(json.dumps(line) + "\n")
+    said = refusal(run_id)
+    assert "its files lie on this machine" in said or "store: it names" in said
+    assert sent == []
+
+
+@pytest.mark.parametrize("name", ["..", ".hidden", "a b", "-x"])
+def test_an_outbox_of_no_run_is_left_alone(
+    run,  # noqa: F811
+    outbox: tuple[Path, str],
+    name: str,
+) -> None:
+    folder, _ = outbox
+    (folder / f"{name}.jsonl").write_text('{"id": "1"}\n')
+    before = everything(folder.parent)
+    assert run("sync")[:2] == (0, "nothing waits to be sent\n")
+    assert everything(folder.parent) == before

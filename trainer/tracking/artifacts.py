@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from trainer.files import copy_folder, is_partial, replacing_folder
 from trainer.store import cache_folder
 from trainer.tracking.client import client
-from trainer.tracking.places import Outside, is_local, local_path
+from trainer.tracking.places import Outside, checked, is_local, local_path
 from trainer.tracking.runs import get_run
 
 
@@ -97,14 +97,6 @@ def state_of(ended: pd.Timestamp) -> str | None:
 def is_remote(artifact_uri: str) -> bool:
     """Return whether a run's files have to be fetched."""
     return not is_local(artifact_uri)
-
-
-def checked(path: str) -> PurePosixPath:
-    """Return an artifact path that stays inside its run; ``ValueError`` for any other."""
-    inside = PurePosixPath(path)
-    if inside.is_absolute() or ".." in inside.parts or "\\" in path or "\0" in path or ":" in path:
-        raise ValueError(f"artifact: {path!r} does not lie inside the run")
-    return inside
 
 
 def download(run_id: str, path: str, into: Path) -> Path:

@@ -1,7 +1,5 @@
 """How a record of the outbox gets into the store: sent twice, it is there once."""
 
-from pathlib import PurePosixPath
-
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
@@ -9,6 +7,7 @@ from trainer.store import Unreachable, without_password
 from trainer.tracking.client import check_answers
 from trainer.tracking.heartbeat import HEARTBEAT, beat
 from trainer.tracking.outbox import Outbox, Record
+from trainer.tracking.places import checked, local_path
 
 SILENT = "the tracking server does not answer"
 
@@ -32,15 +31,22 @@ def deliver(api: MlflowClient, run_id: str, what: Record, outbox: Outbox, *, ali
     try:
         check_answers(api.tracking_uri)
         if "artifact" in what:
-            folder = PurePosixPath(what["artifact"]).parent.as_posix()
-            kept = str(outbox.files / what["kept"])
-            api.log_artifact(run_id, kept, None if folder == "." else folder)
+            _send_file(api, run_id, what, outbox)
         else:
             _write(api, run_id, what, alive=alive and "end" not in what)
     except Unreachable as error:
         raise NotSent(SILENT) from error
     except Exception as error:  # The packages of artifact stores raise what they like.
         raise NotSent(_why(api.tracking_uri, error)) from error
+
+
+def _send_file(api: MlflowClient, run_id: str, what: Record, outbox: Outbox) -> None:
+    # Who writes a run whose files lie on this machine puts them there. MLflow would write wherever
+    # the store says, and follow links in it.
+    if local_path(api.get_run(run_id).info.artifact_uri) is not None:
+        raise ValueError("its files lie on this machine, where none is sent")
+    folder = checked(what["artifact"]).parent.as_posix()
+    api.log_artifact(run_id, str(outbox.kept(what)), None if folder == "." else folder)
 
 
 def _write(api: MlflowClient, run_id: str, what: Record, *, alive: bool) -> None:

@@ -1,11 +1,13 @@
 """What is to be written to a run of the store, on this machine's disk until the store has it.
 
 One JSON object a line, a record or that one was sent; a line is synced before anything is sent, so
-that what is on the disk is what counts. The file is there as long as something waits.
+that what is on the disk is what counts. The file is there as long as something waits. It may have
+come with a folder that somebody else made: no file outside of the outbox is sent or removed for it.
 """
 
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -22,6 +24,8 @@ from trainer.store import local_folder
 Record = dict[str, Any]
 
 SUFFIX = ".jsonl"
+# As `Outbox.keep` names a file, and MLflow a run.
+KEPT, RUN = r"[0-9a-f]{16}/[^/]+", r"\w[\w-]*"
 # Longer than another one needs to look whether something waits.
 LOCK_SECONDS = 1.0
 
@@ -38,7 +42,8 @@ def outbox_folder(uri: str | None = None) -> Path:
 
 def waiting_runs() -> list[str]:
     """Return the ids of the runs of which something waits on this machine, whatever their store."""
-    return sorted(path.stem for path in outbox_folder().glob(f"*{SUFFIX}"))
+    names = (path.stem for path in outbox_folder().glob(f"*{SUFFIX}"))
+    return sorted(name for name in names if re.fullmatch(RUN, name))
 
 
 class Outbox:
@@ -52,6 +57,7 @@ class Outbox:
     def __init__(self, run_id: str, uri: str | None = None) -> None:
         self.path = outbox_folder(uri) / f"{run_id}{SUFFIX}"
         self.files = self.path.with_suffix("")
+        self._place = local_folder(uri).resolve() / "outbox" / run_id
         self._guard = threading.RLock()
         self._known: list[Record] | None = None
 
@@ -106,6 +112,13 @@ class Outbox:
             link_or_copy(source, self.files / kept)
         return kept.as_posix()
 
+    def kept(self, what: Record) -> Path:
+        """Return the file kept for a record; ``ValueError`` where a link leads elsewhere."""
+        path: Path = self.files / what["kept"]
+        if path.resolve() != self._place / what["kept"]:
+            raise ValueError(f"{path} is a link, which is not followed")
+        return path
+
     def sent(self, done: Record) -> None:
         """Take the oldest record, which the store has got, out of those that wait."""
         with self._guard:
@@ -113,7 +126,7 @@ class Outbox:
             assert known[0] is done, "records are sent in order"
             known.pop(0)
             if "kept" in done:
-                shutil.rmtree((self.files / done["kept"]).parent, ignore_errors=True)
+                shutil.rmtree(self.kept(done).parent, ignore_errors=True)
             if not any("kept" in left for left in known):
                 shutil.rmtree(self.files, ignore_errors=True)
             if known:
@@ -160,7 +173,9 @@ def waiting_in(data: bytes, name: str) -> list[Record]:
                 del waiting[found["sent"]]
             else:
                 waiting[found["id"]] = found
-        except (ValueError, KeyError, TypeError) as error:
+                if "kept" in found and not re.fullmatch(KEPT, found["kept"]):
+                    raise ValueError("it leads out of the outbox")
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"outbox: line {number} of {name} is damaged; move the file away to go on without "
                 "what is not sent yet"

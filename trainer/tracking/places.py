@@ -4,7 +4,7 @@ MLflow records absolute places. Those of a store in a file are found again besid
 """
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
@@ -71,6 +71,14 @@ def allowed_roots() -> list[Path]:
     """
     named = os.environ.get(ROOTS, "").split(os.pathsep)
     return [root.resolve() for root in (local_folder(), *(Path(name) for name in named if name))]
+
+
+def checked(path: str) -> PurePosixPath:
+    """Return an artifact path that stays inside its run; ``ValueError`` for any other."""
+    inside = PurePosixPath(path)
+    if inside.is_absolute() or ".." in inside.parts or "\\" in path or "\0" in path or ":" in path:
+        raise ValueError(f"artifact: {path!r} does not lie inside the run")
+    return inside
 
 
 def _place(recorded: Path) -> Path:
