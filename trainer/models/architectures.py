@@ -28,6 +28,11 @@ class ModelSettings(Settings):
         """The least that the longer side of an image may have, in pixels."""
         return 1
 
+    @property
+    def elsewhere(self) -> str | None:
+        """What its network is built of that lies in another place: a folder, the network."""
+        return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class WidthSettings(ModelSettings):
@@ -225,6 +230,12 @@ class BackboneSettings(WidthSettings):
         require("backbone", repr(self.backbone), bool(self.backbone), "is empty; give a name")
         named = self.backbone != BackboneSettings.backbone or not self.pretrained
         require("pretrained", self.backbone, named, "has no weights; give a hub's name or a folder")
+
+    @property
+    def elsewhere(self) -> str | None:
+        """An encoder that is not written out."""
+        inside = self.backbone == BackboneSettings.backbone or self.backbone.startswith("{")
+        return None if inside and not self.pretrained else self.backbone
 
     @property
     def stride(self) -> int:

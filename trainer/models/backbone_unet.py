@@ -24,6 +24,8 @@ BUILT_IN: dict[str, dict[str, Any]] = {
     }
 }
 LEVELS = 4
+# More channels, layers or labels than any encoder has: lists are made of some of them.
+DIGITS = 5
 
 
 class BackboneUNet(nn.Module):
@@ -120,7 +122,7 @@ def _config(name: str) -> Any:
     given = BUILT_IN.get(name)
     try:
         if given is None and name.startswith("{"):
-            given = json.loads(name)
+            given = json.loads(name, parse_int=_bounded)
         if given is not None:
             settings = {k: v for k, v in given.items() if k not in ("model_type", "out_features")}
             return AutoConfig.for_model(given["model_type"], **settings)
@@ -134,12 +136,18 @@ def _config(name: str) -> Any:
         ) from error
 
 
+def _bounded(digits: str) -> int:
+    if len(digits) > DIGITS:
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return int(digits)
+
+
 def _refusals() -> tuple[type[Exception], ...]:
     """Return what transformers raises for a model that is not there, or cannot be."""
     from huggingface_hub.errors import StrictDataclassError
 
-    of_values = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-    return OSError, ImportError, StrictDataclassError, *of_values
+    of_values = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+    return OSError, ImportError, StrictDataclassError, RecursionError, *of_values
 
 
 def _short(name: str) -> str:

@@ -6,17 +6,21 @@ configuration tells. Every fault is one ``ValueError`` that names file and field
 travels inside every registered model, beside `predictor`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from reprlib import repr as shortened
+from threading import get_ident
 from typing import Any, get_type_hints
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from ..models import LARGEST, MODELS, build_model
 from ..network.arithmetic import DTYPES, FLOAT32
@@ -46,6 +50,8 @@ GEOMETRIES = ("resize", "pad", "random-crop", "five-crop")
 MOST_BYTES = 2**20
 # More bands than any camera has.
 CHANNELS = 10_000
+# A network may make parameters that it replaces, and a damaged file lack some that are then named.
+SPARE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +109,8 @@ def load_network(folder: Path, config: ModelConfig) -> nn.Module:
             raise ValueError("is not a file")
         with safe_open(path, framework="pt") as file:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-        expected = _expected(config)
+        with _at_most(len(shapes) + SPARE):
+            expected = _expected(config)
         _compare(shapes, {name: tuple(tensor.shape) for name, tensor in expected.items()})
         weights = load_file(path)
         for name, tensor in weights.items():
@@ -117,6 +124,25 @@ def load_network(folder: Path, config: ModelConfig) -> nn.Module:
     network: nn.Module = build_model(config.architecture, **config.settings)
     network.load_state_dict(weights)
     return network
+
+
+@contextmanager
+def _at_most(parameters: int) -> Iterator[None]:
+    """Stop this thread from building a network of more parameters: layers cost time, if no memory.
+
+    Raises ``ValueError`` in the midst of it.
+    """
+    ours, counted = get_ident(), count(1)
+
+    def check(*_: Any) -> None:
+        if get_ident() == ours and next(counted) > parameters:
+            raise ValueError(f"it has fewer weights than the network that {CONFIG} tells")
+
+    hook = register_module_parameter_registration_hook(check)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _expected(config: ModelConfig) -> Mapping[str, Tensor]:
@@ -204,7 +230,14 @@ def _architecture(where: str, value: Any) -> dict[str, Any]:
     read = record({"out_channels": whole(1, 255)}, {"in_channels": whole(1, CHANNELS), **hints})
     named["settings"] = read(place, named["settings"])
     try:
-        component(**{n: setting for n, setting in named["settings"].items() if n in hints})
+        chosen: Any = component(
+            **{n: setting for n, setting in named["settings"].items() if n in hints}
+        )
+        # Nothing but the folder is read: who made it must not learn who opens it.
+        if chosen.elsewhere is not None:
+            raise ValueError(
+                f"{shortened(chosen.elsewhere)} lies elsewhere; it must be written out"
+            )
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error
     return named

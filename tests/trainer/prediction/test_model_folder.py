@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from tests.reliability.rubbish import bounded
 from tests.trainer.model_folders import model_folder
 from trainer import catalogue
 from trainer.catalogue.data import GEOMETRIES
@@ -258,3 +259,57 @@ def test_whatever_settings_an_architecture_has_can_be_read() -> None:
     for name, component in MODELS.items():
         given = {"name": name, "settings": {"out_channels": 1, **vars(component.settings())}}
         assert module._architecture("model", json.loads(json.dumps(given))) == given
+
+
+def with_backbone(folder: Path, backbone: str, *, pretrained: bool = False) -> Path:
+    settings = {"out_channels": 4, "backbone": backbone, "pretrained": pretrained}
+    model = {"name": "backbone-unet", "settings": settings}
+    return edited(model_folder(folder, out_channels=4), "model", model)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "pretrained"),
+    [
+        ("microsoft/resnet-50", False),
+        ("microsoft/resnet-50", True),
+        ("https://example.com/x", False),
+        ("/etc", False),
+        ("..", False),
+        (' {"model_type": "resnet"}', False),
+        ('{"model_type": "resnet"}', True),
+    ],
+)
+def test_nothing_beside_the_folder_is_asked_for(
+    tmp_path: Path, backbone: str, pretrained: bool
+) -> None:
+    """Who sent a model must not learn by it who opens it."""
+    folder = with_backbone(tmp_path, backbone, pretrained=pretrained)
+    said = r"config.json: model.settings: .* lies elsewhere"
+    with pytest.raises(ValueError, match=said) as caught:
+        read_model_config(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"depths": [20_000, 2, 2, 2]}, "it has fewer weights than the network"),
+        ({"depths": [10**7, 2, 2, 2]}, "neither a folder"),
+        ({"num_labels": 10**9}, "neither a folder"),
+        ({"hidden_sizes": [-(10**9), 8, 8, 8]}, "neither a folder"),
+        ({"hidden_sizes": [10**400, 8, 8, 8]}, "neither a folder"),
+        ({"model_type": "convnext", "num_stages": 10**7}, "neither a folder"),
+        ({"model_type": "convnext", "num_stages": 99}, "cannot be built: .*out of range"),
+        ({"model_type": "bit", "num_groups": 0}, "cannot be built: .*zero"),
+    ],
+)
+def test_no_encoder_is_built_that_the_weights_do_not_hold(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    pytest.importorskip("transformers.models.resnet.modeling_resnet")  # which takes seconds, once
+    written = {"model_type": "resnet", "depths": [2, 2, 2, 2], "hidden_sizes": [8, 8, 8, 8]}
+    folder = with_backbone(tmp_path, json.dumps(written | changes))
+    with bounded(), pytest.raises(ValueError, match=f"^model: cannot load .*{said}") as caught:
+        load_network(folder, read_model_config(folder))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
