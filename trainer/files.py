@@ -108,14 +108,28 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 def copy_folder(source: Path, target: Path) -> None:
     """Copy a folder's files into another, made where it is missing, as the umask's and not theirs.
 
-    A store may be read-only, and a copy of it must not be.
+    A store may be read-only, and a copy of it must not be. Raises ``ValueError`` for a link, which
+    may lead anywhere and never end, and for what is no file, such as a pipe or a device.
     """
     target.mkdir(parents=True, exist_ok=True)
     for path in source.iterdir():
+        check_own(path)
         if path.is_dir():
             copy_folder(path, target / path.name)
         else:
+            check_own(target / path.name)
             shutil.copyfile(path, target / path.name)
+
+
+def check_own(path: Path) -> None:
+    """Raise ``ValueError`` for a link, and for what is neither file nor folder, if it is there.
+
+    For what somebody else may have made.
+    """
+    if path.is_symlink():
+        raise ValueError(f"{path} is a link, which is not followed; put a copy in its place")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(f"{path} is neither a file nor a folder; remove it")
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -1,6 +1,7 @@
 """A store that somebody sent names a folder that is not its own: no command lists or writes it."""
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.trainer.test_cli import run  # noqa: F401  the fixture: commands as a user types them
+from trainer.config import TrainConfig
+from trainer.files import copy_folder
+from trainer.tracking import download, start_run
 from trainer.tracking.client import client
 from trainer.tracking.delivery import NotSent, deliver
 from trainer.tracking.outbox import Outbox
@@ -214,3 +218,89 @@ def test_an_outbox_of_no_run_is_left_alone(
     before = everything(folder.parent)
     assert run("sync")[:2] == (0, "nothing waits to be sent\n")
     assert everything(folder.parent) == before
+
+
+def a_run(store: Path) -> tuple[str, Path]:
+    """Return a run that ended, as far as its files tell, and the folder of these."""
+    begun = start_run(TrainConfig())
+    for name in ("last", "best"):
+        begun.write_text(f"checkpoints/{name}/state.json", "{}")
+    begun.write_text("log.txt", "begun")
+    begun.finish("interrupted")
+    return begun.id, begun.folder
+
+
+ODD_FILES = [
+    ("log.txt", "mine/words"),
+    ("checkpoints", "mine"),
+    ("checkpoints/last", "mine"),
+    ("checkpoints/last/state.json", "mine/words"),
+    ("evaluation", "mine"),
+    ("samples/loop", ".."),
+    ("samples/nowhere", "nothing"),
+    ("samples/zeros", "/dev/zero"),
+    ("samples/pipe", None),
+]
+
+
+def place_odd(folder: Path, name: str, target: Path | None) -> Path:
+    """Put a link, or a pipe, where a run or a model has something of its own; return its place."""
+    path = folder / name
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if target is None:
+        os.mkfifo(path)
+    else:
+        path.symlink_to(target)
+    return path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes need rights there")
+@pytest.mark.parametrize(("name", "target"), ODD_FILES)
+def test_a_run_with_links_in_it_is_not_written_on(
+    run,  # noqa: F811
+    store: Path,
+    tmp_path: Path,
+    name: str,
+    target: str | None,
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "words").write_text("hidden")
+    run_id, folder = a_run(store)
+    odd = place_odd(folder, name, None if target is None else tmp_path / target)
+    code, _, said = run("resume", run_id)
+    assert code == 2
+    assert f"{odd} is " in said and "Traceback" not in said
+    assert everything(tmp_path / "mine") == {tmp_path / "mine" / "words": b"hidden"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes need rights there")
+@pytest.mark.parametrize(("name", "target"), ODD_FILES)
+def test_what_is_copied_of_a_store_is_its_own(
+    store: Path, tmp_path: Path, name: str, target: str | None
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "words").write_text("hidden")
+    run_id, folder = a_run(store)
+    odd = place_odd(folder, name, None if target is None else tmp_path / target)
+    with pytest.raises(ValueError, match=r"is a link|is neither a file nor a folder"):
+        copy_folder(folder, tmp_path / "copy")
+    with pytest.raises(ValueError, match=f"^{odd} is |does not lie inside|has no artifact"):
+        download(run_id, name, tmp_path / "got")
+    for copied in ("copy", "got"):
+        assert b"hidden" not in everything(tmp_path / copied).values()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_nothing_is_written_through_a_link(store: Path, tmp_path: Path) -> None:
+    """As the files of a sweep are written into its run."""
+    (tmp_path / "words").write_text("mine")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "sweep.yaml").write_text("planted")
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "sweep.yaml").symlink_to(tmp_path / "words")
+    with pytest.raises(ValueError, match=r"sweep\.yaml is a link"):
+        copy_folder(tmp_path / "new", tmp_path / "store")
+    assert (tmp_path / "words").read_text() == "mine"

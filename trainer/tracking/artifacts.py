@@ -103,7 +103,7 @@ def download(run_id: str, path: str, into: Path) -> Path:
     """Copy an artifact file or folder of a run into ``into`` and return the copy's path.
 
     On a local store MLflow would return the store's own path; this never does. Raises
-    ``ValueError`` when the run has no such artifact.
+    ``ValueError`` when the run has no such artifact, and for links in it, or that lead out of it.
     """
     into.mkdir(parents=True, exist_ok=True)
     local = local_path(get_run(run_id).info.artifact_uri)
@@ -113,10 +113,10 @@ def download(run_id: str, path: str, into: Path) -> Path:
                 return Path(client().download_artifacts(run_id, path, str(into)))
         except MlflowException as error:
             raise ValueError(f"run: {run_id} has no artifact {path!r}") from error
-    source, target = local / path, into / path
-    if source.is_dir():
+    source, target = _resolved(local, checked(path)), into / path
+    if source is not None and source.is_dir():
         copy_folder(source, target)
-    elif source.is_file():
+    elif source is not None and source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     elif not local.exists():

@@ -10,6 +10,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFL
 from trainer import __version__
 from trainer.config import NOT_HYPERPARAMETERS, TrainConfig
 from trainer.config.parsing import from_params, from_yaml
+from trainer.files import check_own
 from trainer.tracking.client import begin, check_answers, client, experiment_id
 from trainer.tracking.environment import environment, git_commit, user
 from trainer.tracking.formats import FORMAT, TAG
@@ -71,7 +72,7 @@ def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
     written has what the store holds of it; where that is not its parameters, it is closed.
 
     Raises ``ValueError`` when there is no such run, when it is archived, when its files are gone,
-    when it was not made by Segscope, and when nothing of it was kept.
+    when it was not made by Segscope, when there is a link in it, and when nothing of it was kept.
     """
     found = active_run(run_id)
     info, ours = found.info, found.data.tags.get("segscope.kind") == "run"
@@ -79,6 +80,8 @@ def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
     has_begun = bool(found.data.metrics)
     if ours and has_begun and local is not None and not local.exists():
         raise ValueError(f"run: the files of {run_id} are gone: there is no {local}")
+    for path in () if local is None else local.rglob("*"):
+        check_own(path)  # it will be written, and removed
     run = Run(info.run_id, info.artifact_uri)
     run.fetch()
     path = run.folder / "config.yaml"
