@@ -31,6 +31,7 @@ NOT_HYPERPARAMETERS = frozenset(
         "run_name",
         "device",
         "deterministic",
+        "activation_checkpointing",
         "workers",
         "cache",
         "cache_limit_gib",
@@ -137,6 +138,8 @@ class General(Reading):
     """Seed of the weights, the order of the images and the augmentation."""
     device: str = "auto"
     """Where to train: auto, cpu, cuda or cuda:N."""
+    activation_checkpointing: bool = False
+    """Compute activations again on the way back, level by level: less memory, same numbers."""
     precision: str = "auto"
     """Arithmetic of training: float32, bfloat16, or auto for bfloat16 where the hardware has it."""
     deterministic: bool = False

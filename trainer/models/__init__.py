@@ -5,7 +5,8 @@ A network maps images ``(batch, in_channels, height, width)``, normalised and of
 of auxiliary logits of the same shape, which are learnt from too, with its `auxiliary_weight`.
 
 Its ``encoder_parts`` name the modules that go down from the image, its ``stride`` is the factor by
-which it divides the image's sides.
+which it divides the image's sides. Its ``segments()`` are modules, none within another, that may be
+computed again on the way back instead of being kept: its levels or blocks.
 
 To add one, write its module, its settings in `architectures` (they are the keyword arguments of its
 network), and its line here; none of the two imports torch.

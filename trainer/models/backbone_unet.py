@@ -66,6 +66,13 @@ class BackboneUNet(nn.Module):
         self.to_whole = ConvNormReLU(max(1, base_channels // 2), max(1, base_channels // 4), 3)
         self.last = nn.Conv2d(max(1, base_channels // 4), out_channels, kernel_size=1)
 
+    def segments(self) -> list[nn.Module]:
+        # Whatever they are called: an encoder's stages are the first list in it.
+        stages = next(each for each in self.encoder.modules() if isinstance(each, nn.ModuleList))
+        first = next(self.encoder.children())
+        embedding = [first] if stages not in first.modules() else []
+        return [*embedding, *stages, *self.ups, self.to_half, self.to_whole]
+
     def forward(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
         whole = padded(images, self.stride)

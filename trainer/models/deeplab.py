@@ -56,6 +56,9 @@ class DeepLabV3Plus(nn.Module):
             nn.Conv2d(joint, out_channels, kernel_size=1),
         )
 
+    def segments(self) -> list[nn.Module]:
+        return [*self.encoder.segments(), *self.pyramid, self.project, self.low_level, self.decode]
+
     def forward(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
         whole = padded(images, self.stride)

@@ -59,6 +59,9 @@ class PSPNet(nn.Module):
             nn.Conv2d(aside, out_channels, kernel_size=1),
         )
 
+    def segments(self) -> list[nn.Module]:
+        return [*self.encoder.segments(), *self.pools, self.head, self.auxiliary]
+
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         height, width = images.shape[-2:]
         whole = padded(images, self.stride)

@@ -96,6 +96,9 @@ class ResNet(nn.Module):
                 channels = self.channels[level]
             self.blocks.append(block)
 
+    def segments(self) -> list[nn.Module]:
+        return [self.stem, *(unit for block in self.blocks for unit in block.children())]
+
     def forward(self, images: Tensor) -> list[Tensor]:
         features = [self.blocks[0](self.stem(images))]
         for block in self.blocks[1:]:

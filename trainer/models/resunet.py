@@ -71,6 +71,9 @@ class ResUNet(nn.Module):
         )
         self.last = nn.Conv2d(channels[0], out_channels, kernel_size=1)
 
+    def segments(self) -> list[nn.Module]:
+        return [self.unit, *self.downs, *self.ups]
+
     def forward(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
         features = [self.unit(self.first(padded(images, self.stride)))]

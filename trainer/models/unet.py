@@ -126,6 +126,9 @@ class UNet(nn.Module):
         )
         self.last = nn.Conv2d(channels[0], out_channels, kernel_size=1)
 
+    def segments(self) -> list[nn.Module]:
+        return [self.first, *self.downs, *self.ups]
+
     def forward(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
         features = [self.first(padded(images, self.stride))]

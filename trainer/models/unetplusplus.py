@@ -78,6 +78,10 @@ class UNetPlusPlus(nn.Module):
         heads = range(depth) if deep_supervision else range(1)
         self.heads = nn.ModuleList(nn.Conv2d(channels[0], out_channels, 1) for _ in heads)
 
+    def segments(self) -> list[nn.Module]:
+        nodes = [node for c in self.columns for node in c.get_submodule("nodes").children()]
+        return [self.first, *self.downs, *nodes]
+
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
         height, width = images.shape[-2:]
         features = [self.first(padded(images, self.stride))]

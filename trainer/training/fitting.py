@@ -20,6 +20,7 @@ from trainer.network.arithmetic import DTYPES
 from trainer.network.device import choose_device, choose_dtype, processor_name, repeatable
 from trainer.network.forward import Forward
 from trainer.network.losses import Weigh, build_loss
+from trainer.network.recomputation import recompute
 from trainer.progress import Progress
 from trainer.tracking import Ending, Run, closing, get_run, held, log_file, reopen_run, starting
 from trainer.tracking.class_names import classes_tag
@@ -184,6 +185,8 @@ def _new_training(
     settings = {**channels, **vars(config.settings("model"))}
     model = build_model(config.model, **settings)
     settings |= getattr(model, "travels", {})
+    if config.activation_checkpointing:
+        recompute(model)
     device = choose_device(config.device)
     forward = Forward(
         model,

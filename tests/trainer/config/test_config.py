@@ -42,6 +42,7 @@ OTHER: dict[str, Any] = {
     "normalisation": "none",
     "augment": "flips",
     "augment_probability": 0.2,
+    "activation_checkpointing": True,
     "workers": 2,
     "model": "unet",
     "init_from": "models:/cars@champion",

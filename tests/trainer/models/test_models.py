@@ -16,6 +16,7 @@ from trainer.models import MODELS, blocks, build_model
 from trainer.models.resnet import ResNet
 from trainer.models.unet import UNet
 from trainer.network.device import repeatable
+from trainer.network.recomputation import recompute
 from trainer.settings import load
 
 
@@ -43,6 +44,23 @@ NORMS = {
     "instance": nn.InstanceNorm2d,
     "none": None,
 }
+
+
+def kept_bytes(model: nn.Module) -> int:
+    """Return how much of a forward pass lies there until the way back, beside the weights."""
+    weights = {parameter.data_ptr() for parameter in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        given = outputs(model, images(1, 64, 96))
+    assert given[0].requires_grad
+    return sum(kept.values())
 
 
 class ModelContract:
@@ -97,6 +115,36 @@ class ModelContract:
             assert parameter.grad is not None, name
             assert torch.isfinite(parameter.grad).all(), name
             assert parameter.grad.any(), name
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    def test_what_is_computed_again_gives_the_same_numbers(self, dtype: torch.dtype) -> None:
+        models = [self.build(dropout=0.3), self.build(dropout=0.3)]
+        recompute(models[1])
+        for model in models:
+            torch.manual_seed(7)
+            for size in ((32, 48), (31, 47)):
+                with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+                    given = outputs(model, images(2, *size))
+                sum(logits.float().square().mean() for logits in given).backward()
+        kept, again = models
+        assert kept.state_dict().keys() == again.state_dict().keys()
+        for name, tensor in kept.state_dict().items():
+            assert torch.equal(tensor, again.state_dict()[name]), name
+        gradients = dict(again.named_parameters())
+        for name, parameter in kept.named_parameters():
+            assert torch.equal(parameter.grad, gradients[name].grad), name
+        inputs = images(1, 31, 47)
+        with torch.inference_mode():
+            assert torch.equal(kept.eval()(inputs), again.eval()(inputs))
+
+    def test_what_is_computed_again_is_not_kept(self) -> None:
+        kept, again = self.build(), self.build()
+        recompute(again)
+        assert kept_bytes(again) < 0.6 * kept_bytes(kept)
+
+    def test_its_segments_lie_apart(self) -> None:
+        parts = [part for segment in self.build().segments() for part in segment.modules()]
+        assert len(parts) == len(set(parts))
 
     def test_it_learns(self) -> None:
         model = self.build()
@@ -348,8 +396,12 @@ class TestBackboneUNet(ModelContract):
         ],
     )
     def test_other_encoders(self, written: dict[str, Any]) -> None:
-        model = self.build(backbone=json.dumps(written), in_channels=1).eval()
-        assert model(images(1, 31, 47, 1)).shape == (1, 1, 31, 47)
+        model = self.build(backbone=json.dumps(written), in_channels=1)
+        recompute(model)
+        logits = model(images(1, 31, 47, 1))
+        logits.sum().backward()
+        assert logits.shape == (1, 1, 31, 47)
+        assert all(p.grad is not None for p in model.last.parameters())
 
     @pytest.mark.parametrize(
         ("backbone", "said"),

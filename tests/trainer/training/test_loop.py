@@ -75,6 +75,19 @@ def make(tiny: TrainConfig, tmp_path: Path) -> Callable[..., Trained]:
     return lambda **changes: Trained(tiny.replace(**changes), tmp_path / "run")
 
 
+def test_a_run_that_computes_again_learns_the_same(make: Callable[..., Trained]) -> None:
+    runs = [make(dropout=0.3, activation_checkpointing=again) for again in (False, True)]
+    for run in runs:
+        assert run.go() == "completed"
+    kept, again = (run.training for run in runs)
+    assert "forward" in vars(again.forward.model.first)
+    assert again.progression == kept.progression
+    weights = again.forward.model.state_dict()
+    for name, tensor in kept.forward.model.state_dict().items():
+        assert torch.equal(weights[name], tensor), name
+    assert runs[0].config.seed_group() == runs[1].config.seed_group()
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 4])
 def test_batches_that_are_added_up_are_one_large_batch(
     make: Callable[..., Trained], batch_size: int
