@@ -1,12 +1,9 @@
-"""Colours and type: one palette for every figure, safe for colour-blind people, in two themes.
+"""Colours and type in two themes; curves have those of `trainer.palette`.
 
-The categorical colours are Okabe and Ito's (2008) without black and yellow, which vanish on a dark
-or a light ground; beyond them the dash tells curves apart. Nothing is fetched: the fonts are the
-system's own.
+Nothing is fetched: the fonts are the system's own.
 """
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C")
-DASHES = ("solid", "dash", "dot")
+from trainer.palette import PALETTE
 
 TRUE_POSITIVE = (0, 158, 115)
 FALSE_POSITIVE = (230, 159, 0)
@@ -100,9 +97,3 @@ def streamlit_options() -> dict[str, object]:
     options |= {"theme.light.sidebar.backgroundColor": _LIGHT["secondaryBackgroundColor"]}
     options |= {"theme.dark.sidebar.backgroundColor": "#0D1115"}
     return options
-
-
-def curve_style(position: int) -> tuple[str, str]:
-    """Return the colour and the dash of the curve at ``position`` in a selection, from 0."""
-    colour = PALETTE[position % len(PALETTE)]
-    return colour, DASHES[position // len(PALETTE) % len(DASHES)]

@@ -37,6 +37,8 @@ TORCH_FREE = (
     "trainer.settings",
     "trainer.names",
     "trainer.wording",
+    "trainer.exports",
+    "trainer.palette",
     "trainer.files",
     "trainer.yaml_files",
     "trainer.schema",
@@ -81,7 +83,6 @@ PURE = (
     "strips",
     "overlays",
     "uploads",
-    "exports",
     "saved_views",
 )
 # What the pages read of sweeps; the rest of it imports Optuna.

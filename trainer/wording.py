@@ -25,6 +25,22 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
 
 
+def measured(value: float, spread: float = math.nan, *, decimals: int = 4) -> str:
+    """Return a number with as many digits as mean something: ``0.9876`` or ``0.912 ± 0.034``.
+
+    The ``spread``, a standard deviation in the same unit, has two digits, and the number as many
+    behind the point. Where none is known the number has ``decimals`` of them, and more where fewer
+    than two digits of it would be left. `MISSING` for what is not finite.
+    """
+    if not math.isfinite(value):
+        return MISSING
+    if not (math.isfinite(spread) and spread > 0):
+        small = 0 < abs(value) < 10 ** (1 - decimals)
+        return f"{value:.2g}" if small else f"{value:.{decimals}f}"
+    behind = max(0, 1 - math.floor(math.log10(float(f"{spread:.1e}"))))
+    return f"{value:.{behind}f} ± {spread:.{behind}f}"
+
+
 def markdown_cell(text: str) -> str:
     """Return a text as a cell of a Markdown table: one line, shown as it is."""
     return " ".join(text.split()).translate(_MARKDOWN)

@@ -2,9 +2,10 @@
 
 import plotly.graph_objects as go
 
-from dashboard.theme import NEUTRAL, PALETTE
+from dashboard.theme import NEUTRAL
 from dashboard.ui.figure import AXIS, styled
 from trainer.analysis.verdict import Comparison
+from trainer.palette import PALETTE
 
 
 def draw_intervals(comparison: Comparison) -> go.Figure:

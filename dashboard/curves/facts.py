@@ -8,11 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard.store.cache import Curve
-from dashboard.theme import curve_style
 from trainer.analysis.dips import Dip, dips
 from trainer.analysis.history import clean
 from trainer.analysis.seeds import AcrossSeeds, across_seeds
 from trainer.evaluation.results import BestEpoch
+from trainer.palette import curve_style
 from trainer.wording import counted
 
 FRAMES = 60

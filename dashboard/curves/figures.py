@@ -6,8 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.curves.facts import BandInfo, CurveInfo
-from dashboard.theme import DIP, PALETTE
+from dashboard.theme import DIP
 from dashboard.ui.figure import empty, epoch_axis, escaped, styled
+from trainer.palette import PALETTE
 
 MANY = 40
 """Above this many curves those of one colour share a trace, which browsers draw far faster."""

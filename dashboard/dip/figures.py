@@ -10,9 +10,10 @@ from plotly.subplots import make_subplots
 from dashboard.dip.facts import Moment
 from dashboard.display import shortened
 from dashboard.store.cache import Curve
-from dashboard.theme import DIP, NEUTRAL, PALETTE
+from dashboard.theme import DIP, NEUTRAL
 from dashboard.ui.figure import AXIS, GRID, GROUND, empty, escaped, styled
 from trainer.analysis.dips import Dip
+from trainer.palette import PALETTE
 
 IMAGES = 40
 ROW_PIXELS = 20

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.theme import PALETTE
 from trainer.data.collection import VOID, ClassInfo
+from trainer.palette import PALETTE
 
 Map = NDArray[np.uint8]
 

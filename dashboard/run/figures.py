@@ -7,8 +7,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard.store.cache import Curve
-from dashboard.theme import SEQUENTIAL, curve_style
+from dashboard.theme import SEQUENTIAL
 from dashboard.ui.figure import empty, epoch_axis, escaped, styled
+from trainer.palette import curve_style
 
 
 def draw_class_curves(curves: Mapping[str, Curve], *, metric: str = "IoU") -> go.Figure:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.theme import DIP, PALETTE, SEQUENTIAL
+from dashboard.theme import DIP, SEQUENTIAL
 from dashboard.ui.figure import empty, escaped, styled
+from trainer.palette import PALETTE
 
 SCALE = [[i / (len(SEQUENTIAL) - 1), colour] for i, colour in enumerate(SEQUENTIAL)]
 ROW_PIXELS = 18

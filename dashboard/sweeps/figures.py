@@ -10,9 +10,10 @@ import plotly.graph_objects as go
 from dashboard.curves.figures import top_range
 from dashboard.store.cache import Curve
 from dashboard.sweeps import facts
-from dashboard.theme import NEUTRAL, PALETTE
+from dashboard.theme import NEUTRAL
 from dashboard.ui.figure import empty, epoch_axis, escaped, styled
 from sweeps.trials import COMPLETE, CUT_SHORT, FAILED, PRUNED, RUNNING, STATES, STOPPED, Parameter
+from trainer.palette import PALETTE
 
 COLOURS = {COMPLETE: PALETTE[0], PRUNED: PALETTE[4], FAILED: PALETTE[1], RUNNING: PALETTE[2]}
 SYMBOLS = {

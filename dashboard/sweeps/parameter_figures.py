@@ -11,9 +11,9 @@ from dashboard.stability.figures import SCALE
 from dashboard.sweeps import facts
 from dashboard.sweeps.facts import JUDGED
 from dashboard.sweeps.figures import add_marks, hatching
-from dashboard.theme import PALETTE
 from dashboard.ui.figure import GROUND, empty, escaped, styled
 from sweeps.trials import COMPLETE, Parameter, numeric
+from trainer.palette import PALETTE
 
 # Low to high over grey: every step stands out from a light and from a dark ground.
 LOW_TO_HIGH = [[0.0, "#D55E00"], [0.5, "#9A9A9A"], [1.0, "#1F83C4"]]

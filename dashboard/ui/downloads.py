@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dashboard.ui import exports
+from trainer import exports
 
 _FORMATS = {
     "CSV": (exports.csv, "csv", "text/csv"),

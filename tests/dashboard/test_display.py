@@ -5,7 +5,8 @@ import math
 import pandas as pd
 
 from dashboard import display
-from dashboard.theme import curve_style, streamlit_options
+from dashboard.theme import streamlit_options
+from trainer.palette import curve_style
 
 
 def test_scores_have_four_digits() -> None:

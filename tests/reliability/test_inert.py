@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 from rich.table import Table
 
-from dashboard.ui import exports
 from sweeps.cli import main as sweeps
 from tests.test_old_store import IMAGES, RUNS, copied
+from trainer import exports
 from trainer.cli import main as trainer
 from trainer.command_line import guarded, print_json
 from trainer.printing import LineFormatter, Terminal, inert, say

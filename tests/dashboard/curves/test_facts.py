@@ -6,8 +6,8 @@ import pytest
 
 from dashboard.curves import facts
 from dashboard.curves.figures import draw_bands, draw_curves, draw_pair, top_range
-from dashboard.ui import exports
 from tests.dashboard.made import REPORT, curve, record
+from trainer import exports
 from trainer.tracking.reading import runs_table
 
 
@@ -126,6 +126,12 @@ def test_counts_are_exported_whole() -> None:
     table = pd.DataFrame({"dice": [0.5, np.nan], "dips": [3.0, np.nan]}, index=["a", "b"])
     assert "| a | 0.5000 | 3 |\n| b |  |  |" in exports.markdown(table, whole=("dips",))
     assert r"a & 0.5000 & 3 \\" in exports.latex(table, whole=("dips",))
+
+
+def test_a_small_number_is_not_exported_as_nought() -> None:
+    table = pd.DataFrame({"lr": [5e-5, 0.0]}, index=["a", "b"])
+    assert "| a | 5e-05 |\n| b | 0.0000 |" in exports.markdown(table)
+    assert r"a & 5e-05 \\" in exports.latex(table)
 
 
 def test_exported_names_are_harmless() -> None:

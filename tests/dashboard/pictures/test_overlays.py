@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from dashboard.pictures import overlays
-from dashboard.theme import PALETTE
 from tests.dashboard import errors
+from trainer.palette import PALETTE
 
 TARGET = np.array([[0, 1, 1, 0, 255, 2]], np.uint8)
 PREDICTED = np.array([[0, 1, 0, 1, 1, 1]], np.uint8)

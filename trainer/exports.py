@@ -4,8 +4,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from dashboard.display import SCORE_DIGITS
-from trainer.wording import markdown_cell
+from trainer.wording import markdown_cell, measured
 
 _LATEX = str.maketrans(
     {
@@ -19,6 +18,11 @@ _LATEX = str.maketrans(
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
         "\\": r"\textbackslash{}",
+        "±": r"$\pm$",
+        "×": r"$\times$",
+        "−": r"$-$",
+        "–": "--",
+        "…": r"\ldots{}",
     }
 )
 # The last four are the first as East Asian keyboards write them.
@@ -35,14 +39,14 @@ def csv(table: pd.DataFrame, whole: Collection[str] = ()) -> str:
 
 
 def _whole(table: pd.DataFrame, whole: Collection[str]) -> pd.DataFrame:
-    cells = {name: [_cell(value, 0) for value in table[name]] for name in whole}
+    cells = {name: [_cell(value, True) for value in table[name]] for name in whole}
     return table.assign(**cells)
 
 
 def markdown(table: pd.DataFrame, whole: Collection[str] = ()) -> str:
-    """Return the table with its index as a Markdown table, scores with four digits.
+    """Return the table with its index as a Markdown table; numbers as `measured` has them.
 
-    Columns that are ``whole`` hold counts, which have none.
+    Columns that are ``whole`` hold counts, which have no digits behind the point.
     """
     header = [str(table.index.name or ""), *map(str, table.columns)]
     rows = _rows(table, whole)
@@ -51,7 +55,10 @@ def markdown(table: pd.DataFrame, whole: Collection[str] = ()) -> str:
 
 
 def latex(table: pd.DataFrame, whole: Collection[str] = ()) -> str:
-    """Return the table with its index as a LaTeX ``tabular``; digits as in `markdown`."""
+    """Return the table with its index as a LaTeX ``tabular``; digits as in `markdown`.
+
+    Its rules are those of the package booktabs.
+    """
     header = [str(table.index.name or ""), *map(str, table.columns)]
     rows = _rows(table, whole)
     lines = [
@@ -71,16 +78,16 @@ def _latex_row(cells: list[str]) -> str:
 
 
 def _rows(table: pd.DataFrame, whole: Collection[str]) -> list[list[str]]:
-    digits = [0 if name in whole else SCORE_DIGITS for name in table.columns]
+    are_whole = [name in whole for name in table.columns]
     return [
-        [str(index), *map(_cell, row, digits)]
+        [str(index), *map(_cell, row, are_whole)]
         for index, row in zip(table.index, table.values, strict=True)
     ]
 
 
-def _cell(value: object, digits: int) -> str:
+def _cell(value: object, whole: bool) -> str:
     if isinstance(value, float):
-        return "" if value != value else f"{value:.{digits}f}"
+        return "" if value != value else f"{value:.0f}" if whole else measured(value)
     return "" if value is None else str(value)
 
 
