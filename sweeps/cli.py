@@ -2,7 +2,8 @@
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
@@ -64,6 +65,19 @@ class Look(Stored):
 
     name: Positional[str]
     """The sweep."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Look):
+    """Write what a sweep came to, as Markdown unless told otherwise."""
+
+    table: Literal["configurations", "epochs", "verdicts"] | None = None
+    """One table alone: configuration by metric, epoch by configuration, or every pair; CSV and
+    LaTeX hold one, configurations unless told otherwise."""
+    format: Literal["markdown", "csv", "latex"] = "markdown"
+    """How it is written; LaTeX needs the package booktabs."""
+    html: Path | None = None
+    """File to write the whole report to, as a page that opens and prints without a network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,24 +159,23 @@ def best(args: list[str]) -> int:
 
 
 def report(args: list[str]) -> int:
-    """Print a sweep's trials, the best of them and each field's importance as Markdown."""
-    command = parse(Look, prog="sweeps report", args=args)
-    from sweeps.report import importance, markdown, on_test
+    """Write what a sweep came to: tables, verdicts, what may be concluded, its trials."""
+    command = parse(Report, prog="sweeps report", args=args)
+    from sweeps.reporting.facts import gather
+    from sweeps.reporting.forms import in_json, in_text
     from sweeps.study import load
-    from sweeps.summary import rows, summarise
 
-    sweep = load(command.name, command.storage, reading=True)
-    if command.json:
-        summary, (evaluator, fields) = summarise(sweep), importance(sweep)
-        print_json(
-            summary.to_json()
-            | _standing(summary)
-            | {"test": on_test(sweep)}
-            | {"rows": [row.to_json() for row in rows(sweep)]}
-            | {"importance": {"evaluator": evaluator, "fields": fields}}
-        )
+    facts = gather(load(command.name, command.storage, reading=True))
+    if command.html is not None:
+        from sweeps.reporting.page import html
+        from trainer.files import write_text
+
+        write_text(command.html, html(facts))
+        say(f"written: {command.html}", file=sys.stderr)
+    elif command.json:
+        print_json(in_json(facts) | _standing(facts.summary))
     else:
-        say(*markdown(sweep).splitlines())
+        say(*in_text(facts, command.format, command.table).splitlines())
     return DONE
 
 
@@ -226,7 +239,7 @@ def _read_run(args: list[str]) -> tuple[SweepSpec, Run]:
 
 
 def _told(summary: "Summary", command: Run | Resume) -> int:
-    from sweeps.report import on_test
+    from sweeps.reporting.outcome import on_test
     from sweeps.study import load
 
     scores = on_test(load(summary.study, command.storage, reading=True))
@@ -238,7 +251,7 @@ def _told(summary: "Summary", command: Run | Resume) -> int:
 
 
 def _print_result(summary: "Summary", scores: dict[str, float]) -> None:
-    from sweeps.report import count_line, test_line
+    from sweeps.reporting.outcome import count_line, test_line
     from sweeps.view import describe
 
     if summary.best is None or summary.best.value is None:

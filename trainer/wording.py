@@ -36,7 +36,8 @@ def measured(value: float, spread: float = math.nan, *, decimals: int = 4) -> st
         return MISSING
     if not (math.isfinite(spread) and spread > 0):
         small = 0 < abs(value) < 10 ** (1 - decimals)
-        return f"{value:.2g}" if small else f"{value:.{decimals}f}"
+        alone = f"{value:.2g}" if small else f"{value:.{decimals}f}"
+        return f"{alone} ± 0" if spread == 0 else alone
     behind = max(0, 1 - math.floor(math.log10(float(f"{spread:.1e}"))))
     return f"{value:.{behind}f} ± {spread:.{behind}f}"
 

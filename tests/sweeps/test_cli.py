@@ -85,7 +85,7 @@ def test_a_finished_sweep_is_looked_at(
     assert (one["study"], one["total"], one["running"]) == ("test", 5, 0)
     assert sweeps("report", "test") == 0
     table = capsys.readouterr().out
-    assert f"**Best: {summary.best.value:.4f}**" in table
+    assert f"**Best: {summary.best.value:.4f}, trial {summary.best.number}" in table
     assert len(re.findall(r"^\| \d+ \|", table, flags=re.MULTILINE)) == 5
     assert sweeps("report", "test", "--json") == 0
     written = json.loads(capsys.readouterr().out)

@@ -12,7 +12,9 @@ from optuna.trial import TrialState
 
 from sweeps.claims import claim
 from sweeps.presence import present
-from sweeps.report import importance, markdown
+from sweeps.reporting.facts import gather
+from sweeps.reporting.markdown import markdown
+from sweeps.reporting.outcome import importance
 from sweeps.search import carry_out
 from sweeps.spec import SweepSpec
 from sweeps.study import change, create, load
@@ -134,7 +136,7 @@ def test_a_sweep_whose_trials_all_fail_says_so(pretend: ModuleType, spec: MakeSp
     assert summary.best is None
     assert (summary.failed, summary.complete) == (3, 0)
     assert summary.to_json()["best"] is None
-    assert "No trial has been completed." in markdown(sweep)
+    assert "No trial has been completed." in markdown(gather(sweep))
     assert tracking.get_run(str(sweep.parent_run_id)).info.status == "FAILED"
 
 
@@ -315,14 +317,14 @@ def test_importance_needs_enough_trials_and_finds_the_field(
     sweep = create(spec(space=space, trials=5, pruner="none", epochs=1), None)
     carry_out(sweep, fit=pretend.fit)
     assert importance(sweep) == ("fANOVA", None)
-    assert "fANOVA needs 6 completed trials; it has 5." in markdown(sweep)
+    assert "fANOVA needs 6 completed trials; it has 5." in markdown(gather(sweep))
     for trials, usual in ((19, "fANOVA"), (40, "PED-ANOVA")):
         more = change(sweep, trials=trials)
         carry_out(more, fit=pretend.fit)
         evaluator, found = importance(more)
         assert evaluator == usual and found is not None
         assert found["lr"] > 0.8 > found["kernel_size"]
-        assert f"| Field | Importance ({usual}, n = {trials}) |" in markdown(more)
+        assert f"| Field | Importance ({usual}, n = {trials}) |" in markdown(gather(more))
 
 
 def test_importance_of_scores_that_are_all_the_same(pretend: ModuleType, spec: MakeSpec) -> None:
@@ -333,7 +335,7 @@ def test_importance_of_scores_that_are_all_the_same(pretend: ModuleType, spec: M
     sweep = create(spec(trials=6, pruner="none"), None)
     carry_out(sweep, fit=fit)
     assert importance(sweep) == ("fANOVA", None)
-    assert "fANOVA finds nothing: the completed trials do not differ." in markdown(sweep)
+    assert "fANOVA finds nothing: the completed trials do not differ." in markdown(gather(sweep))
 
 
 def test_fewer_trials_than_are_done_are_refused(pretend: ModuleType, spec: MakeSpec) -> None:

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from sweeps.cli import report, resume
-from sweeps.report import markdown, on_test
+from sweeps.reporting.facts import gather
+from sweeps.reporting.markdown import markdown
+from sweeps.reporting.outcome import on_test
 from sweeps.search import carry_out
 from sweeps.spec import SweepSpec
 from sweeps.study import create, load
@@ -57,7 +59,7 @@ def test_the_chance_that_the_best_of_equals_looks_better_is_stated(
     luck = best_of_equals(6)
     assert f"{luck:.1f} × {spread:.4f} = {luck * spread:.4f}" in standing.selection
     assert "the best of 6 trials" in standing.selection
-    assert standing.selection in markdown(sweep)
+    assert standing.selection in markdown(gather(sweep))
     assert summarise(sweep).to_json()["selection"] == standing.selection
 
 
@@ -75,7 +77,7 @@ def test_the_final_table_is_of_the_test_images_and_of_the_best_trial_alone(
     sweep = create(spec(trials=2, seeds=2, pruner="none"), None)
     carry_out(sweep, fit=fit_with_runs(pretend, {0: 0.8, 1: 0.7}))
     assert on_test(sweep) == {"dice": pytest.approx(0.75)}
-    table = markdown(sweep)
+    table = markdown(gather(sweep))
     assert "| Dice | 0.7500 |" in table
     assert len(re.findall("test images", table)) == 1
     resume(["test"])
@@ -93,4 +95,4 @@ def test_without_test_images_that_is_said(
     sweep = create(spec(trials=2), None)
     carry_out(sweep, fit=fit_with_runs(pretend, {}) if in_the_store else pretend.fit)
     assert on_test(sweep) == {}
-    assert "No score is of images that chose nothing" in markdown(sweep)
+    assert "No score is of images that chose nothing" in markdown(gather(sweep))
