@@ -40,6 +40,10 @@ def _accuracy(tp: Any, fp: Any, fn: Any) -> tuple[Any, Any]:  # noqa: ARG001
     return _over_classes(tp), _over_classes(tp + fn)
 
 
+def _recall(tp: Any, fp: Any, fn: Any) -> tuple[Any, Any]:  # noqa: ARG001
+    return tp, tp + fn
+
+
 def _foreground_share(tp: Any, fp: Any, fn: Any) -> tuple[Any, Any]:
     return _over_classes((tp + fp)[..., 1:]), _over_classes(tp + fn)
 
@@ -103,6 +107,12 @@ SCORES: dict[str, Score] = {
         definition="sum of TP over labelled pixels",
         terms=_accuracy,
         headline=True,
+    ),
+    "balanced_accuracy": Score(
+        label="Balanced accuracy",
+        definition="mean over classes of TP / (TP + FN), the share of a class that is found: a "
+        "rare class counts as much as a common one",
+        terms=_recall,
     ),
     "dice_per_image": Score(
         label="Dice per image",

@@ -4,7 +4,13 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    jaccard_score,
+    recall_score,
+)
 
 from trainer.analysis import ratios
 from trainer.analysis.score_table import higher_is_better
@@ -69,6 +75,7 @@ def test_two_classes_by_hand() -> None:
     assert scores["miou"] == pytest.approx((68 / 80 + 20 / 32) / 2)
     assert scores["miou_no_background"] == pytest.approx(20 / 32)
     assert scores["accuracy"] == pytest.approx(0.88)
+    assert scores["balanced_accuracy"] == pytest.approx((68 / 76 + 20 / 24) / 2)
     assert scores["dice_per_image"] == pytest.approx(40 / 52)
     assert scores["foreground_share"] == pytest.approx(0.28)
 
@@ -151,6 +158,8 @@ def test_scikit_learn_agrees(num_classes: int, absent: tuple[int, ...], seed: in
 
     scores = summary(confusion)
     assert scores["accuracy"] == pytest.approx(accuracy_score(truth, said))
+    recalls = recall_score(truth, said, labels=np.unique(truth), average="macro")
+    assert scores["balanced_accuracy"] == pytest.approx(recalls)
     assert scores["miou"] == pytest.approx(jaccard.mean())
     if num_classes > 2:
         assert scores["dice"] == pytest.approx(f1.mean())

@@ -35,6 +35,7 @@ PER_EPOCH = {
     "val/dice",
     "val/miou",
     "val/accuracy",
+    "val/balanced_accuracy",
     "val/dice_per_image",
     "val/dice_per_image_present",
     "val/dice_no_background",

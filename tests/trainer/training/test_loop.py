@@ -32,7 +32,7 @@ from trainer.training.recording import Recorder
 EVERY_EPOCH = {
     *("train/loss", "train/dice", "train/miou", "train/grad_norm"),
     *("val/loss", "val/dice", "val/miou", "val/accuracy", "val/dice_per_image"),
-    "val/dice_per_image_present",
+    *("val/balanced_accuracy", "val/dice_per_image_present"),
     *("val/dice_no_background", "val/miou_no_background", "val/foreground_share"),
     *("lr", "time/epoch_seconds", "memory/peak_mib"),
     *("throughput/train_images_per_second", "throughput/val_images_per_second"),
