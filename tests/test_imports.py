@@ -48,6 +48,9 @@ TORCH_FREE = (
     "trainer.prediction.registry",
     "trainer.analysis",
     "trainer.evaluation.per_image",
+    "trainer.classification.config",
+    "trainer.classification.judging",
+    "trainer.classification.labels",
     "trainer.data",
     "turntable",
     # Not in the document's list, and just as much what keeps `--help` and the dashboard light:

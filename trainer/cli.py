@@ -9,11 +9,12 @@ from trainer.commands.listing import runs
 from trainer.commands.predicting import predict
 from trainer.commands.registering import promote, pull, register
 from trainer.commands.syncing import sync
-from trainer.commands.training import fit, recipes, resume
+from trainer.commands.training import classify, fit, recipes, resume
 from trainer.interruption import end_like_ctrl_c
 
 COMMANDS = {
     "fit": fit,
+    "classify": classify,
     "resume": resume,
     "runs": runs,
     "sync": sync,

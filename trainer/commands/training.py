@@ -1,4 +1,4 @@
-"""``trainer fit``, ``resume`` and ``recipes``: train one run."""
+"""``trainer fit``, ``classify``, ``resume`` and ``recipes``: train one run."""
 
 import sys
 from dataclasses import dataclass
@@ -6,30 +6,57 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from trainer.classification.config import ClassifyConfig
 from trainer.command_line import DONE, FAILURE, Answer, NoOptions, parse, print_json
 from trainer.config import TrainConfig
 from trainer.config.flags import config_of, first_flags, parse_run
-from trainer.config.parsing import from_yaml
+from trainer.config.parsing import from_mapping, from_yaml
 from trainer.config.recipes import RECIPES, recipe
 from trainer.printing import say
 
 
 @dataclass(frozen=True, kw_only=True)
-class Start:
+class FromFile:
     """What a run's own flags change."""
 
-    recipe: str | None = None
-    """Start from a named configuration; see trainer recipes."""
     config: Path | None = None
     """Start from a YAML file of field: value lines."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit(Start, Answer):
-    """Train one run; with no option at all, the demo recipe on the built-in data."""
+class Start(FromFile):
+    """What a run's own flags change, or a recipe."""
+
+    recipe: str | None = None
+    """Start from a named configuration; see trainer recipes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seeds(Answer):
+    """How often a run is repeated."""
 
     seeds: int = 1
     """Repeat the run with this many seeds, counted up from seed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit(Start, Seeds):
+    """Train one run; with no option at all, the demo recipe on the built-in data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classify(FromFile, Seeds):
+    """Train a classifier of whole images: an encoder, the mean over the image, a linear layer.
+
+    With --init-from it is the encoder of that model; else it is trained from scratch.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun(FromFile):
+    """What says which network a classifier has, where --model does not."""
+
+    init_from: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,21 +73,13 @@ def fit(args: list[str]) -> int:
     """Train one run; with no option at all, the demo on the built-in data."""
     base = _base_config(args)
     command = parse_run(Fit, prog="trainer fit", args=args, base=base)
-    config = config_of(command)
-    if command.seeds < 1:
-        raise ValueError(f"seeds: {command.seeds} must be at least 1")
-    from trainer.training.fitting import fit as train_one
+    return _train(config_of(command), command)
 
-    results = []
-    for seed in range(config.seed, config.seed + command.seeds):
-        result = train_one(config.replace(seed=seed), progress=sys.stderr.isatty())
-        results.append(result)
-        if not command.json:
-            say(result.run_id)
-    if command.json:
-        values = [result.to_json() for result in results]
-        print_json(values[0] if command.seeds == 1 else values)
-    return FAILURE if any(result.outcome == "failed" for result in results) else DONE
+
+def classify(args: list[str]) -> int:
+    """Train a classifier of whole images, on a trained encoder or from scratch."""
+    command = parse_run(Classify, prog="trainer classify", args=args, base=_classifier(args))
+    return _train(config_of(command, ClassifyConfig), command)
 
 
 def resume(args: list[str]) -> int:
@@ -83,6 +102,39 @@ def recipes(args: list[str]) -> int:
         say(f"{name:<16}{named.about}")
         say(f"{'':<16}{'  '.join(f'{k}={_shown(v)}' for k, v in named.values.items())}")
     return DONE
+
+
+def _train(config: TrainConfig, command: Seeds) -> int:
+    if command.seeds < 1:
+        raise ValueError(f"seeds: {command.seeds} must be at least 1")
+    from trainer.training.fitting import fit as train_one
+
+    results = []
+    for seed in range(config.seed, config.seed + command.seeds):
+        result = train_one(config.replace(seed=seed), progress=sys.stderr.isatty())
+        results.append(result)
+        if not command.json:
+            say(result.run_id)
+    if command.json:
+        values = [result.to_json() for result in results]
+        print_json(values[0] if command.seeds == 1 else values)
+    return FAILURE if any(result.outcome == "failed" for result in results) else DONE
+
+
+def _classifier(args: list[str]) -> TrainConfig:
+    """Return the configuration that the flags change: a file's, or the defaults.
+
+    Where a model is begun with, the network is that model's.
+    """
+    begun = first_flags(Begun, args) or Begun()
+    base: TrainConfig = ClassifyConfig()
+    if begun.config is not None:
+        base = from_yaml(begun.config, base)
+    if begun.init_from is None:
+        return base
+    from trainer.training.transfer import architecture_of
+
+    return from_mapping(architecture_of(begun.init_from), base)
 
 
 def _base_config(args: list[str]) -> TrainConfig:

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import yaml
 
@@ -78,7 +78,7 @@ class General(Reading):
     """What every run reads. Raises ``ValueError`` naming the field, its value and the cure."""
 
     data: str | None = None
-    """Folder with images and masks; left out, the built-in turntable is used."""
+    """Folder with images and masks, of a classifier with classes; left out, the turntable."""
     geometry: str = "resize"
     """How an image becomes what the network sees: resize, pad, random-crop or five-crop."""
     fraction: float = 1.0
@@ -172,6 +172,8 @@ class TrainConfig(General):
 
     parts: tuple[Settings, ...]
     """The settings of each of `ROLES`."""
+    kind: ClassVar[str] = "run"
+    """The tag ``segscope.kind`` of its runs."""
 
     def __init__(self, **values: Any) -> None:
         general = {name: values.pop(name) for name in _GENERAL if name in values}
@@ -196,7 +198,7 @@ class TrainConfig(General):
 
     def __reduce__(self) -> Any:
         # By its values: the settings of several components at once are of a class made here.
-        return _again, (self.values(),)
+        return _again, (type(self), self.values())
 
     def settings(self, role: str) -> Any:
         """Return the settings of the component that the field ``role`` names."""
@@ -234,7 +236,7 @@ class TrainConfig(General):
         essence = {k: v for k, v in (FORMAT_1 | read).items() if k not in NOT_HYPERPARAMETERS}
         return hashlib.sha256(json.dumps(essence, sort_keys=True).encode()).hexdigest()[:12]
 
-    def replace(self, **changes: Any) -> "TrainConfig":
+    def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed.
 
         Settings that another component has too are kept, those that it has not are dropped.
@@ -246,11 +248,11 @@ class TrainConfig(General):
         }
         names = [n for n in before if reads(before | changes, n) and n not in follow]
         kept = {name: before[name] for name in names}
-        return TrainConfig(**kept | changes)
+        return type(self)(**kept | changes)
 
 
-def _again(values: Mapping[str, Any]) -> TrainConfig:
-    return TrainConfig(**values)
+def _again(kind: type[TrainConfig], values: Mapping[str, Any]) -> TrainConfig:
+    return kind(**values)
 
 
 _GENERAL = tuple(field.name for field in fields(General))

@@ -4,9 +4,10 @@ import contextlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, make_dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import tyro
+from tyro.conf import Suppress
 
 from trainer.command_line import parse
 from trainer.config import General, TrainConfig, field_names
@@ -53,10 +54,12 @@ def parse_run(
     defaults = {name: value for kind in kinds for name, value in vars(kind()).items()}
     parts = (*most_particular(kinds), General)
     hints = {name: hint for part in parts for name, hint in get_type_hints(part).items()}
+    default = {**vars(General()), **defaults, **values}
+    hints |= {name: Annotated[hints[name], Suppress] for name in vars(General()).keys() - values}
     shown = hints.keys() - {field.name for field in fields(own)}  # type: ignore[arg-type]
     together = make_dataclass(
         own.__name__,
-        [(name, hints[name], {**defaults, **values}[name]) for name in sorted(shown)],
+        [(name, hints[name], default[name]) for name in sorted(shown)],
         bases=(own, *parts),
         # Checked as a whole, by the configuration that is made of it.
         namespace={"__post_init__": lambda _: None, "__doc__": own.__doc__},
@@ -69,10 +72,10 @@ def parse_run(
     return parsed
 
 
-def config_of(command: object) -> TrainConfig:
+def config_of(command: object, kind: type[TrainConfig] = TrainConfig) -> TrainConfig:
     """Return the configuration that parsed options hold beside their own."""
     known = field_names()
-    return TrainConfig(**{name: value for name, value in vars(command).items() if name in known})
+    return kind(**{name: value for name, value in vars(command).items() if name in known})
 
 
 def named_field(word: str) -> str:

@@ -76,14 +76,16 @@ def from_yaml(path: Path, base: TrainConfig | None = None, *, stored: bool = Fal
         raise ValueError(f"{path}: {error}") from error
 
 
-def from_params(params: Mapping[str, str]) -> TrainConfig:
+def from_params(params: Mapping[str, str], base: TrainConfig | None = None) -> TrainConfig:
     """Return the configuration that wrote these with `TrainConfig.to_params`; others are left out.
+
+    What they do not say is as in ``base``.
 
     Raises ``ValueError`` naming the field whose text is no value of it.
     """
     known = field_names()
     ours = {name: _from_param(text, _hint(name)) for name, text in params.items() if name in known}
-    return from_mapping(ours, leave_out=True)
+    return from_mapping(ours, base, leave_out=True)
 
 
 def default_params(params: Mapping[str, str]) -> dict[str, str]:

@@ -78,6 +78,7 @@ class Pair:
     ``valid`` is a file that is 0 where pixels do not count (a field of view), if any.
     ``more_masks`` are further masks of the same image (one object or one class each).
     ``layers`` are the classes of the masks, the first included, where they are not 1, 2, 3 ….
+    Where the whole image is of one class, ``mask`` is the image itself and ``layers`` that class.
     ``parts`` are given where ``mask`` is one JSON file for many images: first and last byte (the
     last excluded) of what it says of this one, the image's entry and then its annotations.
     """
@@ -91,6 +92,11 @@ class Pair:
     more_masks: tuple[Path, ...] = ()
     layers: tuple[int, ...] = ()
     parts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def whole(self) -> int | None:
+        """The class that the whole image is of; None where a mask says what is of which."""
+        return self.layers[0] if self.layers and self.mask == self.image else None
 
     @property
     def blamed(self) -> Path:

@@ -63,9 +63,9 @@ class DataSet:
         """
         # A stored split needs no file any more, which may be gone or have changed.
         reading = config if splits is None else config.replace(split_file=None)
-        collection = open_collection(data_folder(config, progress=progress), reading)
+        collection = cls.collected(reading, progress=progress)
         images = _decoded(collection, config, progress)
-        faults = [*collection.faults, *_faults(images, collection)]
+        faults = [*collection.faults, *cls.faults(images, collection)]
         collection, left_out = screen(collection, faults, skip_faulty=config.skip_faulty)
         content = images.content_by_name()
         collection = join_duplicates(collection, content)
@@ -93,6 +93,17 @@ class DataSet:
             class_pixels=table.class_pixels[rows].sum(axis=0),
             left_out=left_out,
         )
+
+    @staticmethod
+    def collected(config: TrainConfig, *, progress: bool) -> Collection:
+        """Return what the folder of ``config`` holds, without decoding the images."""
+        return open_collection(data_folder(config, progress=progress), config)
+
+    @staticmethod
+    def faults(images: DecodedImages, collection: Collection) -> list[Fault]:
+        """Return in full what is wrong with the pairs that could not be decoded."""
+        unreadable = [images.source.pairs[row] for row in np.flatnonzero(images.table.faulty)]
+        return [fault for pair in unreadable for fault in examine_pair(pair, collection).faults]
 
     @property
     def digest(self) -> str:
@@ -263,12 +274,6 @@ def _decoded(collection: Collection, config: TrainConfig, progress: bool) -> Dec
         limit_gib=config.cache_limit_gib if config.cache == "disk" else math.inf,
         progress=progress,
     )
-
-
-def _faults(images: DecodedImages, collection: Collection) -> list[Fault]:
-    """Return in full what is wrong with the pairs that could not be decoded."""
-    unreadable = [images.source.pairs[row] for row in np.flatnonzero(images.table.faulty)]
-    return [fault for pair in unreadable for fault in examine_pair(pair, collection).faults]
 
 
 def _counted_rows(images: DecodedImages, splits: Splits) -> list[int]:

@@ -29,13 +29,14 @@ def evaluate(
     keep: Collection[int] = (),
     keep_worst: int = 0,
     boundary: bool = False,
+    judgement: type[Evaluation] = Evaluation,
 ) -> Evaluation:
     """Run the model over ``batches`` and count pixels image by image.
 
     ``images`` are the names in ``split`` that the batches' indices point into, ``groups`` the
     group of each. The predicted maps of the images in ``keep`` and of the ``keep_worst`` with the
     lowest Dice come with the counts. ``boundary`` counts the boundary bands too, which takes longer
-    than all the rest.
+    than all the rest. ``judgement`` is what is made of the counts.
     """
     confusion = np.zeros((len(images), len(classes), len(classes)), np.int64)
     kept: dict[int, np.ndarray] = {}
@@ -60,7 +61,7 @@ def evaluate(
                 if boundary:
                     maps = predicted[row].cpu().numpy(), batch.targets[row].numpy()
                     bands[index] = boundary_confusion(*maps, len(classes))
-    return Evaluation(
+    return judgement(
         split=split,
         images=tuple(images),
         classes=tuple(classes),

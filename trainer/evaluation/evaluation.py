@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,6 +36,9 @@ class Evaluation:
     boundary: Counts | None = None
     loss: float | None = None
     predictions: dict[int, np.ndarray] = field(default_factory=dict)
+
+    shown: ClassVar[tuple[str, ...]] = ("dice", "miou")
+    """The scores that are told of every epoch, of the training images too."""
 
     @cached_property
     def _counted(self) -> list[PixelCounts]:
@@ -83,6 +86,10 @@ class Evaluation:
         scores = image_scores(self.confusion)
         order = [int(i) for i in np.argsort(scores, kind="stable") if np.isfinite(scores[i])]
         return [(i, float(scores[i])) for i in order[:number]]
+
+    def told(self) -> str:
+        """Return `shown` in words, for the log."""
+        return "  ".join(f"{key} {self.all_scores[key]:.4f}" for key in self.shown)
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``trainer evaluate --json`` prints of a split."""

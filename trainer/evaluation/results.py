@@ -14,12 +14,15 @@ from typing import Any, NamedTuple
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from trainer import names
 from trainer.analysis.bootstrap import RESAMPLES
 from trainer.analysis.comparison import compare_all
 from trainer.analysis.history import History, clean
 from trainer.analysis.per_image_rows import pixel_counts
 from trainer.analysis.ratios import PixelCounts
 from trainer.analysis.verdict import Comparison
+from trainer.classification.config import SCORES as CLASSIFIER_SCORES
+from trainer.classification.config import ClassifyConfig
 from trainer.evaluation.per_image import FOLDER, read_part
 from trainer.tracking import find_runs
 from trainer.tracking.artifacts import artifact_path, state_of
@@ -108,6 +111,8 @@ def which_is_better(
     """
     side_of = {run_id: side for side, run_ids in sides.items() for run_id in run_ids}
     runs = chosen(side_of)
+    if (runs["kind"] == ClassifyConfig.kind).any():
+        names.check("score of classifiers", score, CLASSIFIER_SCORES)
     best, rows = _at_best(side_of, runs)
     _refuse_other_data(side_of, runs)
     _refuse_other_images(side_of, rows)

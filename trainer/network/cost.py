@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from trainer.models import build_model
@@ -32,8 +33,14 @@ def cost(name: str, settings: dict[str, Any], size: tuple[int, int]) -> Cost:
     """
     shapes = {"pretrained": False} if "pretrained" in settings else {}
     with torch.device("meta"):
-        network = build_model(name, **settings | shapes).eval()
-        images = torch.empty(1, settings.get("in_channels", 3), *size)
+        network = build_model(name, **settings | shapes)
+    return cost_of(network, size, channels=settings.get("in_channels", 3))
+
+
+def cost_of(network: nn.Module, size: tuple[int, int], *, channels: int) -> Cost:
+    """Return what a network costs that lies on the device ``meta``, which computes nothing."""
+    network.eval()
+    images = torch.empty(1, channels, *size, device="meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(images)
     named = network.named_buffers()

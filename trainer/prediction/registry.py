@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.analysis.headline import DEFAULT
+from trainer.classification.config import ClassifyConfig
 from trainer.config import TrainConfig
 from trainer.config.parsing import from_yaml, scored_in
 from trainer.config.reading import READING
@@ -88,9 +89,14 @@ def export_run(run_id: str, folder: Path) -> Path:
     """Write the best checkpoint of a run as a model folder and return it.
 
     The folder holds ``config.json``, ``model.safetensors``, and in ``origin.json`` the run and
-    the split of its data. Raises ``ValueError`` when the
-    run has no checkpoint yet.
+    the split of its data. Raises ``ValueError`` when the run has no checkpoint yet, and when it is
+    of a classifier.
     """
+    run = get_run(run_id)
+    if run.data.tags.get("segscope.kind") == ClassifyConfig.kind:
+        raise ValueError(
+            f"run: {run_id} is a classifier, which predicts no masks; name another run"
+        )
     with (
         tempfile.TemporaryDirectory(prefix="segscope-") as scratch,
         replacing_folder(folder) as new,
@@ -112,7 +118,7 @@ def export_run(run_id: str, folder: Path) -> Path:
             "split": split,
             # An evaluation elsewhere reads the data so again.
             "reading": {n: getattr(config, n) for n in READING if n != "split_file"},
-            "scored_in": scored_in(get_run(run_id).data.params),
+            "scored_in": scored_in(run.data.params),
         }
         write_json(new / "origin.json", origin)
     return folder

@@ -8,6 +8,7 @@ from mlflow.entities import Param, RunInfo
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_USER
 
 from trainer import __version__
+from trainer.classification.config import ClassifyConfig
 from trainer.config import NOT_HYPERPARAMETERS, TrainConfig
 from trainer.config.parsing import from_params, from_yaml
 from trainer.files import check_own
@@ -19,6 +20,9 @@ from trainer.tracking.places import local_path
 from trainer.tracking.records import true_params
 from trainer.tracking.run import Run
 from trainer.tracking.runs import active_run
+
+# What a run is a training of, by its kind.
+CONFIGURATIONS = {one.kind: one() for one in (TrainConfig, ClassifyConfig)}
 
 
 def start_run(
@@ -39,7 +43,7 @@ def start_run(
         MLFLOW_USER: user(),
         "segscope.version": __version__,
         TAG: str(FORMAT),
-        "segscope.kind": "run",
+        "segscope.kind": config.kind,
         "segscope.git_commit": git_commit(),
         "segscope.seed_group": config.seed_group(),
         "segscope.data": config.data or "turntable",
@@ -75,7 +79,8 @@ def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
     when it was not made by Segscope, when there is a link in it, and when nothing of it was kept.
     """
     found = active_run(run_id)
-    info, ours = found.info, found.data.tags.get("segscope.kind") == "run"
+    info, base = found.info, CONFIGURATIONS.get(found.data.tags.get("segscope.kind"))
+    ours = base is not None
     local = local_path(info.artifact_uri)
     has_begun = bool(found.data.metrics)
     if ours and has_begun and local is not None and not local.exists():
@@ -86,11 +91,11 @@ def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
     run.fetch()
     path = run.folder / "config.yaml"
     if path.is_file():
-        config = from_yaml(path, stored=True)
+        config = from_yaml(path, base, stored=True)
         _check_config(config, found.data.params, path)
         return run, config
     if ours and not has_begun and found.data.params:
-        return run, from_params(true_params(found.data.params, found.data.tags))
+        return run, from_params(true_params(found.data.params, found.data.tags), base)
     if run.is_remote:
         shutil.rmtree(run.folder)
     if ours and not has_begun:

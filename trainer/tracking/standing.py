@@ -12,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from trainer.classification.config import ClassifyConfig
+from trainer.config import TrainConfig
 from trainer.locks import is_held
 from trainer.store import local_folder
 from trainer.tracking.heartbeat import HEARTBEAT, Heartbeat, read_beat
@@ -19,6 +21,7 @@ from trainer.tracking.outbox import Outbox
 
 UNFINISHED = ("RUNNING", "SCHEDULED")
 RUNNING, DEAD = "running", "dead"
+OURS = (TrainConfig.kind, ClassifyConfig.kind)
 _WORDS = {"FINISHED": "finished", "KILLED": "killed", "FAILED": "failed", "RUNNING": RUNNING}
 
 SILENCE = pd.Timedelta(minutes=5)
@@ -111,7 +114,7 @@ def _how_to_go_on(run_id: str, run: Any, uri: str) -> str:
         return f"; it has ended, which the store does not know; send it with: trainer sync {run_id}"
     if isinstance(run["sweep"], str) and run["sweep"]:
         return f"; go on with: sweeps resume {shlex.quote(run['sweep'])}"
-    return f"; go on with: trainer resume {run_id}" if run["kind"] == "run" else ""
+    return f"; go on with: trainer resume {run_id}" if run["kind"] in OURS else ""
 
 
 def _ends_unsent(run_id: str, uri: str) -> bool:

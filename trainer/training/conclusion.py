@@ -1,5 +1,6 @@
 """The end of a run: its summary, the test split, and what the curves say."""
 
+import copy
 import logging
 
 import numpy as np
@@ -8,13 +9,15 @@ from trainer.analysis.diagnosis import Finding, diagnose
 from trainer.analysis.headline import STABILITY_TAG
 from trainer.analysis.per_image_rows import per_image_dice, target_foreground_share
 from trainer.analysis.stability import stability
+from trainer.classification.config import ClassifyConfig
+from trainer.classification.judging import Judgement
 from trainer.config import TrainConfig
 from trainer.data.loading import SegmentationData
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.evaluation import Evaluation
 from trainer.evaluation.per_image import FOLDER as PER_IMAGE
 from trainer.evaluation.per_image import read_parts
-from trainer.network.cost import cost
+from trainer.network.cost import cost_of
 from trainer.progress import Progress
 from trainer.tracking import Run
 from trainer.training.checkpoints import find_checkpoint, load_weights
@@ -45,11 +48,11 @@ def conclude(
             logger.warning("no epoch had a %s, so the last one stands for the best", config.monitor)
         statistics = stability(np.array(progression.history[config.monitor])).to_metrics()
         run.set_tags({STABILITY_TAG: config.monitor})
-        best = best_of(progression, config.monitor)
+        best = best_of(training, config.monitor)
         summary = {f"best/{key}": value for key, value in best.items()}
         if outcome in ("completed", "early-stopped"):
             summary |= _final(run, config, data, training, progress)
-        summary |= _costs(training, data)
+        summary |= _costs(training, data, config)
         run.log_epoch(progression.epoch, summary | statistics)
     findings = _diagnose(run, config, data, progression, outcome)
     run.write_json("diagnoses.json", [finding.to_json() for finding in findings])
@@ -58,22 +61,23 @@ def conclude(
     return statistics
 
 
-def best_of(progression: Progression, monitor: str) -> dict[str, float]:
+def best_of(training: Training, monitor: str) -> dict[str, float]:
     """Return the best ``epoch`` with its ``val_dice``, ``val_miou`` and the monitored score.
 
-    Empty before any epoch.
+    Of a classifier it has the scores that are shown of one. Empty before any epoch.
     """
+    progression = training.progression
     if progression.best_epoch == 0:
         return {}
-    shown = dict.fromkeys(("val/dice", "val/miou", monitor))
+    shown = dict.fromkeys((*(f"val/{key}" for key in training.judgement.shown), monitor))
     scores = {key.replace("/", "_"): progression.best_metrics[key] for key in shown}
     return {"epoch": progression.best_epoch, **scores}
 
 
-def _costs(training: Training, data: SegmentationData) -> dict[str, float]:
+def _costs(training: Training, data: SegmentationData, config: TrainConfig) -> dict[str, float]:
     """Return what the network costs for an image of the size that it was trained on."""
-    named = training.architecture
-    found = cost(named["name"], named["settings"], data.augmented_size)
+    network = copy.deepcopy(training.forward.model).to("meta")
+    found = cost_of(network, data.augmented_size, channels=config.channels)
     return {
         "model/parameters": found.trainable,
         "model/statistics": found.buffers,
@@ -104,6 +108,7 @@ def _final(
             groups=data.groups(split),
             classes=data.class_names,
             boundary=config.boundary_iou,
+            judgement=training.judgement,
         )
 
     metrics: dict[str, float] = {}
@@ -113,7 +118,8 @@ def _final(
         result = evaluated("test")
         result.write(run.folder / TEST_FOLDER, epoch=training.progression.best_epoch)
         metrics |= result.metrics()
-        logger.info("test: dice %.4f  miou %.4f", metrics["test/dice"], metrics["test/miou"])
+        told = result.with_intervals() if isinstance(result, Judgement) else result.told()
+        logger.info("test: %s", told)
     return metrics
 
 
@@ -125,12 +131,13 @@ def _diagnose(
     outcome: str,
 ) -> list[Finding]:
     rows = read_parts(run.folder / PER_IMAGE)
+    of_masks = not rows.empty and not isinstance(config, ClassifyConfig)
     return diagnose(
         progression.history,
         metric=config.monitor,
         num_val_images=data.size("val"),
         outcome=outcome,
         patience=config.patience,
-        target_foreground_share=None if rows.empty else target_foreground_share(rows),
-        per_image=None if rows.empty else per_image_dice(rows),
+        target_foreground_share=target_foreground_share(rows) if of_masks else None,
+        per_image=per_image_dice(rows) if of_masks else None,
     )

@@ -9,11 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainer.classification.config import ClassifyConfig
+from trainer.classification.data import LabelledData
+from trainer.classification.judging import Judgement
+from trainer.classification.network import Classifier
 from trainer.config import TrainConfig
 from trainer.config.parsing import scored_in
 from trainer.data.augment import check_augmentation, written_augmentation
 from trainer.data.loading import SegmentationData, open_data
 from trainer.data.splits import Splits
+from trainer.evaluation.evaluation import Evaluation
 from trainer.files import reading, remove_partials
 from trainer.models import build_model
 from trainer.network.arithmetic import DTYPES
@@ -133,7 +138,7 @@ def _opened(
     config: TrainConfig, progress: bool, *, train_dtype: str | None = None
 ) -> tuple[SegmentationData, Training]:
     """Return the data and the parts of a run before its first epoch, all checked."""
-    data = open_data(config, progress=progress)
+    data = _open(config, progress)
     data.check_scorable()
     data.check_sizes()
     training = _new_training(config, data, train_dtype=train_dtype)
@@ -158,14 +163,19 @@ def _reopened(
         root, digest = Path(dataset["root"]), str(dataset["digest"])
     with reading(run.folder / "split.json"):
         splits = Splits.from_json(split)
-    data = open_data(
-        config.replace(data=_still_there(config.data, root)), splits=splits, progress=progress
-    )
+    there = config.replace(data=_still_there(config.data, root))
+    data = _open(there, progress, splits)
     if {data.digest, data.images.digest_of_files()} != {digest}:
         raise ValueError(f"data: {config.data} has changed since run {run.id}; start a new run")
     training = _new_training(config, data, train_dtype=train_dtype)
     restore(training, checkpoints)
     return data, training
+
+
+def _open(config: TrainConfig, progress: bool, splits: Splits | None = None) -> SegmentationData:
+    if isinstance(config, ClassifyConfig):
+        return LabelledData.open(config, splits=splits, progress=progress)
+    return open_data(config, splits=splits, progress=progress)
 
 
 def _still_there(data: str | None, root: Path) -> str | None:
@@ -181,10 +191,15 @@ def _new_training(
     """Return the parts of a run; one that goes on is trained in the type that it was begun in."""
     torch.manual_seed(config.seed)
     loss = build_loss(config.loss, config.settings("loss"), data.num_classes, _weigh(data))
-    channels = {"in_channels": config.channels, "out_channels": loss.out_channels}
+    channels: dict[str, Any] = {
+        "in_channels": config.channels,
+        "out_channels": loss.out_channels,
+    }
     settings = {**channels, **vars(config.settings("model"))}
     model = build_model(config.model, **settings)
     settings |= getattr(model, "travels", {})
+    if isinstance(config, ClassifyConfig):
+        model = Classifier(model, dropout=settings.get("dropout", 0.0), **channels)
     if config.activation_checkpointing:
         recompute(model)
     device = choose_device(config.device)
@@ -214,6 +229,7 @@ def _new_training(
         ),
         progression=Progression(),
         frozen=still,
+        judgement=Judgement if isinstance(config, ClassifyConfig) else Evaluation,
     )
 
 
@@ -280,7 +296,7 @@ def _carry_out(
         run_id=run.id,
         outcome=ending.outcome,
         epochs=training.progression.epoch,
-        best=best_of(training.progression, config.monitor),
+        best=best_of(training, config.monitor),
         stability=stability,
         reason=ending.reason,
     )

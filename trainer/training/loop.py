@@ -18,6 +18,7 @@ from trainer.analysis.scores import counts
 from trainer.config import TrainConfig
 from trainer.data.loading import Batch, Batches, SegmentationData
 from trainer.evaluation.evaluate import evaluate, split_loss
+from trainer.evaluation.evaluation import Evaluation
 from trainer.evaluation.metrics import confusion_per_image, predicted_classes
 from trainer.network.device import peak_memory_mib
 from trainer.network.forward import Forward
@@ -75,7 +76,9 @@ class Progression:
         As long as no epoch has a score the newest stands for the best, so that there always is one.
         """
         self.epoch = epoch
-        for key in dict.fromkeys((*HISTORY, config.monitor)):
+        twin = config.monitor.replace("val/", "train/", 1)
+        known = dict.fromkeys((*HISTORY, config.monitor, twin))
+        for key in (key for key in known if key in metrics):
             # A checkpoint of an earlier version has no beginning of a curve that it did not keep.
             curve = self.history.setdefault(key, [math.nan] * (epoch - 1))
             curve.append(float(metrics[key]))
@@ -118,6 +121,8 @@ class Training:
     progression: Progression
     frozen: tuple[nn.Module, ...] = ()
     """Parts of the network that do not learn."""
+    judgement: type[Evaluation] = Evaluation
+    """What is made of what is counted on a split."""
 
     def state(self, config: TrainConfig) -> dict[str, Any]:
         """Return the JSON part of a checkpoint."""
@@ -163,6 +168,7 @@ def train(
             classes=data.class_names,
             keep=recorder.samples.indices,
             keep_worst=recorder.samples.keep_worst,
+            judgement=training.judgement,
         )
         judged = max(time.monotonic() - judging, 1e-9)
         metrics = {
@@ -253,8 +259,7 @@ def train_epoch(
     norm = torch.stack(norms)
     learned = {
         "train/loss": split_loss(sums),
-        "train/dice": scores["dice"],
-        "train/miou": scores["miou"],
+        **{f"train/{key}": scores[key] for key in training.judgement.shown},
         "train/grad_norm": norm.mean().item(),
         "train/grad_norm_max": norm.max().item(),
     }

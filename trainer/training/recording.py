@@ -72,16 +72,15 @@ class Recorder:
         # (readers keep the newest). The other way round it would be missing for good.
         self.run.log_epoch(epoch, metrics)
         save(self.run.folder / "checkpoints")
-        logger.info(_line(epoch, self._epochs, metrics, best))
+        logger.info(_line(epoch, self._epochs, metrics, validation.told(), best))
         if self._on_epoch is not None:
             self._on_epoch(epoch, metrics)
 
 
-def _line(epoch: int, epochs: int, metrics: Mapping[str, float], best: bool) -> str:
+def _line(epoch: int, epochs: int, metrics: Mapping[str, float], scores: str, best: bool) -> str:
     return (
         f"epoch {epoch:>3}/{epochs}  train loss {metrics['train/loss']:.4f}  "
-        f"val loss {metrics['val/loss']:.4f}  dice {metrics['val/dice']:.4f}  "
-        f"miou {metrics['val/miou']:.4f}  {metrics['time/epoch_seconds']:.1f} s"
+        f"val loss {metrics['val/loss']:.4f}  {scores}  {metrics['time/epoch_seconds']:.1f} s"
         f"{'  best' if best else ''}"
     )
 

@@ -3,9 +3,11 @@
 import logging
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
+from trainer.prediction.model_folder import read_model_config
 from trainer.prediction.registry import resolve_model
 from trainer.training.checkpoints import WEIGHTS, read_tensors
 
@@ -36,6 +38,14 @@ def begin_from(model: str, network: nn.Module) -> None:
         model,
         f"; at random: {', '.join(left[:SHOWN])}{others}" if left else "",
     )
+
+
+def architecture_of(model: str) -> dict[str, Any]:
+    """Return the fields of a configuration that tell the network of a model: see `begin_from`."""
+    with tempfile.TemporaryDirectory(prefix="segscope-") as scratch:
+        found = read_model_config(resolve_model(model, Path(scratch)))
+    own = {n: v for n, v in found.settings.items() if n not in ("in_channels", "out_channels")}
+    return {"model": found.architecture, "channels": found.channels, **own}
 
 
 def encoder_of(network: nn.Module) -> list[nn.Module]:

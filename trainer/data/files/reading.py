@@ -79,7 +79,10 @@ def read_pair(
 
     Raises `UnreadableFile`, also when the two differ in size.
     """
-    image, target = read_image(pair.image, image_coding), read_target(pair, coding)
+    image = read_image(pair.image, image_coding)
+    if pair.whole is not None:
+        return image, np.full(image.shape[:2], pair.whole, np.uint8)
+    target = read_target(pair, coding)
     if image.shape[:2] != target.shape:
         raise UnreadableFile(pair.blamed, size_mismatch(image, target))
     return image, target

@@ -72,25 +72,25 @@ def _read(root: Path, options: Options) -> Collection:
 
 def _images(path: Path, notes: list[str]) -> list[_Image]:
     found: dict[Path, _Image] = {}
-    for line, row in _rows(path, notes):
+    for line, row in table_rows(path, NEEDED, COLUMNS, notes):
         if not row["image"]:
             raise ValueError(f"{path}, line {line}: has no image")
         said = {column: row[column] for column in COLUMNS[2:] if row.get(column)}
-        image = _file(path, row["image"])
+        image = file_said(path, row["image"])
         one = found.setdefault(image, _Image(line=line, image=image, said=said))
         if said != one.said:
             raise ValueError(
                 f"{path}: lines {one.line} and {line} say of {row['image']} {one.said} and {said}"
             )
         if row["mask"]:
-            mask = _file(path, row["mask"])
+            mask = file_said(path, row["mask"])
             if mask in one.masks:
                 raise ValueError(f"{path}: lines {one.line} and {line} are the same")
             one.masks.append(mask)
     return list(found.values())
 
 
-def _file(table: Path, said: str) -> Path:
+def file_said(table: Path, said: str) -> Path:
     """Return the file that a table names, by a path from it on, in the words of any system."""
     path = table.parent / Path(said).expanduser()
     if "\\" in said and not path.exists():
@@ -98,8 +98,21 @@ def _file(table: Path, said: str) -> Path:
     return path
 
 
-def _rows(path: Path, notes: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield each row with its line; the delimiter is what the heading is divided by."""
+def split_said(split: str | None, where: str) -> str | None:
+    """Return the split that a table names ``where``; ``ValueError`` when it is none."""
+    if split is not None and split.lower() not in SPLIT_WORDS:
+        raise ValueError(f"{where}: split {split!r} is not train, val or test")
+    return None if split is None else SPLIT_WORDS[split.lower()]
+
+
+def table_rows(
+    path: Path, needed: Sequence[str], columns: Sequence[str], notes: list[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each row with its line; the delimiter is what the heading is divided by.
+
+    Raises ``ValueError`` where it cannot be read or lacks a ``needed`` column; one that is none of
+    ``columns`` is noted.
+    """
     try:
         # A name that is not UTF-8 is told byte by byte, in the table as by the system.
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
@@ -108,10 +121,10 @@ def _rows(path: Path, notes: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
     heading, _, _ = text.partition("\n")
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=heading.count))
     names = [name.strip().lower() for name in reader.fieldnames or ()]
-    absent = [name for name in NEEDED if name not in names]
+    absent = [name for name in needed if name not in names]
     if absent:
-        raise ValueError(f"{path}: has no column {absent[0]!r}; it needs {' and '.join(NEEDED)}")
-    others = [name for name in names if name and name not in COLUMNS]
+        raise ValueError(f"{path}: has no column {absent[0]!r}; it needs {' and '.join(needed)}")
+    others = [name for name in names if name and name not in columns]
     if others:
         notes.append(f"columns of {path.name} that are not read: {', '.join(others)}")
     reader.fieldnames = names
@@ -129,8 +142,6 @@ def _pairs(path: Path, images: Sequence[_Image]) -> list[Pair]:
     pairs = []
     for one, stem in zip(images, stems, strict=True):
         name, split = readable(one.said.get("name", stem)), one.said.get("split")
-        if split is not None and split.lower() not in SPLIT_WORDS:
-            raise ValueError(f"{path}, line {one.line}: split {split!r} is not train, val or test")
         valid = one.said.get("valid")
         pairs.append(
             Pair(
@@ -138,8 +149,8 @@ def _pairs(path: Path, images: Sequence[_Image]) -> list[Pair]:
                 image=one.image,
                 mask=one.masks[0],
                 group=readable(one.said.get("group", name)),
-                split=None if split is None else SPLIT_WORDS[split.lower()],
-                valid=None if valid is None else _file(path, valid),
+                split=split_said(split, f"{path}, line {one.line}"),
+                valid=None if valid is None else file_said(path, valid),
                 more_masks=tuple(one.masks[1:]),
             )
         )
