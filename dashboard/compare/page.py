@@ -15,6 +15,8 @@ from dashboard.ui import downloads, navigation, run_picker, selection, states, t
 from dashboard.ui.charts import chart
 from trainer.analysis.score_table import comparable
 from trainer.analysis.verdict import Comparison
+from trainer.classification.config import KIND
+from trainer.classification.config import SCORES as CLASSIFIER_SCORES
 from trainer.evaluation.results import Verdict, configurations
 
 SIDES = 6  # Configurations compared pair by pair at most: 15 verdicts.
@@ -89,7 +91,8 @@ def show_verdict(
     Returns the runs of each side by its label, and the verdict; None where there is none.
     """
     left, right = st.columns([2, 3], vertical_alignment="bottom")
-    score = left.selectbox("Score that decides", comparable(), key="score", bind="query-params")
+    known = CLASSIFIER_SCORES if (runs["kind"] == KIND).any() else comparable()
+    score = left.selectbox("Score that decides", known, key="score", bind="query-params")
     pool = right.toggle(
         "Runs that differ in their seed alone are one side",
         value=True,

@@ -48,6 +48,8 @@ def main() -> None:
     if shown is None:
         states.nothing("This is the first epoch: there is none before it to compare with.")
         return
+    if states.is_classifier(run_id):
+        return
     parts.show_numbers(run_id, shown)
     show_parts(run_id, shown)
 

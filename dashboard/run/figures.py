@@ -39,8 +39,13 @@ def row_shares(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
     return shares
 
 
-def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str]) -> go.Figure:
-    """Draw a confusion matrix: rows are targets, colour and number the share of the row."""
+def draw_confusion(
+    matrix: NDArray[np.int64], classes: Sequence[str], *, counted: str = "pixels"
+) -> go.Figure:
+    """Draw a confusion matrix: rows are targets, colour and number the share of the row.
+
+    ``counted`` says what its numbers count.
+    """
     shares = row_shares(matrix)
     names = [escaped(name) for name in classes]
     text = [["" if np.isnan(x) else f"{x:.1%}" for x in row] for row in shares]
@@ -58,7 +63,8 @@ def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str]) -> go.Figu
             text=text if len(classes) <= 15 else None,
             texttemplate="%{text}",
             colorbar={"title": {"text": "share of target"}, "tickformat": ".0%", "thickness": 12},
-            hovertemplate="target %{y}, predicted %{x}: %{z:.2%} (%{customdata:,} pixels)"
+            hovertemplate="target %{y}, predicted %{x}: %{z:.2%} (%{customdata:,} "
+            f"{counted})"
             "<extra></extra>",
         )
     )

@@ -10,6 +10,7 @@ from dashboard.curves.figures import draw_curves
 from dashboard.store import reads
 from dashboard.ui import states, tables
 from dashboard.ui.charts import chart
+from trainer.classification.config import KIND
 
 SYSTEM = {
     "time/epoch_seconds": "seconds an epoch",
@@ -54,7 +55,9 @@ def show_files(run_id: str) -> None:
         if config:
             st.download_button("config.yaml", config, file_name="config.yaml", on_click="ignore")
         st.text(f"Run id {run_id}")
-        st.code(f"trainer resume {run_id}\ntrainer register {run_id} --name NAME", language="bash")
+        register = f"\ntrainer register {run_id} --name NAME"
+        whole = reads.run(run_id)["kind"] == KIND
+        st.code(f"trainer resume {run_id}{'' if whole else register}", language="bash")
     with right:
         st.subheader("Log", anchor=False)
         log = reads.text(run_id, "log.txt", at_most=LOG_SHOWN)

@@ -16,6 +16,7 @@ from dashboard.runs import curation
 from dashboard.store import reads, run_table
 from dashboard.ui import navigation
 from trainer.analysis.headline import no_headline, short
+from trainer.classification.config import KIND
 from trainer.evaluation.results import BestEpoch
 from trainer.wording import duration
 
@@ -30,7 +31,7 @@ def show_header(run_id: str) -> None:
     st.text(" · ".join(facts(row, 60 * overview["minutes"])))
     if isinstance(row["reason"], str) and row["reason"]:
         st.code(row["reason"], language=None, wrap_lines=True)
-    _numbers(overview, reads.best_epoch(run_id))
+    _numbers(overview, reads.best_epoch(run_id), of_masks=row["kind"] != KIND)
     if not row["headline"] and row["logged_metrics"] and row["kind"] != "sweep":
         st.text(f"No headline: {no_headline(row['logged_metrics'])}.")
     if isinstance(row["note"], str) and row["note"]:
@@ -45,6 +46,7 @@ def facts(row: Any, seconds: float) -> list[str]:
     said = [
         row["state"] + (", archived" if row["archived"] else ""),
         f"experiment {row['experiment']}",
+        "classifier" if row["kind"] == KIND else "",
         f"data {row['data']}" if isinstance(row["data"], str) else "",
         epochs if row["last_step"] else "no epoch logged yet",
         duration(seconds),
@@ -54,7 +56,7 @@ def facts(row: Any, seconds: float) -> list[str]:
     return [part for part in said if part]
 
 
-def _numbers(overview: Any, best: BestEpoch | None) -> None:
+def _numbers(overview: Any, best: BestEpoch | None, *, of_masks: bool) -> None:
     headline = plain(short(overview["headline"] or "score"))
     where = "" if best is None else f" · epoch {best.epoch}"
     last = "" if best is None else f" · epoch {number(overview['epochs'])}"
@@ -63,7 +65,7 @@ def _numbers(overview: Any, best: BestEpoch | None) -> None:
         ("best", f"Best {headline}{where}", score),
         ("last", f"Last {headline}{last}", score),
         ("ema", f"EMA-best {headline}", score),
-        (other, run_table.COLUMNS[other].label, score),
+        *([(other, run_table.COLUMNS[other].label, score)] if of_masks else []),
         ("max_drawdown", "MDD", score),
         ("dips", "Dips", number),
     ]

@@ -10,6 +10,8 @@ from trainer.wording import counted
 
 def show_samples(run_id: str) -> None:
     """Show the fixed sample images under one bar of controls; reruns alone while training."""
+    if states.is_classifier(run_id):
+        return
     epochs = reads.sample_epochs(run_id)
     if not epochs:
         states.nothing("This run has stored no sample predictions.", "trainer fit --samples 6")

@@ -23,7 +23,7 @@ def main() -> None:
     """Draw the page."""
     st.subheader("Samples", anchor=False)
     run_id = run_picker.one_run()
-    if run_id is None:
+    if run_id is None or states.is_classifier(run_id):
         return
     epochs = stored_epochs(run_id)
     if not epochs:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard.store import reads
+from trainer.classification.config import KIND
 
 FIRST_RUN = "trainer fit"
 MOST_DAMAGED = 10
@@ -43,6 +44,14 @@ def nothing(message: str, command: str | None = None) -> None:
     st.caption(message)
     if command is not None:
         st.code(command, language="bash")
+
+
+def is_classifier(run_id: str) -> bool:
+    """Return whether a run is a classifier's, which has no masks; then say so on the page."""
+    if reads.run(run_id)["kind"] != KIND:
+        return False
+    nothing("This run is a classifier: it has no masks. Its confusion is on its page, Classes.")
+    return True
 
 
 def damaged() -> None:
