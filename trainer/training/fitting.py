@@ -198,10 +198,10 @@ def _new_training(
     settings = {**channels, **vars(config.settings("model"))}
     model = build_model(config.model, **settings)
     settings |= getattr(model, "travels", {})
-    if isinstance(config, ClassifyConfig):
-        model = Classifier(model, dropout=settings.get("dropout", 0.0), **channels)
     if config.activation_checkpointing:
         recompute(model)
+    if isinstance(config, ClassifyConfig):
+        model = Classifier(model, dropout=settings.get("dropout", 0.0), **channels)
     device = choose_device(config.device)
     forward = Forward(
         model,
