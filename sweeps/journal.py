@@ -21,6 +21,20 @@ logger = logging.getLogger(__name__)
 
 BEGINNING = b'{"op_code"'
 CREATE_TRIAL = 4
+# By the code of what Optuna writes, what its entry must have; ids are whole numbers.
+STUDY, TRIAL = "study_id", "trial_id"
+NEEDED: dict[int, tuple[str, ...]] = {
+    0: ("study_name", "directions"),
+    1: (STUDY,),
+    2: (STUDY, "user_attr"),
+    3: (STUDY, "system_attr"),
+    CREATE_TRIAL: (STUDY,),
+    5: (TRIAL, "param_name", "param_value_internal", "distribution"),
+    6: (TRIAL, "state", "values"),
+    7: (TRIAL, "step", "intermediate_value"),
+    8: (TRIAL, "user_attr"),
+    9: (TRIAL, "system_attr"),
+}
 CURE = "mend it with: sweeps repair"
 
 
@@ -34,7 +48,10 @@ class Journal(JournalFileBackend):
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
         """Yield the entries from a number on; ``ValueError`` naming the line that is damaged."""
         try:
-            yield from super().read_logs(log_number_from)
+            for entry in super().read_logs(log_number_from):
+                if not _is_sound(entry):
+                    raise ValueError("is no entry")
+                yield entry
         except (ValueError, RecursionError) as error:
             lines = self.path.read_bytes().splitlines()
             number = next((n for n, line in enumerate(lines, 1) if _entry(line) is None), 0)
@@ -103,10 +120,19 @@ def repair(path: Path) -> str:
 
 def _entry(line: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(line)
+        found = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and "op_code" in found else None
+    return found if _is_sound(found) else None
+
+
+def _is_sound(found: Any) -> bool:
+    """Whether what a line holds is an entry that Optuna can go by."""
+    if not isinstance(found, dict) or type(code := found.get("op_code")) is not int:
+        return False
+    needed = ("worker_id", *NEEDED.get(code, ()))
+    ids = [found[name] for name in (STUDY, TRIAL) if name in found]
+    return code in NEEDED and found.keys() >= set(needed) and all(type(n) is int for n in ids)
 
 
 def _salvaged(path: Path, number: int, line: bytes) -> bytes | None:
@@ -117,10 +143,9 @@ def _salvaged(path: Path, number: int, line: bytes) -> bytes | None:
     whole = line[line.rfind(BEGINNING) :]
     if _entry(whole) is not None:
         return whole
-    code = re.match(rb'\{"op_code": ?(\d+)', line)
-    if code is None or int(code.group(1)) != CREATE_TRIAL:
+    if re.match(rb'\{"op_code": ?%d\b' % CREATE_TRIAL, line) is None:
         return None
-    study = re.search(rb'"study_id": ?(\d+)', line)
+    study = re.search(rb'"study_id": ?(\d{1,18})\b', line)
     if study is None:
         raise ValueError(
             f"{path}, line {number} began a trial, and of which sweep cannot be told; go on from a "

@@ -64,6 +64,18 @@ def test_an_end_that_lacks_its_line_break_alone_costs_nothing(
 
 DAMAGE = {
     "a blank line": lambda lines: lines.insert(3, b""),
+    "nothing": lambda lines: lines.insert(3, b"null"),
+    "a list": lambda lines: lines.insert(3, b"[1]"),
+    "a number": lambda lines: lines.insert(3, b"7"),
+    "an unknown kind": lambda lines: lines.insert(3, b'{"op_code": 99, "worker_id": "w"}'),
+    "a kind in words": lambda lines: lines.insert(3, b'{"op_code": "4", "worker_id": "w"}'),
+    "of no study": lambda lines: lines.insert(3, b'{"op_code": 2, "worker_id": "w"}'),
+    "of a study in words": lambda lines: lines.insert(
+        3, b'{"op_code": 1, "worker_id": "w", "study_id": "0"}'
+    ),
+    "of nobody": lambda lines: lines.insert(3, b'{"op_code": 1, "study_id": 0}'),
+    "a long number": lambda lines: lines.insert(3, b'{"op_code": ' + b"9" * 5000 + b"}"),
+    "in UTF-16": lambda lines: lines.insert(3, '{"op_code": 1, "study_id": 0}'.encode("utf-16")),
     "a foreign line": lambda lines: lines.insert(5, b"<<<<<<< HEAD"),
     "bytes of a disk": lambda lines: lines.insert(4, b"\0" * 80),
     "deep": lambda lines: lines.insert(4, b"[" * 100_000),
