@@ -14,6 +14,8 @@ import yaml
 from trainer.files import read_text
 
 TAG = "tag:yaml.org,2002:"
+# Values that a file may stand for: ten aliases of ten aliases, and so on, are endless.
+MOST_VALUES = 1_000_000
 
 
 class _Names(yaml.SafeLoader):
@@ -30,6 +32,23 @@ class _Names(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             written.add(name)
         return node
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
+        """Count what a node stands for, each alias in it as what it repeats, and bound it."""
+        repeats = self.check_event(yaml.AliasEvent)
+        node: Any = super().compose_node(parent, index)
+        if not repeats:
+            parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+            inside = (part for pair in parts for part in (pair if type(pair) is tuple else (pair,)))
+            node.stands_for = 1 + sum(part.stands_for for part in inside)
+        problem = None
+        if not hasattr(node, "stands_for"):  # it is not whole yet
+            problem = "it holds itself"
+        elif node.stands_for > MOST_VALUES:
+            problem = f"its aliases stand for more than {MOST_VALUES:,} values"
+        if problem is not None:
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return node  # type: ignore[no-any-return]
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """Name the line of a value that its tag does not fit, such as ``!!int one``."""

@@ -132,3 +132,34 @@ def test_mask_values_may_be_a_mapping(tmp_path: Path) -> None:
     assert table_of(tmp_path, config) == table_of(tmp_path, written)
     with pytest.raises(ValueError, match="mask_values: 0: None is no name of a class"):
         from_mapping({"mask_values": {0: None}})
+
+
+def repeated(first: str, each: str) -> str:
+    """Return nine lines, each of which names the one before ten times by its alias."""
+    lines = [f"a0: &a0 {first}"]
+    for n in range(1, 10):
+        lines.append(f"a{n}: &a{n} {each}".replace("TEN", ", ".join([f"*a{n - 1}"] * 10)))
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (repeated("[x, y]", "[TEN]"), "more than 1,000,000 values"),
+        (repeated("{x: 1}", "{y: [TEN]}"), "more than 1,000,000 values"),
+        (repeated("{x: 1, y: 2}", "{<<: [TEN]}"), "more than 1,000,000 values"),
+        ("a: &a [*a]", "it holds itself"),
+        ("a: &a {b: *a}", "it holds itself"),
+        ("a: &a {<<: *a}", "it holds itself"),
+        ("&a [b, {c: *a}]", "it holds itself"),
+    ],
+)
+def test_aliases_stand_for_so_much_and_no_more(text: str, said: str) -> None:
+    with bounded(), pytest.raises(ValueError, match=f"^it: is not valid YAML: line .*{said}$"):
+        parse_yaml(text, "it")
+
+
+def test_aliases_and_merges_are_read() -> None:
+    text = "a: &a {x: 1, y: [2]}\nb: {<<: *a, x: 3}\nc: [*a, *a]"
+    one = {"x": 1, "y": [2]}
+    assert parse_yaml(text, "it") == {"a": one, "b": {"x": 3, "y": [2]}, "c": [one, one]}
