@@ -5,12 +5,23 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.dashboard.conftest import open_app  # noqa: F401  the fixture: a page, unless it raised
 from tests.dashboard.test_pages import said
-from tests.reliability.rubbish import DEEP, PAGES, as_json, assert_right, damaged, documents
+from tests.reliability.rubbish import (
+    DEEP,
+    PAGES,
+    as_json,
+    assert_right,
+    bounded,
+    damaged,
+    documents,
+)
 from tests.test_old_store import RUNS, copied
 from trainer.evaluation.per_image import read_part, read_parts
 from trainer.evaluation.samples import read_predictions, read_samples, read_worst, sampled_epochs
@@ -75,6 +86,16 @@ def test_a_part_of_the_scores_per_image(tmp_path: Path) -> None:
     part.write_bytes(sound)
     assert len(read_part(part))
     assert_right(damaged(sound, "part"), part, read_part)
+
+
+@pytest.mark.parametrize(("rows", "length"), [(20_000_000, 0), (1, 2**28)])
+def test_a_small_part_that_stands_for_much(tmp_path: Path, rows: int, length: int) -> None:
+    part = tmp_path / "epoch-0001.parquet"
+    table = pa.table({"image": ["x" * length], "epoch": [0]}).take(np.zeros(rows, np.int64))
+    pq.write_table(table, part, compression="zstd", use_dictionary=False)
+    assert part.stat().st_size < 2**20
+    with bounded(), pytest.raises(ValueError, match=r"epoch-0001\.parquet: .*it tells of .* rows"):
+        read_part(part)
 
 
 def test_the_other_parts_are_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

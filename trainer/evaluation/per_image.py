@@ -40,6 +40,8 @@ SCHEMA = pa.schema(
 )
 
 COUNTS = ("tp", "fp", "fn")
+# Far above any epoch's: a few bytes may tell of more rows than there is memory for.
+MOST_ROWS, MOST_BYTES = 5_000_000, 2**28
 NEEDED = ("epoch", "image", "class", *COUNTS)
 
 
@@ -127,6 +129,10 @@ def read_part(path: Path) -> pd.DataFrame:
 def _read(path: Path) -> pa.Table:
     with reading(path):
         try:
+            told = pq.read_metadata(path)
+            unpacked = sum(told.row_group(n).total_byte_size for n in range(told.num_row_groups))
+            if told.num_rows > MOST_ROWS or unpacked > MOST_BYTES:
+                raise ValueError(f"it tells of {told.num_rows:,} rows in {unpacked:,} bytes")
             table = pq.read_table(path, schema=SCHEMA)
             table.validate(full=True)
         except pa.ArrowException as error:  # not all of which are ValueErrors
