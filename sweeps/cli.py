@@ -170,7 +170,11 @@ def report(args: list[str]) -> int:
         from sweeps.reporting.page import html
         from trainer.files import write_text
 
-        write_text(command.html, html(facts))
+        try:
+            write_text(command.html, html(facts))
+        except OSError as error:
+            told = f"html: {command.html} cannot be written: {error.strerror}; give another file"
+            raise ValueError(told) from error
         say(f"written: {command.html}", file=sys.stderr)
     elif command.json:
         print_json(in_json(facts) | _standing(facts.summary))

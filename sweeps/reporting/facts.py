@@ -143,6 +143,6 @@ def _verdicts(
     except ValueError as error:
         return (), str(error)
     left_out = len(ranked) - len(compared)
-    limit = f"verdicts are between the {MOST_COMPARED} best of {len(ranked)}" if left_out else ""
+    limit = f"Verdicts are between the {MOST_COMPARED} best of {len(ranked)}" if left_out else ""
     # In the order of their scores, the better side of each is the one that is named first.
     return tuple(pair.better_first() for pair in found), limit

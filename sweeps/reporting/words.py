@@ -33,7 +33,7 @@ def conclusions(facts: Facts) -> Conclusions:
     told = [pair for pair in facts.pairs if pair.answers and pair.distinguishable and pair.tells]
     open_pairs = [pair for pair in facts.pairs if pair not in told]
     may = [pair.sentence + "." for pair in told]
-    may_not = [f"No verdict: {facts.untold}." if not facts.pairs else facts.untold + "."]
+    may_not = [f"{facts.untold}." if facts.pairs else f"No verdict: {facts.untold}."]
     of_models = [pair for pair in open_pairs if pair.tells and not pair.answers]
     if of_models:
         differ = sum(pair.distinguishable for pair in of_models)

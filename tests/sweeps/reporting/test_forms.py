@@ -100,3 +100,16 @@ def test_the_command_writes_each_form(
     assert len(written["verdicts"]) == 1 and len(written["epochs"]) == 8
     assert told("--html", str(tmp_path / "report.html")) == ""
     assert (tmp_path / "report.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_a_page_that_cannot_be_written_is_one_line(
+    in_store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["sweeps", "report", "rates", "--html", str(tmp_path)])
+    assert cli.main() == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"html: {tmp_path} cannot be written" in line
+    assert list(tmp_path.iterdir()) == []
