@@ -110,6 +110,7 @@ CHECKPOINT = record(
     {
         "model": record({"name": text, "settings": mapping(_setting)}, {}),
         "progression": PROGRESSION,
+        "average": record({"updates": EPOCH}, {}),
         "schedule": _schedule,
     },
     open_ended=True,

@@ -20,7 +20,7 @@ from dashboard.ui import downloads, live, navigation, run_picker, states, tables
 from dashboard.ui.charts import chart
 from dashboard.ui.choice import one_of
 from trainer.analysis.definitions import DEFINITIONS
-from trainer.analysis.score_table import higher_is_better
+from trainer.analysis.score_table import higher_is_better, twin
 from trainer.wording import counted
 
 CHART = "curves"
@@ -119,8 +119,8 @@ def show_pair(run_ids: Sequence[str], labels: dict[str, str], metric: str) -> No
     """Draw training against validation of the chosen metric's name."""
     name = metric.removeprefix("train/").removeprefix("val/")
     train, val = (
-        curve_infos(reads.curves(run_ids, f"{part}/{name}"), labels, mark_dips=False)
-        for part in ("train", "val")
+        curve_infos(reads.curves(run_ids, of), labels, mark_dips=False)
+        for of in (twin(f"val/{name}"), f"val/{name}")
     )
     chart(draw_pair(train, val, name=name), key="pair", alt=f"{name}: training and validation")
 

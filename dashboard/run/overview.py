@@ -17,7 +17,7 @@ from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.diagnosis import diagnose
 from trainer.analysis.headline import DEFAULT, STABILITY_TAG, stability_of
 from trainer.analysis.history import History
-from trainer.analysis.score_table import title
+from trainer.analysis.score_table import title, twin
 from trainer.analysis.stability import STATISTICS, Stability, of_history
 from trainer.wording import MISSING, counted
 
@@ -149,8 +149,7 @@ def _infos(run_id: str, metrics: tuple[str, ...]) -> list[CurveInfo]:
 def _judged(run_id: str) -> list[str]:
     """Return the headline of a run, if it has one, and its twin on the training images."""
     headline = str(reads.run(run_id)["headline"])
-    twin = headline.replace("val/", "train/", 1)
-    return list(dict.fromkeys(name for name in (headline, twin) if name))
+    return list(dict.fromkeys(name for name in (headline, twin(headline)) if name))
 
 
 def _foreign_metrics(run_id: str) -> list[str]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 
-from trainer.analysis.score_table import SCORES, monitors
+from trainer.analysis.score_table import monitors, title
 
 DEFAULT = "val/dice"
 HEADLINE_TAG = "segscope.headline"
@@ -44,7 +44,7 @@ def stability_of(tag: object) -> str:
 
 def short(metric: str) -> str:
     """Return what a label calls a headline: ``Dice``; a metric of another name by that name."""
-    return SCORES[metric.removeprefix("val/")].label if metric in monitors() else metric
+    return title(metric).removeprefix("validation ") if metric in monitors() else metric
 
 
 def no_headline(logged: Collection[str]) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from trainer.analysis.findings import Finding, RunFacts, running_median
+from trainer.analysis.score_table import twin
 
 FALL = 0.01
 """The validation score has fallen by more than this from its best, …"""
@@ -18,11 +19,11 @@ def overfitting(facts: RunFacts) -> Finding | None:
     Where the scores show none, or a run has no training score, the losses are judged so; what the
     loss alone shows is a note.
     """
-    twin = facts.metric.replace("val/", "train/", 1)
-    found = _drawn_apart(facts, twin, facts.metric)
+    of_train = twin(facts.metric)
+    found = _drawn_apart(facts, of_train, facts.metric)
     if found is not None:
         return found
-    alone = facts.pair(twin, facts.metric)[0].size > 0
+    alone = facts.pair(of_train, facts.metric)[0].size > 0
     return _drawn_apart(facts, "train/loss", "val/loss", alone=alone)
 
 

@@ -86,6 +86,9 @@ class Score:
     """Whether an evaluation and a comparison show it first."""
 
 
+AVERAGED = "val/ema"
+"""In the place of ``val``: scores, on the same images, of the average of a run's weights."""
+
 SCORES: dict[str, Score] = {
     "dice": Score(
         label="Dice",
@@ -178,7 +181,18 @@ def comparable() -> tuple[str, ...]:
 
 def monitors() -> tuple[str, ...]:
     """Return the metrics that may choose a run's best epoch: high is good, known every epoch."""
-    return tuple(f"val/{key}" for key in comparable() if SCORES[key].higher_is_better)
+    scores = [key for key in comparable() if SCORES[key].higher_is_better]
+    return tuple(f"{of}/{key}" for of in ("val", AVERAGED) for key in scores)
+
+
+def of_average(metric: str) -> bool:
+    """Return whether a metric is of the average of the weights."""
+    return metric.startswith(f"{AVERAGED}/")
+
+
+def twin(metric: str) -> str:
+    """Return the metric of the training images that stands beside one of the validation images."""
+    return re.sub("^val/(ema/)?", "train/", metric)
 
 
 def check_comparable(name: str) -> None:
@@ -196,7 +210,7 @@ def higher_is_better(metric: str) -> bool:
     known = SCORES.get(metric.rpartition("/")[2])
     if known is not None:
         return known.higher_is_better is not False
-    if re.match("(train|val|test)/iou/", metric):
+    if re.match("(train|val|val/ema|test)/iou/", metric):
         return True  # of a class, which may be called anything
     return not any(word in metric for word in ("loss", "time/", "memory/", "grad_norm"))
 
@@ -204,5 +218,7 @@ def higher_is_better(metric: str) -> bool:
 def title(metric: str) -> str:
     """Return how a metric reads: ``validation Dice`` for ``val/dice``; a strange one as it is."""
     split, _, key = metric.rpartition("/")
-    words = {"train": "training", "val": "validation", "test": "test"}
-    return f"{words[split]} {SCORES[key].label}" if split in words and key in SCORES else metric
+    words = {"train": "training", "val": "validation", AVERAGED: "validation", "test": "test"}
+    if split not in words or key not in SCORES:
+        return metric
+    return f"{words[split]} {SCORES[key].label}{' of averaged weights' * of_average(metric)}"

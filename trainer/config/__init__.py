@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 
 import yaml
 
-from trainer.analysis.score_table import monitors
+from trainer.analysis.score_table import monitors, of_average
 from trainer.catalogue import EVAL_PRECISIONS, PRECISIONS
 from trainer.catalogue.data import NORMALISATIONS
 from trainer.config.formats import FORMAT, FORMAT_1
@@ -70,6 +70,7 @@ CAME_LATER = {
     "freeze": "none",
     "encoder_lr": None,
     "accumulate": 1,
+    "ema_decay": None,
 }
 
 
@@ -125,6 +126,8 @@ class General(Reading):
     """Images that pass through the network at once."""
     accumulate: int = 1
     """Batches whose gradients are added up before a step."""
+    ema_decay: float | None = None
+    """Decay of the average of the weights, as 0.999, scored too; left out, there is none."""
     epochs: int = 10
     """Passes over the training images, at most."""
     patience: int | None = None
@@ -336,6 +339,10 @@ def _check_ranges(config: General) -> None:
     moves = rate is None or config.freeze == "none"
     need("encoder_lr", moves, "does nothing where freeze is encoder; leave one out")
     need("accumulate", config.accumulate >= 1, "must be at least 1")
+    decay = config.ema_decay
+    need("ema_decay", decay is None or 0 < decay < 1, "must lie between 0 and 1, or be left out")
+    averages = decay is not None or not of_average(config.monitor)
+    need("monitor", averages, "is of averaged weights; give ema_decay, such as 0.999")
     below = 0 <= config.warmup_epochs <= config.epochs
     need("warmup_epochs", below, "must be at least 0 and at most epochs")
     need("epochs", config.epochs >= 1, "must be at least 1")

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -24,17 +25,23 @@ WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state
 
 
 def save_checkpoint(
-    folder: Path, model: nn.Module, optimizer: Optimizer, state: Mapping[str, Any]
+    folder: Path,
+    model: nn.Module,
+    optimizer: Optimizer,
+    state: Mapping[str, Any],
+    beside: Mapping[str, nn.Module] = MappingProxyType({}),
 ) -> None:
     """Write ``folder`` with the weights, the optimiser and ``state``, a JSON mapping.
 
+    ``beside`` are networks whose weights are kept too, by the names of their files.
     A process killed at any moment leaves the earlier checkpoint or the new one.
     """
     with replacing_folder(folder) as partial:
         tensors, plain = _split_optimizer(optimizer.state_dict())
         told = {"format": CHECKPOINT_FORMAT, **state, "optimizer": plain}
         (partial / STATE).write_text(json.dumps(told), encoding="utf-8")
-        for name, kept in ((WEIGHTS, _on_cpu(model.state_dict())), (OPTIMIZER, tensors)):
+        weights = {n: _on_cpu(each.state_dict()) for n, each in {WEIGHTS: model, **beside}.items()}
+        for name, kept in {**weights, OPTIMIZER: tensors}.items():
             save_file(kept, partial / name)
             # safetensors makes a file that its writer alone may read, whatever the umask.
             shutil.copymode(partial / STATE, partial / name)
@@ -69,12 +76,12 @@ def load_state(folder: Path, needed: Iterable[str] = ()) -> dict[str, Any]:
     return state
 
 
-def load_weights(folder: Path, model: nn.Module) -> None:
-    """Load the weights into ``model``.
+def load_weights(folder: Path, model: nn.Module, name: str = WEIGHTS) -> None:
+    """Load the weights into ``model``; ``name`` is their file.
 
     Raises ``ValueError`` when they are damaged or belong to another architecture.
     """
-    weights = read_tensors(folder / WEIGHTS)
+    weights = read_tensors(folder / name)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

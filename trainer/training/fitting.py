@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainer.analysis.score_table import of_average
 from trainer.classification.config import ClassifyConfig
 from trainer.classification.data import LabelledData
 from trainer.classification.judging import Judgement
@@ -29,6 +30,7 @@ from trainer.network.recomputation import recompute
 from trainer.progress import Progress
 from trainer.tracking import Ending, Run, closing, get_run, held, log_file, reopen_run, starting
 from trainer.tracking.class_names import classes_tag
+from trainer.training.averaging import WeightAverage
 from trainer.training.conclusion import best_of, conclude
 from trainer.training.loop import (
     Progression,
@@ -216,9 +218,14 @@ def _new_training(
     optimizer = build_optimizer(
         model, config.optimizer, config.settings("optimizer"), encoder_lr=config.encoder_lr
     )
+    average = None
+    if config.ema_decay is not None:
+        is_judged = of_average(config.monitor)
+        average = WeightAverage(forward, config.ema_decay, is_judged=is_judged)
     return Training(
         architecture={"name": config.model, "settings": settings},
         forward=forward,
+        average=average,
         optimizer=optimizer,
         schedule=build_schedule(
             optimizer,

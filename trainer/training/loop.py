@@ -17,15 +17,17 @@ from trainer.analysis.ratios import PixelCounts, summary
 from trainer.analysis.scores import counts
 from trainer.config import TrainConfig
 from trainer.data.loading import Batch, Batches, SegmentationData
-from trainer.evaluation.evaluate import evaluate, split_loss
+from trainer.evaluation.evaluate import split_loss
 from trainer.evaluation.evaluation import Evaluation
 from trainer.evaluation.metrics import confusion_per_image, predicted_classes
 from trainer.network.device import peak_memory_mib
 from trainer.network.forward import Forward
 from trainer.progress import Progress
-from trainer.training.checkpoints import copy_checkpoint, save_checkpoint
+from trainer.training.averaging import AVERAGED, LEARNING, WeightAverage
+from trainer.training.checkpoints import WEIGHTS, copy_checkpoint, save_checkpoint
 from trainer.training.recording import Recorder, RunFolder
 from trainer.training.schedules import Schedule
+from trainer.training.validation import validate
 
 # The curves that the statistics and diagnoses at the end of a run are made from.
 HISTORY = (
@@ -123,10 +125,23 @@ class Training:
     """Parts of the network that do not learn."""
     judgement: type[Evaluation] = Evaluation
     """What is made of what is counted on a split."""
+    average: WeightAverage | None = None
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return all whose weights a checkpoint keeps, by file: as the model's, the judged ones."""
+        learning = self.forward.model
+        if self.average is None:
+            return {WEIGHTS: learning}
+        averaged = self.average.forward.model
+        if self.average.is_judged:
+            return {WEIGHTS: averaged, LEARNING: learning}
+        return {WEIGHTS: learning, AVERAGED: averaged}
 
     def state(self, config: TrainConfig) -> dict[str, Any]:
         """Return the JSON part of a checkpoint."""
+        averaged = {"average": {"updates": self.average.updates}} if self.average else {}
         return {
+            **averaged,
             "config": config.to_params(),
             "model": self.architecture,
             "progression": vars(self.progression),
@@ -155,26 +170,19 @@ def train(
         lr = float(training.optimizer.param_groups[0]["lr"])
         learned = train_epoch(training, data, config, epoch, progress)
         _fail_unless_finite("train/loss", {**learned, "lr": lr}, epoch, training, recorder.run)
-        judging = time.monotonic()
-        validation = evaluate(
+        validation, scored = validate(
             training.forward,
-            progress.watch(
-                data.batches("val", batch_size=config.batch_size, workers=config.workers),
-                f"epoch {epoch} validation",
-            ),
-            split="val",
-            images=data.names("val"),
-            groups=data.groups("val"),
-            classes=data.class_names,
-            keep=recorder.samples.indices,
-            keep_worst=recorder.samples.keep_worst,
+            training.average,
+            data,
+            config,
+            samples=recorder.samples,
+            progress=progress,
+            epoch=epoch,
             judgement=training.judgement,
         )
-        judged = max(time.monotonic() - judging, 1e-9)
         metrics = {
             **learned,
-            **validation.metrics(),
-            "throughput/val_images_per_second": data.size("val") / judged,
+            **scored,
             "lr": lr,
             "time/epoch_seconds": time.monotonic() - started,
             "memory/peak_mib": peak_memory_mib(training.forward.device),
@@ -250,6 +258,8 @@ def train_epoch(
             training.optimizer.step()
             training.optimizer.zero_grad(set_to_none=True)
             training.schedule.after_step()
+            if training.average:
+                training.average.update()
         sums.append(passed.sums)
         with torch.no_grad():
             predicted = predicted_classes(passed.logits)
@@ -284,8 +294,9 @@ def _fail_unless_finite(
 
 
 def _save(training: Training, config: TrainConfig, best: bool, folder: Path) -> None:
-    save_checkpoint(
-        folder / "last", training.forward.model, training.optimizer, training.state(config)
-    )
+    networks = training.networks()
+    model = networks.pop(WEIGHTS)
+    state = training.state(config)
+    save_checkpoint(folder / "last", model, training.optimizer, state, networks)
     if best:
         copy_checkpoint(folder / "last", folder / "best")

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from trainer.analysis.score_table import AVERAGED, of_average
 from trainer.config import TrainConfig
 from trainer.data.loading import SegmentationData
 from trainer.evaluation.evaluation import Evaluation
@@ -44,6 +45,7 @@ class Recorder:
             run.folder, data, count=config.samples, seed=config.split_seed
         )
         self._epochs = config.epochs
+        self._monitor = config.monitor
         self._on_epoch = on_epoch
 
     def record(
@@ -72,9 +74,21 @@ class Recorder:
         # (readers keep the newest). The other way round it would be missing for good.
         self.run.log_epoch(epoch, metrics)
         save(self.run.folder / "checkpoints")
-        logger.info(_line(epoch, self._epochs, metrics, validation.told(), best))
+        scores = _beside(validation.told(), metrics, self._monitor)
+        logger.info(_line(epoch, self._epochs, metrics, scores, best))
         if self._on_epoch is not None:
             self._on_epoch(epoch, metrics)
+
+
+def _beside(scores: str, metrics: Mapping[str, float], monitor: str) -> str:
+    """Add to what the judged weights scored what the others did, where the weights are averaged."""
+    key = monitor.rpartition("/")[2]
+    averaged = metrics.get(f"{AVERAGED}/{key}")
+    if averaged is None:
+        return scores
+    if of_average(monitor):
+        return f"ema {scores}  raw {key} {metrics[f'val/{key}']:.4f}"
+    return f"{scores}  ema {key} {averaged:.4f}"
 
 
 def _line(epoch: int, epochs: int, metrics: Mapping[str, float], scores: str, best: bool) -> str:

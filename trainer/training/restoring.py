@@ -51,11 +51,15 @@ def restore(training: Training, folder: Path) -> None:
 
 
 def _take(training: Training, checkpoint: Path) -> None:
-    state = load_state(checkpoint, ("schedule", "progression"))
-    load_weights(checkpoint, training.forward.model)
+    average = training.average
+    state = load_state(checkpoint, ("schedule", "progression", *(["average"] if average else [])))
+    for name, network in training.networks().items():
+        load_weights(checkpoint, network, name)
     load_optimizer(checkpoint, training.optimizer)
     with fitting(checkpoint, "schedule"):
         training.schedule.restore(state["schedule"])
+    if average:
+        average.updates = state["average"]["updates"]
     with reading(checkpoint / STATE):
         progression = Progression(**state["progression"])
         ends = {len(curve) for curve in progression.history.values()}

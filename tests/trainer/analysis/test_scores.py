@@ -13,7 +13,8 @@ from sklearn.metrics import (
 )
 
 from trainer.analysis import ratios
-from trainer.analysis.score_table import higher_is_better
+from trainer.analysis.headline import short
+from trainer.analysis.score_table import SCORES, higher_is_better, of_average, title, twin
 from trainer.analysis.scores import counts, dice, image_scores, iou, nan_mean_last
 
 VOID = 255
@@ -179,8 +180,22 @@ def test_scores_of_images_are_their_own(num_classes: int) -> None:
     np.testing.assert_allclose(alone, first)
 
 
+@pytest.mark.parametrize("key", SCORES)
+def test_a_score_of_averaged_weights_is_told_from_that_of_the_weights(key: str) -> None:
+    plain, averaged = f"val/{key}", f"val/ema/{key}"
+    assert [of_average(each) for each in (plain, averaged)] == [False, True]
+    assert twin(plain) == twin(averaged) == f"train/{key}"
+    assert higher_is_better(plain) == higher_is_better(averaged)
+    assert title(plain) == f"validation {SCORES[key].label}"
+    assert title(averaged) == f"{title(plain)} of averaged weights"
+    if SCORES[key].higher_is_better and SCORES[key].counts == "pixels":
+        assert short(averaged) == f"{short(plain)} of averaged weights"
+
+
 @pytest.mark.parametrize("name", ["loss", "lossy paint", "memory/left", "time/out"])
 def test_a_class_may_be_called_what_is_a_cost_elsewhere(name: str) -> None:
     assert higher_is_better(f"val/iou/{name}")
+    assert higher_is_better(f"val/ema/iou/{name}")
+    assert not higher_is_better("val/ema/loss")
     assert not higher_is_better("val/loss")
     assert not higher_is_better("time/epoch")

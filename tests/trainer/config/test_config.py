@@ -81,6 +81,7 @@ OTHER: dict[str, Any] = {
     "schedule_decay": 0.01,
     "warmup_epochs": 1,
     "accumulate": 2,
+    "ema_decay": 0.99,
     "batch_size": 1,
     "epochs": 3,
     "patience": 4,
@@ -310,6 +311,8 @@ def test_an_augmentation_may_be_a_file() -> None:
     ("content", "message"),
     [
         (b"lr: -1\n", "lr: -1.0 must be a positive number"),
+        (b"ema_decay: 1\n", "ema_decay: 1.0 must lie between 0 and 1, or be left out"),
+        (b"monitor: val/ema/dice\n", "is of averaged weights; give ema_decay, such as 0.999"),
         (b"batch-size: 1\nbatch_size: 2\n", "batch_size: it is given twice"),
         (b"learning_rate: 1\n", "unknown field 'learning_rate'"),
     ],

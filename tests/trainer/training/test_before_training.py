@@ -52,7 +52,7 @@ def test_where_training_starts_every_epoch_has_the_monitored_score(
     small: TrainConfig, store: Path, tmp_path: Path, val: list[list[int]], monitor: str
 ) -> None:
     data = draw(tmp_path / "data", {"train": [BOTH, NONE, BOTH], "val": val})
-    config = small.replace(data=str(data), monitor=monitor)
+    config = small.replace(data=str(data), monitor=monitor, ema_decay=0.9)
     try:
         result = fit(config, progress=False)
     except ValueError as error:

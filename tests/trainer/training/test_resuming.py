@@ -63,6 +63,19 @@ def test_where_only_the_end_is_missing_it_is_made(cut: Cut, config: TrainConfig)
         resume(run_id, progress=False)
 
 
+@pytest.mark.parametrize("monitor", ["val/dice", "val/ema/dice"])
+@pytest.mark.parametrize("damaged", [None, "ema.safetensors", "learning.safetensors"])
+def test_a_run_that_averages_its_weights_goes_on_as_one_left_alone(
+    cut: Cut, config: TrainConfig, monitor: str, damaged: str | None
+) -> None:
+    averages = {"ema_decay": 0.6, "monitor": monitor}
+    run_id = cut(after=2, **averages)
+    path = folder_of(run_id) / f"checkpoints/last/{damaged}"
+    if path.exists():
+        next(damages(path))
+    assert_same(resume(run_id, progress=False), fit(config.replace(**averages), progress=False))
+
+
 def test_a_run_that_was_out_of_patience_trains_no_further(cut: Cut, config: TrainConfig) -> None:
     stops = {"lr": 1e-12, "epochs": 9, "patience": 2, "min_delta": 0.5}
     run_id = cut(**stops)

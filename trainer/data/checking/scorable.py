@@ -52,7 +52,7 @@ def always_defined(pixels: Pixels) -> tuple[str, ...]:
         return ()
     nothing = np.zeros_like(pixels)
     scores = summary(PixelCounts(pixels, nothing, nothing))
-    return tuple(key for key in monitors() if math.isfinite(scores[key.removeprefix("val/")]))
+    return tuple(key for key in monitors() if math.isfinite(scores[key.rpartition("/")[2]]))
 
 
 def one_sided(pixels: Mapping[str, Pixels], classes: Sequence[str]) -> list[str]:
@@ -71,7 +71,7 @@ def one_sided(pixels: Mapping[str, Pixels], classes: Sequence[str]) -> list[str]
 
 
 def _wanted(monitor: str, classes: Sequence[str]) -> str:
-    counting = classes[SCORES[monitor.removeprefix("val/")].classes(len(classes))]
+    counting = classes[SCORES[monitor.rpartition("/")[2]].classes(len(classes))]
     if len(counting) == len(classes):
         return "anything but void"
     few = ", ".join(counting[:6]) + (", …" if len(counting) > 6 else "")

@@ -24,7 +24,7 @@ def scored(images: list[list[tuple[int, int]]], num_classes: int) -> dict[str, f
     names = tuple(map(str, range(len(images))))
     classes = tuple(map(str, range(num_classes)))
     evaluation = Evaluation(split="val", images=names, classes=classes, confusion=confusion)
-    return {f"val/{key}": value for key, value in evaluation.all_scores.items()}
+    return {m: evaluation.all_scores[m.rpartition("/")[2]] for m in monitors()}
 
 
 @st.composite
