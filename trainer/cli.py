@@ -9,13 +9,14 @@ from trainer.commands.listing import runs
 from trainer.commands.predicting import predict
 from trainer.commands.registering import promote, pull, register
 from trainer.commands.syncing import sync
-from trainer.commands.training import classify, fit, recipes, resume
+from trainer.commands.training import classify, fit, lr_find, recipes, resume
 from trainer.interruption import end_like_ctrl_c
 
 COMMANDS = {
     "fit": fit,
     "classify": classify,
     "resume": resume,
+    "lr-find": lr_find,
     "runs": runs,
     "sync": sync,
     "data": data,

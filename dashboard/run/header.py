@@ -18,6 +18,7 @@ from dashboard.ui import navigation
 from trainer.analysis.headline import no_headline, short
 from trainer.classification.config import KIND
 from trainer.evaluation.results import BestEpoch
+from trainer.tracking.reading import NO_TRAINING
 from trainer.wording import duration
 
 
@@ -32,7 +33,7 @@ def show_header(run_id: str) -> None:
     if isinstance(row["reason"], str) and row["reason"]:
         st.code(row["reason"], language=None, wrap_lines=True)
     _numbers(overview, reads.best_epoch(run_id), of_masks=row["kind"] != KIND)
-    if not row["headline"] and row["logged_metrics"] and row["kind"] != "sweep":
+    if not row["headline"] and row["logged_metrics"] and row["kind"] not in NO_TRAINING:
         st.text(f"No headline: {no_headline(row['logged_metrics'])}.")
     if isinstance(row["note"], str) and row["note"]:
         st.text(row["note"])

@@ -17,8 +17,10 @@ from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.diagnosis import diagnose
 from trainer.analysis.headline import DEFAULT, STABILITY_TAG, stability_of
 from trainer.analysis.history import History
+from trainer.analysis.learning_rates import PICTURE
 from trainer.analysis.score_table import title, twin
 from trainer.analysis.stability import STATISTICS, Stability, of_history
+from trainer.data.files.imagefile import UnreadableFile, decoded, named_faults, opened
 from trainer.wording import MISSING, counted
 
 DIAGNOSED = ("val/loss", "train/loss", "train/grad_norm", "lr", "val/foreground_share")
@@ -45,6 +47,20 @@ def show_curves(run_id: str) -> None:
         chart(
             draw_curves(losses, metric="loss", height=320), key="losses", alt="Losses over epochs"
         )
+
+
+def show_range_test(run_id: str) -> None:
+    """Show the curve of a range test of learning rates, and what it was made with."""
+    path = reads.artifact(run_id, PICTURE)
+    if path is None:
+        states.nothing("This test of learning rates has left no curve.")
+    else:
+        try:
+            with named_faults(path), opened(path) as image:
+                st.image(np.asarray(decoded(image)), caption="Test of learning rates")
+        except UnreadableFile as error:
+            st.text(f"{PICTURE}: {error.problem}")
+    show_configuration(reads.run(run_id))
 
 
 def show_details(run_id: str) -> None:

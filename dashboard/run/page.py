@@ -9,6 +9,7 @@ from dashboard.run.header import show_header
 from dashboard.run.samples import show_samples
 from dashboard.store import reads
 from dashboard.ui import run_picker
+from trainer.analysis.learning_rates import KIND
 from trainer.tracking.standing import RUNNING
 
 LIVE_SECONDS = 1
@@ -26,8 +27,11 @@ def main() -> None:
     )
     if overview.open:
         with overview:
-            st.fragment(run_overview.show_curves, run_every=refreshed)(run_id)
-            run_overview.show_details(run_id)
+            if reads.run(run_id)["kind"] == KIND:
+                run_overview.show_range_test(run_id)
+            else:
+                st.fragment(run_overview.show_curves, run_every=refreshed)(run_id)
+                run_overview.show_details(run_id)
     if samples.open:
         with samples:
             st.fragment(show_samples, run_every=refreshed)(run_id)

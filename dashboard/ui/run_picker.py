@@ -7,11 +7,12 @@ import streamlit as st
 from dashboard.display import label
 from dashboard.store import reads
 from dashboard.ui import selection, states
+from trainer.tracking.reading import NO_TRAINING
 
 FEW = 6
 NEAR = 200
 RUN = "run"
-ONCE = ("best/", "stability/", "test/")
+ONCE = ("best/", "stability/", "test/", "lr-find/")
 
 
 def chosen_or_best(few: int = FEW) -> list[str]:
@@ -62,7 +63,7 @@ def one_run() -> str | None:
     None, and a line that says why, when the store does not have it.
     """
     runs = reads.runs()
-    trained = ~runs["archived"] & (runs["kind"] != "sweep")
+    trained = ~runs["archived"] & ~runs["kind"].isin(NO_TRAINING)
     near = [*selection.selected(), *runs.index[trained][:NEAR]]
     current = str(st.session_state.get(RUN) or st.query_params.get(RUN) or (near or [""])[0])
     if not current:

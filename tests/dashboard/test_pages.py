@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.settings import READ_ONLY
+from trainer.analysis.learning_rates import KIND, PICTURE
 from trainer.tracking import reading
 from trainer.tracking.client import begin
 from trainer.tracking.standing import run_lock
@@ -127,6 +129,26 @@ def test_a_dead_run_is_dead_on_its_page_and_in_the_table(own_store: str, open_ap
     assert open_app(state="dead").dataframe[0].value["name"].tolist() == ["killed"]
 
 
+def test_a_test_of_learning_rates_is_told_from_a_training(
+    own_store: str, open_app: Open, tmp_path: Path
+) -> None:
+    api = MlflowClient(own_store)
+    run_id = api.create_run("1", run_name="lr-find unet", tags={"segscope.kind": KIND}).info.run_id
+    api.log_metric(run_id, "lr-find/steepest", 0.01, step=0)
+    assert "has left no curve" in said(open_app("run", run=run_id))
+    Image.new("RGB", (9, 9)).save(tmp_path / PICTURE)
+    api.log_artifact(run_id, str(tmp_path / PICTURE))
+    api.set_terminated(run_id)
+    app = open_app("run", run=run_id)
+    assert len(app.get("image")) == 1 and "No headline" not in said(app)
+    assert not app.get("plotly_chart")
+    # It is no run to begin with where none is chosen, though it is the newest.
+    assert "find unet" not in said(open_app("run"))
+    (tmp_path / PICTURE).write_bytes(b"rubbish")
+    api.log_artifact(run_id, str(tmp_path / PICTURE))
+    assert f"{PICTURE}: is not an image" in said(open_app("run", run=run_id))
+
+
 def test_a_run_that_does_not_exist_is_said(full_store: str, open_app: Open) -> None:
     assert "has no run" in said(open_app("run", run="0" * 32))
 
@@ -186,6 +208,7 @@ FIRST_ON_THE_PATH = """
 import runpy, sys
 from pathlib import Path
 from mlflow import MlflowClient
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 app = Path(sys.argv[1])

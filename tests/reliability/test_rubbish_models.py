@@ -20,8 +20,8 @@ from trainer.training.checkpoints import (
     load_weights,
     save_checkpoint,
 )
-from trainer.training.loop import Progression
 from trainer.training.optimizers import build_optimizer
+from trainer.training.progression import Progression
 from trainer.training.schedules import Length, Schedule, build_schedule
 
 CONFIG = TrainConfig()

@@ -1,4 +1,4 @@
-"""``trainer fit``, ``classify``, ``resume`` and ``recipes``: train one run."""
+"""``trainer fit``, ``classify``, ``lr-find``, ``resume`` and ``recipes``: train one run."""
 
 import sys
 from dataclasses import dataclass
@@ -60,6 +60,18 @@ class Begun(FromFile):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LrFind(Start, Answer):
+    """Try learning rates that grow at each step of a training, and suggest one."""
+
+    steps: int = 100
+    """How many rates to try, one a step."""
+    lowest: float = 1e-7
+    """The first rate."""
+    highest: float = 10.0
+    """The last one, unless training diverges before."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resume(Answer):
     """Go on where a run stopped, in the same run."""
 
@@ -80,6 +92,34 @@ def classify(args: list[str]) -> int:
     """Train a classifier of whole images, on a trained encoder or from scratch."""
     command = parse_run(Classify, prog="trainer classify", args=args, base=_classifier(args))
     return _train(config_of(command, ClassifyConfig), command)
+
+
+def lr_find(args: list[str]) -> int:
+    """Find a learning rate: a short training at rates that grow."""
+    command = parse_run(LrFind, prog="trainer lr-find", args=args, base=_base_config(args))
+    config = config_of(command)
+    from trainer.training.range_test import range_test
+
+    found = range_test(
+        config,
+        steps=command.steps,
+        lowest=command.lowest,
+        highest=command.highest,
+        progress=sys.stderr.isatty(),
+    )
+    if command.json:
+        print_json(found.to_json())
+        return DONE
+    suggested = found.suggested
+    for words, rate in (
+        ("steepest descent", suggested.steepest),
+        ("a tenth of the lowest loss's", suggested.below_minimum),
+    ):
+        say(f"{words:<30}{'unknown' if rate is None else f'--lr {rate:.2g}'}")
+    if suggested.note:
+        say(suggested.note)
+    say(found.run_id)
+    return DONE
 
 
 def resume(args: list[str]) -> int:

@@ -79,7 +79,8 @@ def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
     when it was not made by Segscope, when there is a link in it, and when nothing of it was kept.
     """
     found = active_run(run_id)
-    info, base = found.info, CONFIGURATIONS.get(found.data.tags.get("segscope.kind"))
+    info, kind = found.info, found.data.tags.get("segscope.kind")
+    base = CONFIGURATIONS.get(kind)
     ours = base is not None
     local = local_path(info.artifact_uri)
     has_begun = bool(found.data.metrics)
@@ -105,7 +106,8 @@ def reopen_run(run_id: str) -> tuple[Run, TrainConfig]:
             "start a new one"
         )
     where = "its files are not all here: resume it where they are"
-    why = where if ours else "it was not written by Segscope"
+    others = f"it is no training, but of kind {kind}" if kind else "it was not written by Segscope"
+    why = where if ours else others
     raise ValueError(f"run: {run_id} has no config.yaml; {why}")
 
 

@@ -21,7 +21,8 @@ from trainer.network.cost import cost_of
 from trainer.progress import Progress
 from trainer.tracking import Run
 from trainer.training.checkpoints import find_checkpoint, load_weights
-from trainer.training.loop import Progression, Training
+from trainer.training.loop import Training
+from trainer.training.progression import Progression
 
 logger = logging.getLogger(__name__)
 

@@ -33,7 +33,6 @@ from trainer.tracking.class_names import classes_tag
 from trainer.training.averaging import WeightAverage
 from trainer.training.conclusion import best_of, conclude
 from trainer.training.loop import (
-    Progression,
     StopTraining,
     Training,
     TrainingFailure,
@@ -41,6 +40,7 @@ from trainer.training.loop import (
     train,
 )
 from trainer.training.optimizers import build_optimizer
+from trainer.training.progression import Progression
 from trainer.training.recording import OnEpoch, Recorder
 from trainer.training.restoring import kept_checkpoints, restore
 from trainer.training.schedules import Length, build_schedule
@@ -89,7 +89,7 @@ def fit(
     failure to learn (a loss that is not finite) ends the run as failed and returns; a mistake in
     the data or the configuration raises ``ValueError`` before there is a run.
     """
-    data, training = _opened(config, progress)
+    data, training = opened(config, progress)
     machine = _machine(training)
     begun = starting(config, parent_run_id=parent_run_id, tags=tags, machine=machine)
     with begun as run, closing(run) as ending:
@@ -136,7 +136,7 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
             return _carry_out(run, ending, config, data, training, None, progress)
 
 
-def _opened(
+def opened(
     config: TrainConfig, progress: bool, *, train_dtype: str | None = None
 ) -> tuple[SegmentationData, Training]:
     """Return the data and the parts of a run before its first epoch, all checked."""
@@ -159,7 +159,7 @@ def _reopened(
     checkpoints = run.folder / "checkpoints"
     noted = all((run.folder / name).exists() for name in ("dataset.json", "split.json"))
     if not noted and not kept_checkpoints(checkpoints):  # It died before anything was trained.
-        return _opened(config, progress, train_dtype=train_dtype)
+        return opened(config, progress, train_dtype=train_dtype)
     dataset, split = (run.read_json(name) for name in ("dataset.json", "split.json"))
     with reading(run.folder / "dataset.json"):
         root, digest = Path(dataset["root"]), str(dataset["digest"])

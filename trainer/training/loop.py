@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,26 +21,14 @@ from trainer.evaluation.evaluate import split_loss
 from trainer.evaluation.evaluation import Evaluation
 from trainer.evaluation.metrics import confusion_per_image, predicted_classes
 from trainer.network.device import peak_memory_mib
-from trainer.network.forward import Forward
+from trainer.network.forward import Forward, Passed
 from trainer.progress import Progress
 from trainer.training.averaging import AVERAGED, LEARNING, WeightAverage
 from trainer.training.checkpoints import WEIGHTS, copy_checkpoint, save_checkpoint
+from trainer.training.progression import Progression
 from trainer.training.recording import Recorder, RunFolder
 from trainer.training.schedules import Schedule
 from trainer.training.validation import validate
-
-# The curves that the statistics and diagnoses at the end of a run are made from.
-HISTORY = (
-    "train/loss",
-    "train/dice",
-    "train/miou",
-    "train/grad_norm",
-    "val/loss",
-    "val/dice",
-    "val/miou",
-    "val/foreground_share",
-    "lr",
-)
 
 
 class TrainingFailure(Exception):
@@ -54,59 +42,6 @@ class StopTraining(Exception):
         super().__init__(reason)
         self.outcome = outcome
         self.reason = reason
-
-
-@dataclass
-class Progression:
-    """How far a run has come: what a checkpoint must remember beside weights and optimiser.
-
-    ``history`` holds each curve of `HISTORY`, and the monitored one, from epoch 1 on, so that the
-    end of a resumed run knows its beginning without asking the store.
-    """
-
-    epoch: int = 0
-    best_epoch: int = 0
-    best_score: float = -math.inf
-    best_metrics: dict[str, float] = field(default_factory=dict)
-    score_to_beat: float = -math.inf
-    epochs_without_gain: int = 0
-    history: dict[str, list[float]] = field(default_factory=dict)
-
-    def update(self, epoch: int, metrics: Mapping[str, float], config: TrainConfig) -> bool:
-        """Take an epoch's metrics in; return whether it is the best so far.
-
-        As long as no epoch has a score the newest stands for the best, so that there always is one.
-        """
-        self.epoch = epoch
-        twin = config.monitor.replace("val/", "train/", 1)
-        known = dict.fromkeys((*HISTORY, config.monitor, twin))
-        for key in (key for key in known if key in metrics):
-            # A checkpoint of an earlier version has no beginning of a curve that it did not keep.
-            curve = self.history.setdefault(key, [math.nan] * (epoch - 1))
-            curve.append(float(metrics[key]))
-        score = metrics[config.monitor]
-        # Patience asks for a gain of min_delta, which small steps may add up to; the best
-        # checkpoint for any gain at all.
-        if score > self.score_to_beat + (config.min_delta if config.patience else 0.0):
-            self.score_to_beat, self.epochs_without_gain = score, 0
-        else:
-            self.epochs_without_gain += 1
-        if self.is_scored and not score > self.best_score:
-            return False
-        self.best_epoch = epoch
-        if not math.isnan(score):
-            self.best_score = score
-        self.best_metrics = {k: v for k, v in metrics.items() if k.startswith("val/")}
-        return True
-
-    @property
-    def is_scored(self) -> bool:
-        """Whether some epoch had the monitored score."""
-        return self.best_score > -math.inf
-
-    def is_out_of_patience(self, config: TrainConfig) -> bool:
-        """Whether early stopping ends the run here."""
-        return config.patience is not None and self.epochs_without_gain >= config.patience
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +159,44 @@ def _shares(sizes: list[int], accumulate: int) -> list[float]:
     return [size / sum(step) for step in steps for size in step]
 
 
+def learn(
+    training: Training,
+    data: SegmentationData,
+    config: TrainConfig,
+    epoch: int,
+    progress: Progress,
+    label: str,
+) -> Iterator[tuple[Batch, Passed, Tensor | None]]:
+    """Pass once over the training images, and yield each batch with what it gave.
+
+    Where it ended a step of the optimiser, the norm of the step's gradient comes with it.
+    """
+    forward, model = training.forward, training.forward.model
+    parameters = list(model.parameters())
+    clip = config.gradient_clip or math.inf
+    # What a network draws, as for dropout, hangs on the epoch and not on what went before it.
+    torch.manual_seed(int(np.random.SeedSequence((config.seed, epoch)).generate_state(1)[0]))
+    model.train()
+    for part in training.frozen:
+        part.eval()
+    training.optimizer.zero_grad(set_to_none=True)
+    batches = training_batches(data, config, epoch, forward.device)
+    shares = _shares(batches.sizes, config.accumulate)
+    watched: Iterable[Batch] = progress.watch(batches, label)
+    for number, (batch, share) in enumerate(zip(watched, shares, strict=True), start=1):
+        norm = None
+        passed = forward(batch)
+        (passed.loss * share).backward()  # type: ignore[no-untyped-call]
+        if number % config.accumulate == 0 or number == len(batches):
+            norm = torch.nn.utils.clip_grad_norm_(parameters, clip)
+            training.optimizer.step()
+            training.optimizer.zero_grad(set_to_none=True)
+            training.schedule.after_step()
+            if training.average:
+                training.average.update()
+        yield batch, passed, norm
+
+
 def train_epoch(
     training: Training, data: SegmentationData, config: TrainConfig, epoch: int, progress: Progress
 ) -> dict[str, float]:
@@ -232,46 +205,27 @@ def train_epoch(
     Losses, gradient norms and pixel counts stay on the device until the end of the epoch: reading
     one earlier would make the processor wait for the GPU at every step.
     """
-    forward, model = training.forward, training.forward.model
-    parameters = list(model.parameters())
-    clip = config.gradient_clip or math.inf
+    device = training.forward.device
     sums: list[Tensor] = []
     norms: list[Tensor] = []
-    confusion = torch.zeros(
-        data.num_classes, data.num_classes, dtype=torch.int64, device=forward.device
-    )
-    # What a network draws, as for dropout, hangs on the epoch and not on what went before it.
-    torch.manual_seed(int(np.random.SeedSequence((config.seed, epoch)).generate_state(1)[0]))
-    model.train()
-    for part in training.frozen:
-        part.eval()
-    training.optimizer.zero_grad(set_to_none=True)
+    confusion = torch.zeros(data.num_classes, data.num_classes, dtype=torch.int64, device=device)
     started = time.monotonic()
-    batches = training_batches(data, config, epoch, forward.device)
-    shares = _shares(batches.sizes, config.accumulate)
-    watched: Iterable[Batch] = progress.watch(batches, f"epoch {epoch}/{config.epochs}")
-    for number, (batch, share) in enumerate(zip(watched, shares, strict=True), start=1):
-        passed = forward(batch)
-        (passed.loss * share).backward()  # type: ignore[no-untyped-call]
-        if number % config.accumulate == 0 or number == len(batches):
-            norms.append(torch.nn.utils.clip_grad_norm_(parameters, clip))
-            training.optimizer.step()
-            training.optimizer.zero_grad(set_to_none=True)
-            training.schedule.after_step()
-            if training.average:
-                training.average.update()
+    label = f"epoch {epoch}/{config.epochs}"
+    for batch, passed, norm in learn(training, data, config, epoch, progress, label):
+        if norm is not None:
+            norms.append(norm)
         sums.append(passed.sums)
         with torch.no_grad():
             predicted = predicted_classes(passed.logits)
-            targets = batch.targets.to(forward.device)
+            targets = batch.targets.to(device)
             confusion += confusion_per_image(predicted, targets, data.num_classes).sum(dim=0)
     scores = summary(PixelCounts(*counts(confusion.cpu().numpy()[np.newaxis])))
-    norm = torch.stack(norms)
+    norm_of_steps = torch.stack(norms)
     learned = {
         "train/loss": split_loss(sums),
         **{f"train/{key}": scores[key] for key in training.judgement.shown},
-        "train/grad_norm": norm.mean().item(),
-        "train/grad_norm_max": norm.max().item(),
+        "train/grad_norm": norm_of_steps.mean().item(),
+        "train/grad_norm_max": norm_of_steps.max().item(),
     }
     # The clock stops once the device has answered.
     seconds = max(time.monotonic() - started, 1e-9)

@@ -15,7 +15,8 @@ from trainer.training.checkpoints import (
     load_weights,
     read_tensors,
 )
-from trainer.training.loop import Progression, Training
+from trainer.training.loop import Training
+from trainer.training.progression import Progression
 
 logger = logging.getLogger(__name__)
 

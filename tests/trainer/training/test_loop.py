@@ -19,14 +19,13 @@ from trainer.progress import Progress
 from trainer.training import fitting, loop
 from trainer.training.checkpoints import find_checkpoint, load_state
 from trainer.training.loop import (
-    HISTORY,
-    Progression,
     StopTraining,
     Training,
     TrainingFailure,
     train,
     train_epoch,
 )
+from trainer.training.progression import HISTORY, Progression
 from trainer.training.recording import Recorder
 
 EVERY_EPOCH = {
