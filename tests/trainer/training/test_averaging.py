@@ -106,3 +106,16 @@ def test_all_that_is_kept_of_the_best_epoch_is_of_what_is_monitored(
     car = rows[rows["class"] == data.class_names[1]][["tp", "fp", "fn"]].sum()
     dice = 2 * car["tp"] / (2 * car["tp"] + car["fp"] + car["fn"])
     assert dice == pytest.approx(logged[monitor], abs=1e-12)
+
+
+def test_activations_that_are_computed_again_are_not_those_of_the_other_network(
+    config: TrainConfig, store: Path
+) -> None:
+    losses = [
+        history(
+            fit(config.replace(activation_checkpointing=again), progress=False).run_id,
+            f"{AVERAGED}/loss",
+        ).values
+        for again in (False, True)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
