@@ -16,7 +16,7 @@ from sweeps.attributes import EPOCHS, PLANNED, REASON, RUN, RUNS, SAVED, SCORES
 from sweeps.pruners import BestSoFar
 from sweeps.study import FINISHED, STORAGE_ERRORS, Sweep
 from trainer.config import TrainConfig
-from trainer.faults import system_fault
+from trainer.faults import is_out_of_memory, system_fault
 from trainer.store import Unreachable
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CLOSED = "another worker held this one for dead and ended the trial; its setting is tried again"
-# How torch, CUDA and Python say that memory has run out.
-NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 class Fit(Protocol):
@@ -75,7 +73,7 @@ class Objective:
             if system_fault(error):
                 raise  # The machine's failure, not the setting's: it is given back.
             reason = f"{type(error).__name__}: {error}"
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 self._tell(trial, TrialState.FAIL, reason)
                 raise
             self._tell(trial, TrialState.FAIL, f"out of memory ({reason})")
@@ -88,6 +86,7 @@ class Objective:
         for repeat in range(spec.seeds):
             results.append(self._fit(trial, config, repeat))
             self._keep(trial, config, results)
+            config = config.replace(**results[-1].found)
             if results[-1].outcome not in ("completed", "early-stopped"):
                 break
         last = results[-1]
@@ -176,9 +175,3 @@ class Objective:
             trial.set_user_attr(REASON, reason)
         self.sweep.study.tell(trial, value, state=state)
         self.on_change()
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in NO_MEMORY)

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import tyro
 
-from trainer.faults import system_fault
+from trainer.faults import is_out_of_memory, system_fault
 from trainer.names import check, unknown
 from trainer.printing import LineFormatter, inert, say
 from trainer.store import without_passwords
@@ -110,9 +110,7 @@ def _mistake(error: Exception) -> str | None:
     """Return what is to be told of an error without its traceback; None of a failure of ours."""
     if isinstance(error, ValueError):
         return str(error)
-    # Where torch runs out of memory it is a RuntimeError.
-    words = isinstance(error, RuntimeError) and re.search("allocate|out of memory", str(error))
-    if words or isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return "out of memory; make the batches, the images or the model smaller"
     return system_fault(error)
 

@@ -41,6 +41,11 @@ DATABASE_CURES = {
     sqlite3.SQLITE_NOTADB: _COPY,
 }
 GO_ON = "go on with: "
+# As torch, CUDA's libraries and the system say it.
+_NO_MEMORY = re.compile(
+    r"out of memory|(can't|cannot|could not|unable to) allocate|not enough memory|alloc_failed",
+    re.IGNORECASE,
+)
 
 
 def system_fault(error: BaseException) -> str | None:
@@ -55,6 +60,14 @@ def system_fault(error: BaseException) -> str | None:
     notes = [note for link in chain for note in getattr(link, "__notes__", ())]
     # The last is the widest: a sweep's, not that of its one run.
     return "; ".join([said, *[note for note in notes if note.startswith(GO_ON)][-1:]])
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out, the processor's or a GPU's."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    words = isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error)) is not None
+    return words or isinstance(error, MemoryError)
 
 
 def database_fault(error: BaseException, shown: str) -> str | None:

@@ -7,8 +7,10 @@ every registered model, whose table of architectures needs it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cache
+from types import UnionType
 from typing import Any, get_args
 
 from .names import check, imported
@@ -151,13 +153,16 @@ def require(name: str, value: object, condition: bool, cure: str) -> None:
 def typed(name: str, value: Any, hint: Any) -> Any:
     """Return a plain value, such as parsed YAML has, as the type ``hint``.
 
-    Numbers may be given as text, and bools as `WORDS`. Raises ``ValueError`` naming the field and
-    the value.
+    Numbers may be given as text, and bools as `WORDS`; of several types the first one that fits is
+    meant. Raises ``ValueError`` naming the field and the value.
     """
-    kinds = get_args(hint) if type(None) in get_args(hint) else (hint,)
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
     if value is None and type(None) in kinds:
         return None
-    kind = next(k for k in kinds if k is not type(None))
+    *others, kind = (k for k in kinds if k is not type(None))
+    for other in others:
+        with suppress(ValueError):
+            return typed(name, value, other)
     try:
         if kind is bool:
             if isinstance(value, bool):

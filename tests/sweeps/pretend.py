@@ -10,7 +10,7 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeps.claims import claim
@@ -31,6 +31,7 @@ class Result:
     epochs: int
     best: dict[str, float]
     reason: str | None = None
+    found: dict[str, int] = field(default_factory=dict)
 
 
 def quality(config: TrainConfig) -> float:

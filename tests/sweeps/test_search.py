@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -115,6 +116,22 @@ def test_failed_trials_are_kept_and_the_sweep_goes_on(pretend: ModuleType, spec:
     assert (failed.state, failed.reason) == ("failed", "train/loss is nan in epoch 2")
     assert failed.run_id
     assert summary.epochs_saved == 0
+
+
+def test_repeats_have_the_batch_size_that_the_first_one_found(
+    pretend: ModuleType, spec: MakeSpec
+) -> None:
+    asked: list[tuple[int | str, int]] = []
+
+    def fit(config: TrainConfig, **options: Any) -> FitResult:
+        asked.append((config.batch_size, config.accumulate))
+        result: FitResult = pretend.follow([0.5] * config.epochs, options["on_epoch"])
+        found = {"batch_size": 4, "accumulate": 2} if config.batch_size == "auto:8" else {}
+        return replace(result, found=found)
+
+    sweep = create(spec(fixed={"batch_size": "auto:8"}, trials=2, seeds=2), None)
+    assert carry_out(sweep, fit=fit).complete == 2
+    assert asked == [("auto:8", 1), (4, 2)] * 2
 
 
 def test_early_stopping_counts_as_saved(pretend: ModuleType, spec: MakeSpec) -> None:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from trainer.cli import main
 from trainer.config import TrainConfig
-from trainer.tracking import find_runs
+from trainer.tracking import find_runs, get_run
+from trainer.training import fitting
 
 Captured = pytest.CaptureFixture[str]
 
@@ -183,6 +184,19 @@ def test_faulty_pairs_are_left_out_of_a_score_too(  # type: ignore[no-untyped-de
     assert set(found) == set(scored)
     images = [sum(split["images"] for split in splits.values()) for splits in (found, scored)]
     assert images == [22, 24]
+
+
+def test_seeds_have_the_batch_size_that_the_first_one_found(  # type: ignore[no-untyped-def]
+    run, store: Path, config_file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    left = iter([2, 4])
+    monkeypatch.setattr(
+        fitting, "find_batch_size", lambda *_: ({"batch_size": next(left)}, "as told")
+    )
+    code, out, _ = run("fit", "--config", config_file, "--seeds", "2", "--batch-size", "auto")
+    runs = [get_run(run_id).data for run_id in out.split()]
+    assert (code, [each.params["batch_size"] for each in runs]) == (0, ["2", "2"])
+    assert len({each.tags["segscope.seed_group"] for each in runs}) == 1
 
 
 def test_compare_tells_repeats_from_configurations(run, store: Path, config_file: Path):  # type: ignore[no-untyped-def]

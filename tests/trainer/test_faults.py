@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainer.faults import GO_ON, system_fault, unless_refused, writing
+from trainer.faults import GO_ON, is_out_of_memory, system_fault, unless_refused, writing
 from trainer.files import replacing, replacing_folder
 
 NOISE = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
@@ -131,3 +131,31 @@ def test_the_widest_way_to_go_on_is_told_last() -> None:
     assert system_fault(error) == told
     with unless_refused():
         raise error
+
+
+def too_much() -> object:
+    return torch.empty(2**60, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("ask", [too_much, lambda: np.empty(2**60, np.uint8)])
+def test_what_torch_and_numpy_raise_without_memory(ask: Callable[[], object]) -> None:
+    with pytest.raises((RuntimeError, MemoryError)) as raised:
+        ask()
+    assert is_out_of_memory(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate"), True),
+        (RuntimeError("unable to mmap 80 bytes: Cannot allocate memory (12)"), True),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), True),
+        (OSError(errno.ENOSPC, "No space left on device"), False),
+        (RuntimeError("shapes cannot be multiplied"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_what_says_that_memory_ran_out(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) == expected

@@ -153,6 +153,7 @@ def _train(config: TrainConfig, command: Seeds) -> int:
     for seed in range(config.seed, config.seed + command.seeds):
         result = train_one(config.replace(seed=seed), progress=sys.stderr.isatty())
         results.append(result)
+        config = config.replace(**result.found)
         if not command.json:
             say(result.run_id)
     if command.json:

@@ -17,6 +17,7 @@ import yaml
 from trainer.analysis.score_table import monitors, of_average
 from trainer.catalogue import EVAL_PRECISIONS, PRECISIONS
 from trainer.catalogue.data import NORMALISATIONS
+from trainer.config.batches import asked_for
 from trainer.config.formats import FORMAT, FORMAT_1
 from trainer.config.reading import Reading
 from trainer.config.roles import ROLES, role_of
@@ -122,8 +123,8 @@ class General(Reading):
     """How the learning rate moves, such as constant, plateau, cosine or one-cycle."""
     warmup_epochs: int = 0
     """Epochs over which the learning rate first rises to what the schedule says."""
-    batch_size: int = 16
-    """Images that pass through the network at once."""
+    batch_size: int | str = 16
+    """Images at once: a number, auto for as many as fit, or auto:64 for so many to a step."""
     accumulate: int = 1
     """Batches whose gradients are added up before a step."""
     ema_decay: float | None = None
@@ -155,6 +156,12 @@ class General(Reading):
     """MLflow experiment."""
     run_name: str | None = None
     """Name of the run; left out, it tells model, lr, batch size, kernel size and seed."""
+
+    @property
+    def images_at_once(self) -> int:
+        """The batch size of a run, which has been found where it was to be found."""
+        assert isinstance(self.batch_size, int), self.batch_size
+        return self.batch_size
 
     def __post_init__(self) -> None:
         if self.value_range is not None:  # So that 0 and 0.0 are one parameter.
@@ -331,14 +338,13 @@ def _check_ranges(config: General) -> None:
     need("workers", config.workers >= 0, "must be at least 0")
     clip = config.gradient_clip
     need("gradient_clip", clip is None or clip > 0, "must be above 0, or left out")
-    need("batch_size", config.batch_size >= 1, "must be at least 1")
+    _check_batches(config)
     rate = config.encoder_lr
     need(
         "encoder_lr", rate is None or 0 < rate < math.inf, "must be a positive number, or left out"
     )
     moves = rate is None or config.freeze == "none"
     need("encoder_lr", moves, "does nothing where freeze is encoder; leave one out")
-    need("accumulate", config.accumulate >= 1, "must be at least 1")
     decay = config.ema_decay
     need("ema_decay", decay is None or 0 < decay < 1, "must lie between 0 and 1, or be left out")
     averages = decay is not None or not of_average(config.monitor)
@@ -351,6 +357,16 @@ def _check_ranges(config: General) -> None:
     need("split_seed", 0 <= config.split_seed < 2**32, "must lie in 0 to 2**32 - 1")
     need("samples", config.samples >= 0, "must be at least 0")
     need("experiment", bool(config.experiment.strip()), "is empty; give a name")
+
+
+def _check_batches(config: General) -> None:
+    batch, adds_up = config.batch_size, config.accumulate
+    require("accumulate", adds_up, adds_up >= 1, "must be at least 1")
+    if isinstance(batch, int):
+        require("batch_size", batch, batch >= 1, "must be at least 1")
+    elif asked_for(batch) is not None:
+        cure = f"is found where batch_size is {batch}; leave it at 1"
+        require("accumulate", adds_up, adds_up == 1, cure)
 
 
 def _check_together(config: TrainConfig) -> None:

@@ -100,7 +100,7 @@ def _final(
     load_weights(best, training.forward.model)
 
     def evaluated(split: str) -> Evaluation:
-        batches = data.batches(split, batch_size=config.batch_size, workers=config.workers)
+        batches = data.batches(split, batch_size=config.images_at_once, workers=config.workers)
         return evaluate(
             training.forward,
             progress.watch(batches, split),

@@ -1,10 +1,11 @@
 """One run from its configuration to its end: data, tracking, training, evaluation, diagnosis."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -39,6 +40,7 @@ from trainer.training.loop import (
     steps_in_epoch,
     train,
 )
+from trainer.training.memory import find_batch_size
 from trainer.training.optimizers import build_optimizer
 from trainer.training.progression import Progression
 from trainer.training.recording import OnEpoch, Recorder
@@ -62,6 +64,8 @@ class FitResult:
     best: dict[str, float]
     stability: dict[str, float] = field(default_factory=dict)
     reason: str | None = None
+    found: dict[str, int] = field(default_factory=dict)
+    """What took the place of ``batch_size: auto``; a repeat is to have the same."""
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``trainer fit --json`` prints."""
@@ -89,11 +93,12 @@ def fit(
     failure to learn (a loss that is not finite) ends the run as failed and returns; a mistake in
     the data or the configuration raises ``ValueError`` before there is a run.
     """
-    data, training = opened(config, progress)
+    config, data, training, found, notes = opened(config, progress)
     machine = _machine(training)
     begun = starting(config, parent_run_id=parent_run_id, tags=tags, machine=machine)
     with begun as run, closing(run) as ending:
-        return _carry_out(run, ending, config, data, training, on_epoch, progress)
+        result = _carry_out(run, ending, config, data, training, on_epoch, progress, notes)
+    return replace(result, found=found)
 
 
 def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> FitResult:
@@ -136,20 +141,34 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
             return _carry_out(run, ending, config, data, training, None, progress)
 
 
-def opened(
-    config: TrainConfig, progress: bool, *, train_dtype: str | None = None
-) -> tuple[SegmentationData, Training]:
+class Opened(NamedTuple):
+    """A run before its first epoch; ``found`` took the place of ``batch_size: auto``."""
+
+    config: TrainConfig
+    data: SegmentationData
+    training: Training
+    found: dict[str, int]
+    notes: list[str]
+
+
+def opened(config: TrainConfig, progress: bool, *, train_dtype: str | None = None) -> Opened:
     """Return the data and the parts of a run before its first epoch, all checked."""
     data = _open(config, progress)
     data.check_scorable()
     data.check_sizes()
-    training = _new_training(config, data, train_dtype=train_dtype)
-    if config.init_from is not None:
-        begin_from(config.init_from, training.forward.model)
     check_augmentation(
         config.augment, config.settings("augment"), data.augmented_size, config.channels
     )
-    return data, training
+    found: dict[str, int] = {}
+    notes: list[str] = []
+    if isinstance(config.batch_size, str):
+        found, told = find_batch_size(config, data, partial(_new_training, data=data))
+        config = config.replace(**found)
+        notes.append(told)
+    training = _new_training(config, data, train_dtype=train_dtype)
+    if config.init_from is not None:
+        begin_from(config.init_from, training.forward.model)
+    return Opened(config, data, training, found, notes)
 
 
 def _reopened(
@@ -159,7 +178,8 @@ def _reopened(
     checkpoints = run.folder / "checkpoints"
     noted = all((run.folder / name).exists() for name in ("dataset.json", "split.json"))
     if not noted and not kept_checkpoints(checkpoints):  # It died before anything was trained.
-        return opened(config, progress, train_dtype=train_dtype)
+        begun = opened(config, progress, train_dtype=train_dtype)
+        return begun.data, begun.training
     dataset, split = (run.read_json(name) for name in ("dataset.json", "split.json"))
     with reading(run.folder / "dataset.json"):
         root, digest = Path(dataset["root"]), str(dataset["digest"])
@@ -283,11 +303,12 @@ def _carry_out(
     training: Training,
     on_epoch: OnEpoch | None,
     progress: bool,
+    notes: Sequence[str] = (),
 ) -> FitResult:
     shown = Progress(enabled=progress)
     with log_file(run), repeatable(asked=config.deterministic):
-        for note in data.notes():
-            logger.info("data: %s", note)
+        for note in (*(f"data: {note}" for note in data.notes()), *notes):
+            logger.info(note)
         logger.info(_machine_line(config, _machine(training)))
         _note_data(run, data, config)
         recorder = Recorder(run, data, config, on_epoch=on_epoch)
@@ -296,8 +317,9 @@ def _carry_out(
         except StopTraining as stop:
             ending.outcome, ending.reason = stop.outcome, stop.reason
         except TrainingFailure as failure:
-            logger.error("failed: %s", failure)
             ending.outcome, ending.reason = "failed", str(failure)
+        if ending.outcome == "failed":
+            logger.error("failed: %s", ending.reason)
         stability = conclude(run, config, data, training, ending.outcome, shown)
     return FitResult(
         run_id=run.id,

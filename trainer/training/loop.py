@@ -138,7 +138,7 @@ def training_batches(
     """Return the batches that an epoch of training passes over."""
     return data.batches(
         "train",
-        batch_size=config.batch_size,
+        batch_size=config.images_at_once,
         epoch=epoch,
         seed=config.seed,
         shuffle=True,

@@ -1,6 +1,7 @@
 """The range test of learning rates: steps of a real training at rates that grow until it breaks."""
 
 import itertools
+import logging
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from trainer.tracking.closing import ended_by
 from trainer.training.fitting import opened
 from trainer.training.loop import Training, learn
 from trainer.training.range_picture import picture
+
+logger = logging.getLogger(__name__)
 
 # What decides how long a training is, and what is kept of it; a range test has its own.
 UNREAD = ("lr", "schedule", "warmup_epochs", "epochs", "patience", "monitor", "ema_decay")
@@ -61,7 +64,9 @@ def range_test(
     config = config.replace(
         schedule="constant", warmup_epochs=0, patience=None, monitor="val/dice", ema_decay=None
     )
-    data, training = opened(config, progress)
+    config, data, training, _, notes = opened(config, progress)
+    for note in notes:
+        logger.info("%s", note)
     rates = np.geomspace(lowest, highest, steps)
     run_id = start_parent(
         f"{KIND} {config.run_name or config.model}",

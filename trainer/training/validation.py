@@ -30,7 +30,7 @@ def validate(
     """
 
     def judge(forward: Forward, what: str) -> Evaluation:
-        batches = data.batches("val", batch_size=config.batch_size, workers=config.workers)
+        batches = data.batches("val", batch_size=config.images_at_once, workers=config.workers)
         return evaluate(
             forward,
             progress.watch(batches, f"epoch {epoch} {what}"),
