@@ -1,6 +1,7 @@
 """One run from its configuration to its end: data, tracking, training, evaluation, diagnosis."""
 
 import logging
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,6 +22,7 @@ from trainer.data.augment import check_augmentation, written_augmentation
 from trainer.data.loading import SegmentationData, open_data
 from trainer.data.splits import Splits
 from trainer.evaluation.evaluation import Evaluation
+from trainer.faults import is_out_of_memory
 from trainer.files import reading, remove_partials
 from trainer.models import build_model
 from trainer.network.arithmetic import DTYPES
@@ -40,7 +42,7 @@ from trainer.training.loop import (
     steps_in_epoch,
     train,
 )
-from trainer.training.memory import find_batch_size
+from trainer.training.memory import find_batch_size, out_of_memory
 from trainer.training.optimizers import build_optimizer
 from trainer.training.progression import Progression
 from trainer.training.recording import OnEpoch, Recorder
@@ -318,6 +320,11 @@ def _carry_out(
             ending.outcome, ending.reason = stop.outcome, stop.reason
         except TrainingFailure as failure:
             ending.outcome, ending.reason = "failed", str(failure)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            traceback.clear_frames(error.__traceback__)  # Its tensors hang on them.
+            ending.outcome, ending.reason = "failed", out_of_memory(training, config, data)
         if ending.outcome == "failed":
             logger.error("failed: %s", ending.reason)
         stability = conclude(run, config, data, training, ending.outcome, shown)

@@ -41,6 +41,21 @@ def find_batch_size(
     return found, f"{said}, found for batch_size {config.batch_size}: {reached.told}"
 
 
+def out_of_memory(training: Training, config: TrainConfig, data: SegmentationData) -> str:
+    """Return a line with up to three settings, as flags, each of which makes the run fit.
+
+    A step has as many images as before. Batches are tried by training steps, ``training`` is no
+    good afterwards; a smaller image or narrower network is one of as much memory as what was tried.
+    """
+    asked = config.images_at_once
+    told = f"out of memory at batch_size {asked}"
+    try:
+        cures = _cures(training, config, data, asked)
+    except ValueError:  # It cannot be measured.
+        return f"{told}; make the batches, the images or the model smaller"
+    return f"{told}; {_cured(cures)}"
+
+
 def _cured(cures: list[str]) -> str:
     if not cures:
         return "nothing less fits beside the network; make the model smaller"

@@ -1,5 +1,6 @@
 """A run finds the batch that fits, and says what would where memory runs out."""
 
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 import pytest
 import torch
 
+from trainer.command_line import NoOptions
 from trainer.config import TrainConfig
+from trainer.config.flags import config_of, parse_run
 from trainer.data.loading import Batch, open_data
 from trainer.network.forward import Forward, Passed
 from trainer.network.memory import reachable_mib
@@ -16,6 +19,8 @@ from trainer.tracking import get_run
 from trainer.tracking.reading import histories
 from trainer.training import batch_search, memory
 from trainer.training.fitting import FitResult, _new_training, fit
+
+SAID = "out of memory at batch_size"
 
 
 @pytest.fixture
@@ -102,6 +107,65 @@ def test_it_is_found_within_what_is_free(
     assert more["batch_size"] > found["batch_size"]
 
 
+def cures(line: str) -> list[list[str]]:
+    """Return each of the flags that a line says would help."""
+    listed = line.partition("what fits here: ")[2].replace("or ", "")
+    return [shlex.split(each) for each in listed.split(", ")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fitting", "named"),
+    [
+        ({}, 3.0, ["--batch-size 2 --accumulate 2", "--activation-checkpointing"]),
+        ({"accumulate": 3}, 1.5, ["--batch-size 1 --accumulate 12", "--batch-size 2 "]),
+        ({"batch_size": 1}, 0.6, ["--activation-checkpointing", "--image-size 16 24"]),
+        ({"activation_checkpointing": True}, 1.9, ["--batch-size 2", "--base-channels 2"]),
+        ({"geometry": "pad", "image_size": None}, 2.0, ["--geometry random-crop --image-size"]),
+    ],
+)
+def test_each_setting_that_is_named_makes_the_run_fit(
+    tiny: TrainConfig,
+    store: Path,
+    gpu: Callable[[float], None],
+    changes: dict[str, Any],
+    fitting: float,
+    named: list[str],
+) -> None:
+    left_out = {name for name, value in changes.items() if value is None}
+    values = {**tiny.values(), "epochs": 1, "samples": 0, **changes}
+    config = TrainConfig(**{name: v for name, v in values.items() if name not in left_out})
+    gpu(fitting)
+    result = fit(config, progress=False)
+    run = get_run(result.run_id)
+    assert (result.outcome, run.info.status) == ("failed", "FAILED")
+    reason = run.data.tags["segscope.reason"]
+    assert reason == result.reason and "\n" not in reason
+    assert reason.startswith(f"{SAID} {config.batch_size}; what fits here: ")
+    assert f"failed: {reason}" in (folder_of(result) / "log.txt").read_text()
+    flags = cures(reason)
+    assert len(flags) == 3
+    assert all(any(each in shlex.join(of) for of in flags) for each in named)
+    for each in flags:
+        changed = config_of(parse_run(NoOptions, prog="fit", args=each, base=config))
+        again = fit(changed, progress=False)
+        assert again.outcome == "completed", each
+        if "--batch-size" in each:
+            step = config.images_at_once * config.accumulate
+            assert changed.images_at_once * changed.accumulate == step
+
+
+def test_a_later_epoch_that_runs_out_keeps_those_before(
+    tiny: TrainConfig, store: Path, gpu: Callable[[float], None]
+) -> None:
+    def full(epoch: int, metrics: Any) -> None:
+        gpu(2.0)
+
+    result = fit(tiny.replace(epochs=3), on_epoch=full, progress=False)
+    assert (result.outcome, result.epochs) == ("failed", 1)
+    assert str(result.reason).startswith(SAID)
+    assert set(result.best) and (folder_of(result) / "checkpoints" / "best").exists()
+
+
 def test_where_not_even_one_image_fits_there_is_no_run(
     tiny: TrainConfig, store: Path, gpu: Callable[[float], None]
 ) -> None:
@@ -116,11 +180,15 @@ def test_where_not_even_one_image_fits_there_is_no_run(
 def test_what_cannot_be_measured_is_said(
     tiny: TrainConfig,
     store: Path,
+    gpu: Callable[[float], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(device: torch.device) -> None:
         raise ValueError("memory: it is measured on Linux and on a GPU alone")
 
     monkeypatch.setattr(batch_search, "reset_peak", refuse)
+    gpu(2.0)
+    reason = fit(tiny, progress=False).reason
+    assert reason == f"{SAID} 4; make the batches, the images or the model smaller"
     with pytest.raises(ValueError, match="measured on Linux"):
         fit(tiny.replace(batch_size="auto"), progress=False)
