@@ -39,6 +39,9 @@ class Flat(nn.Sequential):
             nn.ReLU(),
             nn.Conv2d(base_channels, out_channels, 1),
         )
+
+    def segments(self):
+        return list(self)
 '''
 MODEL_LINE = """    "flat": Component(
         architectures.FlatSettings,
