@@ -113,13 +113,15 @@ def largest(
     parts = [Shape(1, max(height // n, least), max(width // n, least)) for n in PARTS]
     whole = [Shape(n, height, width) for n in sizes]
     shapes = [*(part for part in dict.fromkeys(parts) if part.pixels < height * width), *whole]
+    # A classifier's target is a single pixel.
+    one_target = data.items("train", crops=True).batch([(1, 0)])[1].shape[1:] == (1, 1)
     reset_peak(device)
     reach = reachable_mib(device, SHARE)
 
     def peak_of(shape: Shape) -> float:
         reset_peak(device)
         try:
-            _step(training, _blank(shape, config.channels))
+            _step(training, _blank(shape, config.channels, one_target=one_target))
         finally:
             training.optimizer.zero_grad(set_to_none=True)
         return peak_memory_mib(device)
@@ -138,9 +140,10 @@ def image_size(data: SegmentationData) -> tuple[int, int]:
     return max(height for height, _ in sizes), max(width for _, width in sizes)
 
 
-def _blank(shape: Shape, channels: int) -> Batch:
+def _blank(shape: Shape, channels: int, *, one_target: bool) -> Batch:
     pixels = torch.zeros(shape.images, shape.height, shape.width, channels, dtype=torch.uint8)
-    return Batch(pixels.permute(0, 3, 1, 2), pixels[..., 0].clone(), torch.arange(shape.images))
+    targets = pixels[:, :1, :1, 0] if one_target else pixels[..., 0]
+    return Batch(pixels.permute(0, 3, 1, 2), targets.clone(), torch.arange(shape.images))
 
 
 def _step(training: Training, batch: Batch) -> None:
