@@ -65,8 +65,9 @@ class Objective:
         except UpdateFinishedTrialError:
             logger.warning("trial %d of sweep %s: %s", trial.number, self.sweep.spec.name, CLOSED)
         except ValueError as error:
-            # Without its server no trial begins: that is no setting's fault either.
-            if isinstance(error, Unreachable) or not self.sweep.trials(*FINISHED):
+            # Without its server or a disk no trial begins: that is no setting's fault either.
+            refused = isinstance(error, Unreachable) or system_fault(error)
+            if refused or not self.sweep.trials(*FINISHED):
                 raise
             self._tell(trial, TrialState.FAIL, str(error))
         except Exception as error:

@@ -21,7 +21,7 @@ from sweeps.objective import Fit, Objective
 from sweeps.presence import heard_of, present
 from sweeps.study import Sweep, in_study, load
 from trainer.command_line import log_to_stderr
-from trainer.faults import system_fault
+from trainer.faults import Refused, system_fault
 from trainer.interruption import deaf, end_like_ctrl_c
 
 logger = logging.getLogger(__name__)
@@ -70,8 +70,9 @@ def work_together(
     """Run trials in ``count`` new processes that share the study.
 
     Ctrl-C stops all of them, each with its run saved and its setting given back. A worker that
-    dies is replaced and its setting tried again. Raises ``ValueError`` for the user's mistake and
-    ``RuntimeError`` for a failure of ours in any of them, after stopping the others.
+    dies is replaced and its setting tried again. Raises ``ValueError`` for the user's mistake,
+    `Refused` for what the system refuses and ``RuntimeError`` for a failure of ours in any of them,
+    after stopping the others.
     """
     get_temp_dir()  # The workers' too, and so removed by this process though one is killed.
     with in_study(sweep), _fewer_threads(count):
@@ -132,14 +133,14 @@ def _member(
         said = "done", ""
     except KeyboardInterrupt:
         pass
-    except ValueError as error:
-        said = "mistake", str(error)
     except Exception as error:
         if fault := system_fault(error):
-            said = "mistake", fault
-            return
-        said = "failure", f"{type(error).__name__}: {error}"
-        raise
+            said = "refused", fault
+        elif isinstance(error, ValueError):
+            said = "mistake", str(error)
+        else:
+            said = "failure", f"{type(error).__name__}: {error}"
+            raise
     finally:
         with suppress(BrokenPipeError):  # Nobody is there to hear it.
             ending.send(said)
@@ -170,6 +171,8 @@ def _died(member: _Member) -> bool:
         member.ending.close()
     if kind == "mistake":
         raise ValueError(text)
+    if kind == "refused":
+        raise Refused(text)
     if kind == "failure":
         raise RuntimeError(f"a worker failed: {text}")
     if kind == "interrupted":

@@ -48,11 +48,17 @@ _NO_MEMORY = re.compile(
 )
 
 
+class Refused(Exception):
+    """What the system refused another process, in the words of that one's `system_fault`."""
+
+
 def system_fault(error: BaseException) -> str | None:
     """Return in one line what the system refused, where, the cure and how to go on.
 
     None where the error, and what it was raised from, is nothing of the kind.
     """
+    if isinstance(error, Refused):
+        return str(error)
     chain = list(_chain(error))
     said = next((line for line in map(_said, chain) if line), None)
     if said is None:

@@ -102,7 +102,7 @@ def insist(shell: Shell, process: Process, again: signal.Signals) -> None:
     process.send_signal(signal.SIGINT)
     while process.poll() is None:
         process.send_signal(again)
-        time.sleep(0.05)
+        time.sleep(0.01)
     wait_until(lambda: not shell.session(process))
     assert not find_runs("attributes.status = 'RUNNING'")
 

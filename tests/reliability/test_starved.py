@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sweeps.cli import COMMANDS as SWEEPS
 from tests.reliability.conftest import Shell
@@ -113,6 +114,22 @@ def test_every_command_says_that_the_disk_is_full(
     assert the_one_line(done) == "trainer: No space left on device; make room there"
     done = shell.run("trainer", "resume", run_id, "--epochs", "3")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_sweep_of_two_workers_gives_back_what_the_disk_had_no_room_for(
+    disk: Path, shell: Shell, tiny: TrainConfig
+) -> None:
+    fixed = yaml.safe_load(tiny.replace(epochs=500).to_yaml())
+    del fixed["format"], fixed["lr"]
+    spec = {"space": {"lr": [0.01, 0.02, 0.03]}, "fixed": fixed, "pruner": "none"}
+    (disk.parent / "spec.yaml").write_text(yaml.safe_dump(spec))
+    command = ("sweeps", "run", "spec.yaml", "--name", "full", "--workers", "2")
+    line = the_one_line(shell.run(*command))
+    assert "make room there" in line and line.endswith("; go on with: sweeps resume full"), line
+    subprocess.run(["mount", "-o", f"remount,size={40 * ROOM}m", str(disk)], check=True)
+    assert "failed" not in {row["state"] for row in shell.runs()}
+    status = json.loads(shell.run("sweeps", "status", "full", "--json").stdout)
+    assert set(status["states"]) <= {"cut short", "stopped"}, status
 
 
 # A store that may not be written, and one that is not there

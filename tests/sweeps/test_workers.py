@@ -20,6 +20,7 @@ from sweeps.study import Sweep, create, load
 from sweeps.summary import rows
 from sweeps.workers import _fewer_threads
 from trainer import tracking
+from trainer.faults import system_fault
 
 MakeSpec = Callable[..., SweepSpec]
 spawn = multiprocessing.get_context("spawn")
@@ -134,6 +135,23 @@ def test_ctrl_c_stops_every_worker_and_nothing_is_lost(pretend: ModuleType, spec
 def test_a_mistake_in_a_worker_reaches_the_user(pretend: ModuleType, spec: MakeSpec) -> None:
     with pytest.raises(ValueError, match="data: nothing there"):
         carry_out(create(spec(), None), workers=2, fit=pretend.fit_that_refuses)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("lr", [5e-3, 5e-2], ids=["file", "store"])
+def test_what_the_disk_has_no_room_for_is_given_back_and_the_sweep_goes_on(
+    lr: float, workers: int, pretend: ModuleType, spec: MakeSpec
+) -> None:
+    sweep = create(spec(first=[{"lr": 5e-4}, {"lr": lr}], trials=2, pruner="none"), None)
+    with pytest.raises(Exception, match=r"No space left|cannot open") as raised:
+        carry_out(sweep, workers=workers, fit=pretend.fit_without_room)
+    fault = "checkpoints: No space left on device; make room there; go on with: sweeps resume test"
+    assert system_fault(raised.value) == fault
+    assert {r.state for r in rows(sweep)[1:]} == {"cut short", "waiting"}
+    parent = tracking.get_run(str(load("test", None).parent_run_id)).data.tags
+    assert parent["segscope.outcome"] == "interrupted"
+    assert parent["segscope.reason"] == fault
+    assert carry_out(load("test", None), workers=workers, fit=pretend.fit).complete == 2
 
 
 def test_the_processors_are_shared_unless_the_user_says_how(
