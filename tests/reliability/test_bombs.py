@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.lib import format as npy
 from PIL import Image
 
@@ -42,6 +43,25 @@ def array(side: int) -> bytes:
     return buffer.getvalue()
 
 
+def deep(suffix: str) -> bytes:
+    """Return an image of zeros, 3 bands of 64 bits, of which the header tells of 1.5 GB."""
+    buffer = io.BytesIO()
+    if suffix == "tif":
+        tifffile.imwrite(
+            buffer, np.zeros((64, 64, 3)), photometric="rgb", compression="zlib", rowsperstrip=64
+        )
+        content = buffer.getvalue()
+        for tag in (256, 257):  # width and height
+            old = struct.pack("<HHII", tag, 4, 1, 64)
+            assert content.count(old) == 1
+            content = content.replace(old, struct.pack("<HHII", tag, 4, 1, 8000))
+        return content
+    npy.write_array_header_1_0(
+        buffer, {"descr": "<f8", "fortran_order": False, "shape": (8000, 8000, 3)}
+    )
+    return buffer.getvalue()
+
+
 def archive() -> bytes:
     """Return 432 MB of zeros in an archive of less than one."""
     buffer = io.BytesIO()
@@ -70,6 +90,8 @@ FILES: dict[str, Callable[[], bytes]] = {
     "header.ppm": lambda: b"P6\n%d %d\n255\n" % (SIDE, SIDE),
     "header.tga": lambda: struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, SIDE, SIDE, 24, 0),
     "header.npy": lambda: array(SIDE),
+    "deep.tif": lambda: deep("tif"),
+    "deep.npy": lambda: deep("npy"),
     "zeros.npz": archive,
 }  # fmt: skip
 PREPARED = """

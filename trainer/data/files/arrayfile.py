@@ -105,5 +105,5 @@ def _measured(opened: Open, path: Path) -> int:
     height, width, bands = shape if len(shape) == 3 else (*shape, 1)
     if height < bands:
         height, width, bands = width, bands, height
-    check_size(path, width, height, bands)
+    check_size(path, width, height, bands, dtype.itemsize)
     return int(height * width)

@@ -34,6 +34,7 @@ from trainer.data.files.tiff import is_tiff, measure_tiff, read_tiff
 from trainer.wording import counted
 
 SAMPLES, BITS = 277, 258
+PIECES = 64
 TRANSPARENT = {"LA": "L", "RGBA": "RGB"}
 
 
@@ -176,13 +177,15 @@ def _in_bytes(stored: NDArray[Any], value_range: tuple[float, float] | None, pat
         return stored
     if stored.dtype == np.bool_:
         return stored.astype(np.uint8) * np.uint8(255)
-    if np.isnan(stored).any():
+    # In pieces: eight bytes a value meanwhile.
+    pieces = np.array_split(stored, PIECES)
+    if any(np.isnan(piece).any() for piece in pieces):
         raise UnreadableFile(path, "holds values that are not a number; give these pixels one")
     low, high = value_range or _range(stored, path)
     scaled = np.empty(stored.shape, np.uint8)
-    for band in range(stored.shape[2]):  # one at a time: eight bytes a value meanwhile
-        values = stored[:, :, band].astype(np.float64).clip(low, high) - low
-        scaled[:, :, band] = np.rint(values * (255.0 / (high - low)))
+    for piece, into in zip(pieces, np.array_split(scaled, PIECES), strict=True):
+        values = piece.astype(np.float64).clip(low, high) - low
+        into[:] = np.rint(values * (255.0 / (high - low)))
     return scaled
 
 

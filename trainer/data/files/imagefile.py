@@ -20,6 +20,8 @@ Array = NDArray[np.uint8]
 
 # An image above this is refused before it is decoded: 7680 x 11651, about 0.27 GB as RGB.
 MAX_PIXELS = 89_478_485
+# Three bands of so many pixels at 16 bits.
+MAX_BYTES = 6 * MAX_PIXELS
 ORIENTATION = 274
 
 # Only decoders that run inside this process: no PostScript, no external program.
@@ -97,14 +99,20 @@ def decoded(image: Image.Image) -> Image.Image:
     return image
 
 
-def check_size(path: Path, width: int, height: int, bands: int = 1) -> None:
-    """Raise `UnreadableFile` for more pixels, or values in all bands, than are decoded."""
+def check_size(path: Path, width: int, height: int, bands: int = 1, itemsize: int = 1) -> None:
+    """Raise `UnreadableFile` for more pixels, values in all bands, or bytes, than are decoded.
+
+    ``itemsize`` is the bytes of a value.
+    """
     if width * height > MAX_PIXELS:
         problem = f"has {width} x {height} pixels; at most {MAX_PIXELS:,} are decoded"
         raise UnreadableFile(path, problem)
     if width * height * bands > 3 * MAX_PIXELS:
         problem = f"has {width} x {height} pixels of {bands} bands; at most {3 * MAX_PIXELS:,} "
         raise UnreadableFile(path, f"{problem}values are decoded")
+    if width * height * bands * itemsize > MAX_BYTES:
+        problem = f"has {width} x {height} x {bands} values of {8 * itemsize} bits"
+        raise UnreadableFile(path, f"{problem}; at most {MAX_BYTES:,} bytes are decoded")
 
 
 def _in_words(error: Exception, path: Path) -> str:

@@ -58,7 +58,8 @@ def _first_page(path: Path) -> Iterator[Any]:
                 page = file.pages.first
                 # A damaged directory may have texts in place of numbers.
                 sides = int(page.imagewidth), int(page.imagelength)
-                check_size(path, *sides, int(page.samplesperpixel))
+                itemsize = 1 if page.dtype is None else page.dtype.itemsize
+                check_size(path, *sides, int(page.samplesperpixel), itemsize)
                 if page.dtype is None or page.axes not in ("YX", "YXS", "SYX"):
                     problem = f"is a sound TIFF of {page.bitspersample}-bit values"
                     raise UnreadableFile(path, f"{problem} that is not read; store it with 8 or 16")
