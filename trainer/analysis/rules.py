@@ -17,6 +17,7 @@ from trainer.analysis.history import is_finite
 from trainer.analysis.ratios import Sample
 from trainer.analysis.score_table import title
 from trainer.analysis.scores import nan_mean_last
+from trainer.wording import measured
 
 UNSTABLE_DRAWDOWN = 0.05
 """A drawdown above this is called unstable, …"""
@@ -160,12 +161,13 @@ def plateaued(facts: RunFacts) -> Finding | None:
         return None
     best = values[:-window]
     since = int(epochs[best.argmax()])
+    rose = f"rose by only {measured(gain)}" if gain > 0 else "did not rise"
     suggestion = "train for fewer epochs, or lower the learning rate from there"
     return Finding(
         rule="plateaued",
         severity="note",
         message=(
-            f"the best {facts.metric}, {best.max():.4f} at epoch {since}, rose by only {gain:.4f} "
+            f"the best {facts.metric}, {best.max():.4f} at epoch {since}, {rose} "
             f"in the last {window} epochs, one odd epoch left out: {suggestion}"
         ),
         threshold=(

@@ -236,6 +236,16 @@ def test_plateau() -> None:
 
 
 @pytest.mark.parametrize(
+    ("gain", "said"),
+    [(0.0, "did not rise in"), (2e-6, "rose by only 2e-06 in"), (5e-4, "rose by only 0.0005 in")],
+)
+def test_a_plateau_tells_its_rise_with_the_digits_that_it_has(gain: float, said: str) -> None:
+    finding = found("plateaued", {"val/dice": [0.5] * 14 + [0.5 + gain] * 6}, patience=6)
+    assert finding is not None
+    assert said in finding.message
+
+
+@pytest.mark.parametrize(
     "values",
     [
         np.linspace(0.5, 0.9, 20),  # rising
