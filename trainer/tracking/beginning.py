@@ -125,4 +125,6 @@ def _check_config(config: TrainConfig, params: Mapping[str, str], path: Path) ->
 def _default_name(config: TrainConfig) -> str:
     told = config.values()
     shown = {"lr": "lr", "batch_size": "batch", "kernel_size": "kernel", "seed": "seed"}
-    return " ".join([config.model, *(f"{s} {told[n]:.9g}" for n, s in shown.items() if n in told)])
+    kind = [] if config.kind == TrainConfig.kind else [config.kind]
+    values = (f"{short} {told[name]:.9g}" for name, short in shown.items() if name in told)
+    return " ".join([config.model, *kind, *values])

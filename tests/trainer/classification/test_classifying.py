@@ -59,6 +59,7 @@ def test_it_learns_and_keeps_its_scores_its_confusion_and_its_costs(
     run = get_run(result.run_id)
     logged = run.data.metrics
     assert run.data.tags["segscope.kind"] == "classifier"
+    assert run.info.run_name.startswith(f"{config.model} classifier lr ")
     assert {"val/accuracy", "val/balanced_accuracy", "val/recall/cat", "val/loss"} <= logged.keys()
     assert {"test/accuracy", "train/balanced_accuracy", "best/val_accuracy"} <= logged.keys()
     assert not [key for key in logged if "dice" in key or "iou" in key]
