@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from tests.reliability.conftest import PATIENCE, Shell, times, wait_until
+from trainer.config import TrainConfig
 from trainer.locks import is_held
 from trainer.tracking import find_runs
 
@@ -121,6 +123,30 @@ def test_training_whose_loader_is_killed(
     assert process.returncode != 0, said
     nothing_is_left(shell, process, temporary, before)
     assert shell.runs()[0]["state"] == "failed"
+
+
+@STOPPED
+def test_predictions(
+    number: signal.Signals, shell: Shell, tiny: TrainConfig, temporary: Path
+) -> None:
+    (shell.folder / "short.yaml").write_text(tiny.replace(epochs=1).to_yaml())
+    fitted = shell.run("trainer", "fit", "--config", "short.yaml")
+    assert fitted.returncode == 0, fitted.stderr
+    images = []
+    for index in range(2000):
+        images.append(shell.folder / "images" / f"{index}.jpg")
+        images[-1].parent.mkdir(exist_ok=True)
+        images[-1].symlink_to(next(Path(str(tiny.data), "train").iterdir()))
+    command = ("trainer", "predict", fitted.stdout.strip(), *map(str, images), "--out", "masks")
+    process = shell.start(*command, "--overlay", start_new_session=True)
+    masks = shell.folder / "masks"
+    wait_until(lambda: process.poll() is not None or len(list(masks.glob("*.png"))) > 4)
+    stop(shell, process, number, temporary=temporary, group=number == signal.SIGINT)
+    assert process.returncode == 130
+    assert not list(masks.glob(".*"))
+    for path in masks.iterdir():
+        with Image.open(path) as image:
+            image.load()
 
 
 @pytest.fixture
