@@ -9,10 +9,14 @@ import logging
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from optuna.distributions import json_to_distribution
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
 
 from trainer.files import replacing
 from trainer.wording import counted
@@ -132,7 +136,25 @@ def _is_sound(found: Any) -> bool:
         return False
     needed = ("worker_id", *NEEDED.get(code, ()))
     ids = [found[name] for name in (STUDY, TRIAL) if name in found]
-    return code in NEEDED and found.keys() >= set(needed) and all(type(n) is int for n in ids)
+    has_all = code in NEEDED and found.keys() >= set(needed) and all(type(n) is int for n in ids)
+    return has_all and _means_something(found)
+
+
+def _means_something(entry: dict[str, Any]) -> bool:
+    """Whether Optuna can make of an entry's values what they stand for."""
+    try:
+        for name in ("datetime_start", "datetime_complete"):
+            if entry.get(name) is not None:
+                datetime.fromisoformat(entry[name])
+        if "distribution" in entry:
+            json_to_distribution(entry["distribution"])
+        if "state" in entry:
+            TrialState(entry["state"])
+        for direction in entry.get("directions", ()):
+            StudyDirection(direction)
+    except (ValueError, TypeError, KeyError):
+        return False
+    return True
 
 
 def _salvaged(path: Path, number: int, line: bytes) -> bytes | None:

@@ -74,6 +74,20 @@ DAMAGE = {
         3, b'{"op_code": 1, "worker_id": "w", "study_id": "0"}'
     ),
     "of nobody": lambda lines: lines.insert(3, b'{"op_code": 1, "study_id": 0}'),
+    "no date": lambda lines: lines.insert(
+        3, b'{"op_code": 4, "worker_id": "w", "study_id": 0, "datetime_start": "soon"}'
+    ),
+    "no state": lambda lines: lines.insert(
+        -1, b'{"op_code": 6, "worker_id": "w", "trial_id": 0, "state": 17, "values": null}'
+    ),
+    "no distribution": lambda lines: lines.insert(
+        -1,
+        b'{"op_code": 5, "worker_id": "w", "trial_id": 0, "param_name": "lr", '
+        b'"param_value_internal": 1.0, "distribution": "{\\"name\\": \\"Normal\\"}"}',
+    ),
+    "no direction": lambda lines: lines.insert(
+        3, b'{"op_code": 0, "worker_id": "w", "study_name": "x", "directions": [9]}'
+    ),
     "a long number": lambda lines: lines.insert(3, b'{"op_code": ' + b"9" * 5000 + b"}"),
     "in UTF-16": lambda lines: lines.insert(3, '{"op_code": 1, "study_id": 0}'.encode("utf-16")),
     "a foreign line": lambda lines: lines.insert(5, b"<<<<<<< HEAD"),
