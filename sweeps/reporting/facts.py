@@ -52,7 +52,7 @@ class Facts:
     importance: tuple[str, dict[str, float] | None]
 
     @property
-    def best(self) -> Configuration | None:
+    def winner(self) -> Configuration | None:
         """The configuration of the best trial; None where the store has none of its runs."""
         number = self.summary.best and self.summary.best.number
         return next((c for c in self.configurations if c.trial.number == number), None)

@@ -15,7 +15,7 @@ def in_text(facts: Facts, form: str, table: str | None) -> str:
     if table is None and form == "markdown":
         return markdown(facts)
     found = TABLES[table or "configurations"](facts)
-    return FORMATS[form](found.numbers() if form == "csv" else found.shown())
+    return FORMATS[form](found.numbers() if form == "csv" else found.as_text())
 
 
 def in_json(facts: Facts) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def markdown(facts: Facts) -> str:
 
 
 def _table(table: Table) -> str:
-    return exports.markdown(table.shown())
+    return exports.markdown(table.as_text())
 
 
 def _list(sentences: list[str]) -> str:

@@ -56,7 +56,7 @@ def html(facts: Facts) -> str:
 
 def _table(found: Table, *, emphasised: str | None = None) -> Element:
     """Return a table; the row called ``emphasised`` stands out."""
-    frame = found.shown()
+    frame = found.as_text()
     kinds = ["text" if column.is_text else "number" for column in found.columns]
     names = [
         element("th", name, scope="col", class_=kind)
@@ -97,7 +97,7 @@ def _heading(facts: Facts) -> list[Child]:
 def _configurations(facts: Facts) -> list[Child]:
     if not facts.configurations:
         return []
-    best = facts.best.label if facts.best else None
+    best = facts.winner.label if facts.winner else None
     return [
         element("h2", "Configurations"),
         _table(by_configuration(facts), emphasised=best),

@@ -51,7 +51,7 @@ class Table:
     labels: Sequence[str | int]
     columns: Sequence[Column]
 
-    def shown(self) -> pd.DataFrame:
+    def as_text(self) -> pd.DataFrame:
         """Return it as text for people: a spread stands behind its value."""
         return self._frame({column.name: column.cells() for column in self.columns})
 

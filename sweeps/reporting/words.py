@@ -42,7 +42,7 @@ def conclusions(facts: Facts) -> Conclusions:
             f"{counted(len(of_models), 'pair')} of models, {differ} differ on these images."
         )
     rest = [pair for pair in open_pairs if pair not in of_models]
-    best = facts.best.label if facts.best else None
+    best = facts.winner.label if facts.winner else None
     with_best = [pair for pair in rest if best in (pair.a, pair.b)]
     may_not += [_open(pair) for pair in with_best]
     if others := len(rest) - len(with_best):

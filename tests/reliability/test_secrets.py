@@ -29,6 +29,8 @@ WORDS = {
     "trainer resume": RUN,
     "trainer runs": "",
     "trainer fit": "--config tiny.yaml",
+    "trainer classify": f"--data . --init-from {RUN}",
+    "trainer lr-find": "--config tiny.yaml",
     "sweeps run": "spec.yaml",
     "sweeps resume": "lrs",
     "sweeps status": "",

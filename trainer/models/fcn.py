@@ -5,8 +5,6 @@ fully connected layers, scores, and bilinear upsampling: no skip connections, as
 a block less, so that its grid is of 16 pixels.
 """
 
-import itertools
-
 from torch import Tensor, nn
 
 from .blocks import ConvNormReLU, padded
@@ -38,14 +36,12 @@ class FCN(nn.Module):
         self.blocks = nn.Sequential()
         channels = in_channels
         for level, count in enumerate(CONVOLUTIONS):
+            block = nn.Sequential()
             for _ in range(count):
                 wide = base_channels * 2**level
-                self.blocks.append(ConvNormReLU(channels, wide, 3, norm_kind="none"))
+                block.append(ConvNormReLU(channels, wide, 3, norm_kind="none"))
                 channels = wide
-            self.blocks.append(nn.MaxPool2d(2))
-        # No more than views of the blocks: what they hold has its name there.
-        ends = list(itertools.accumulate(count + 1 for count in CONVOLUTIONS))
-        self.levels = [self.blocks[at:end] for at, end in itertools.pairwise([0, *ends])]
+            self.blocks.append(block.append(nn.MaxPool2d(2)))
         self.fc1 = ConvNormReLU(channels, fc_channels, 7, norm_kind="none")
         self.fc2 = ConvNormReLU(fc_channels, fc_channels, 1, norm_kind="none")
         self.dropout = nn.Dropout2d(dropout)
@@ -59,13 +55,11 @@ class FCN(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def segments(self) -> list[nn.Module]:
-        return [*self.levels, self.fc1, self.fc2]
+        return [*self.blocks, self.fc1, self.fc2]
 
     def forward(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
-        x = padded(images, self.stride)
-        for level in self.levels:
-            x = level(x)
+        x = self.blocks(padded(images, self.stride))
         x = self.dropout(self.fc2(self.dropout(self.fc1(x))))
         logits: Tensor = self.enlarge(self.score(x))
         return logits[..., :height, :width]

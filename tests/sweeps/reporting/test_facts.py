@@ -58,7 +58,7 @@ def test_runs_on_other_images_get_no_verdict_but_the_reason(
 def test_a_sweep_whose_runs_are_gone_is_still_told(pretend: ModuleType, spec: MakeSpec) -> None:
     carry_out(create(spec(trials=2), None), fit=pretend.fit)
     found = gather(load("test", None, reading=True))
-    assert (found.configurations, found.best) == ((), None)
+    assert (found.configurations, found.winner) == ((), None)
     assert "No verdict: there are no two configurations" in markdown(found)
     assert "| complete |" in markdown(found)
 

@@ -47,13 +47,13 @@ def test_the_rate_grows_by_a_factor_and_an_encoder_keeps_its_share(
     real = tested.opened
 
     def watched(*given: object) -> object:
-        data, training = real(*given)  # type: ignore[arg-type]
+        begun = real(*given)  # type: ignore[arg-type]
 
         def see(optimizer: Optimizer, *_: object) -> None:
             seen.append([group["lr"] for group in optimizer.param_groups])
 
-        training.optimizer.register_step_pre_hook(see)
-        return data, training
+        begun.training.optimizer.register_step_pre_hook(see)
+        return begun
 
     monkeypatch.setattr(tested, "opened", watched)
     given = config.replace(lr=1e-3, encoder_lr=1e-4)
