@@ -137,7 +137,7 @@ def test_a_mistake_in_a_worker_reaches_the_user(pretend: ModuleType, spec: MakeS
         carry_out(create(spec(), None), workers=2, fit=pretend.fit_that_refuses)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("lr", [5e-3, 5e-2], ids=["file", "store"])
 def test_what_the_disk_has_no_room_for_is_given_back_and_the_sweep_goes_on(
     lr: float, workers: int, pretend: ModuleType, spec: MakeSpec
