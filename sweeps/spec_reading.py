@@ -36,6 +36,7 @@ PRESETS = (
     "width-depth",
     "report-0-grid",
     "report-1",
+    "report-2-attempts",
     "report-3-models",
     "report-3-optimisers",
     "report-3-losses",
