@@ -153,6 +153,8 @@ READING = {
 }
 WRITING = {
     "trainer fit": "--data cars --epochs 1 --cache ram --image-size 32 48",
+    "trainer classify": "--data labelled.csv --epochs 1 --cache ram --image-size 32 48",
+    "trainer lr-find": "--data cars --cache ram --image-size 32 48",
     "trainer resume": f"{RUNS['interrupted']} --epochs 9",
     "trainer register": f"{RUNS['seed 0']} --name cars",
     "trainer promote": "cars 1",
@@ -193,6 +195,9 @@ def test_a_store_that_may_not_be_written_is_read_by_all_that_only_reads(
     old, out = copied(tmp_path / "old"), tmp_path / "out"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{old}/mlruns/mlflow.db")
     (old / "spec.yaml").write_text("space: {lr: [0.01, 0.02]}\nfixed: {data: cars, epochs: 1}\n")
+    images = sorted((old / "cars" / "images").iterdir())
+    labels = [f"{image},{'ab'[number % 2]}\n" for number, image in enumerate(images)]
+    (old / "labelled.csv").write_text("".join(["image,class\n", *labels]))
     commands = [
         f"{command} {words}".format(out=out / command.replace(" ", "-")).split()
         for command, words in (READING | WRITING).items()
