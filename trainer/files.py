@@ -17,6 +17,7 @@ from typing import Any
 from trainer.faults import writing
 
 PARTIAL = ".partial"
+REPLACED = ".old"
 # What readers of JSON, Parquet and pictures raise for a file that is not what it was.
 _DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, SyntaxError)
 
@@ -100,9 +101,11 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
                 folder.rename(aside(folder))
             partial.rename(folder)
             _names_to_disk(folder.parent)  # the earlier one may go once the new one surely stays
-        shutil.rmtree(aside(folder), ignore_errors=True)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if not folder.exists() and aside(folder).exists():  # cut off between the two steps
+            aside(folder).rename(folder)
+        for left in (partial, aside(folder)):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def copy_folder(source: Path, target: Path) -> None:
@@ -145,7 +148,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 def aside(folder: Path) -> Path:
     """Return where a folder stands while `replacing_folder` puts another in its place."""
-    return folder.with_name(f".{folder.name}.old")
+    return folder.with_name(f".{folder.name}{REPLACED}")
 
 
 def is_partial(path: Path) -> bool:
@@ -154,12 +157,17 @@ def is_partial(path: Path) -> bool:
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what a process that was killed left half-written below a folder."""
-    for path in [path for path in folder.rglob(".*") if is_partial(path)]:
+    """Remove what a process that was killed left half-written, or replaced, below a folder."""
+    for path in [path for path in folder.rglob(".*") if is_partial(path) or _is_replaced(path)]:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def _is_replaced(path: Path) -> bool:
+    name = path.name[1:].removesuffix(REPLACED)
+    return path.suffix == REPLACED and name != "" and path.with_name(name).exists()
 
 
 def _to_disk(path: Path) -> None:

@@ -159,6 +159,30 @@ def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [folder]
 
 
+@pytest.mark.parametrize(("step", "kept"), [(1, "one"), (2, "two")])
+def test_who_is_interrupted_between_two_steps_leaves_one_whole_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, kept: str
+) -> None:
+    folder, rename, steps = tmp_path / "folder", Path.rename, []
+    with replacing_folder(folder) as new:
+        (new / "one").touch()
+
+    def interrupted(path: Path, target: Path) -> Path:
+        moved = rename(path, target)
+        steps.append(path.name)
+        if len(steps) == step:
+            raise KeyboardInterrupt
+        return moved
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), replacing_folder(folder) as new:
+        (new / "two").touch()
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*")] == [
+        Path("folder"),
+        Path("folder") / kept,
+    ]
+
+
 KILLED = """
 import sys, time
 from pathlib import Path
@@ -190,24 +214,38 @@ def test_a_killed_writer_leaves_what_is_known_as_partial(tmp_path: Path) -> None
         assert list(new.iterdir()) == []
 
 
+KILLED_BETWEEN = """
+import os, sys
+from pathlib import Path
+from trainer.files import is_partial, replacing_folder
+
+rename = Path.rename
+Path.rename = lambda path, to: os._exit(9) if is_partial(path) else rename(path, to)
+with replacing_folder(Path(sys.argv[1])) as new:
+    (new / "state.json").write_text("2")
+"""
+
+
 def test_a_writer_killed_between_two_renames_leaves_the_earlier_folder_aside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     folder = tmp_path / "last"
     with replacing_folder(folder) as new:
         (new / "state.json").write_text("1")
-    rename = Path.rename
-
-    def killed(path: Path, to: Path) -> Path:
-        if is_partial(path):
-            raise KeyboardInterrupt
-        return rename(path, to)
-
-    monkeypatch.setattr(Path, "rename", killed)
-    with pytest.raises(KeyboardInterrupt), replacing_folder(folder) as new:
-        (new / "state.json").write_text("2")
+    assert subprocess.run([sys.executable, "-c", KILLED_BETWEEN, str(folder)]).returncode == 9
     assert not folder.exists()
+    remove_partials(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == [
+        ".last.old",
+        ".last.old/state.json",
+    ]
     assert (aside(folder) / "state.json").read_text() == "1"
+    aside(folder).rename(folder)
+    aside(folder).mkdir()
+    for name in (".old", "..old"):
+        (tmp_path / name).mkdir()
+    remove_partials(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["..old", ".old", "last"]
 
 
 @pytest.mark.parametrize(

@@ -191,5 +191,5 @@ def test_the_same_verdict_through_a_server(remote: Path) -> None:
         verdict = which_is_better({"A": [by_dice], "B": [by_miou]}, of_models=True)
         assert verdict.pairs[0].verdict == "A better"
         assert verdict.best[by_miou].epoch == 3
-    part = f"cache/artifacts/{by_miou}/*/evaluation/per_image/epoch-0003.parquet"
+    part = f"cache/artifacts/{by_miou}/**/evaluation/per_image/epoch-0003.parquet"
     assert len(list(remote.glob(part))) == 1
