@@ -34,7 +34,7 @@ test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
 
 # What trains or predicts, on a machine whose processor has bfloat16 and on one without.
-TRAINING := tests/trainer/network tests/trainer/training tests/trainer/evaluation tests/trainer/prediction \
+TRAINING := tests/trainer/network tests/trainer/training tests/trainer/evaluation tests/trainer/classification tests/trainer/prediction \
 	tests/trainer/test_cli.py tests/test_old_store.py tests/sweeps tests/dashboard/predict
 test-precisions: $(READY)
 	SEGSCOPE_AUTO_PRECISION=bfloat16 OMP_NUM_THREADS=2 $(BIN)/python -m pytest $(TRAINING)
