@@ -210,16 +210,3 @@ def _how_made(facts: Facts) -> list[Child]:
         element("dl", *(each for pair in pairs for each in pair)),
         element("details", element("summary", "The spec"), element("pre", spec)),
     ]
-
-
-_PARTS = (
-    _heading,
-    _configurations,
-    _on_test,
-    _epochs,
-    _dips,
-    _samples,
-    _verdicts,
-    _trials,
-    _how_made,
-)
