@@ -19,7 +19,8 @@ class Sending:
 
     Whoever puts something waits for a database file of this machine, and for no server. That the
     store does not take a record is told once, and once that it does again; it is tried every
-    `RETRY_SECONDS`. ``alive`` says that the run is being written, see `deliver`.
+    `RETRY_SECONDS`. ``alive`` says that the run is being written, see `deliver`. Without it, and
+    after `end`, nothing is tried beyond a `settle`: the run is then another one's to write.
     """
 
     def __init__(self, run_id: str, *, alive: bool = False) -> None:
@@ -53,15 +54,11 @@ class Sending:
             self._round += 1
             self._changed.notify_all()
         self._start()
-        while True:
-            with self._changed:
-                if self._changed.wait_for(self._is_settled, timeout=RETRY_SECONDS):
-                    return self._why if len(self.outbox) else None
-            try:
-                check_answers(self._api.tracking_uri)
-            except Unreachable:
-                self.missed()
-                return SILENT
+        try:
+            return self._settled()
+        finally:
+            if self._ends or not self._alive:
+                self._dismiss()
 
     def end(self) -> bool:
         """Settle for the last time; return whether all is sent, and tell how to send the rest."""
@@ -86,6 +83,17 @@ class Sending:
             count = counted(waiting, "record waits", "records wait")
             logger.warning("%s; training goes on, and %s", why, count)
 
+    def _settled(self) -> str | None:
+        while True:
+            with self._changed:
+                if self._changed.wait_for(self._is_settled, timeout=RETRY_SECONDS):
+                    return self._why if len(self.outbox) else None
+            try:
+                check_answers(self._api.tracking_uri)
+            except Unreachable:
+                self.missed()
+                return SILENT
+
     def _is_settled(self) -> bool:
         return self._thread is None or self._failed_in == self._round
 
@@ -95,6 +103,15 @@ class Sending:
                 self._thread = threading.Thread(target=self._send, daemon=True)
                 self._thread.start()
 
+    def _dismiss(self) -> None:
+        """Let the thread end, and what it has under way count as not sent: it is sent again."""
+        with self._changed:
+            self._thread = None
+            self._changed.notify_all()
+
+    def _is_dismissed(self) -> bool:
+        return self._thread is not threading.current_thread()
+
     def _send(self) -> None:
         try:
             while (what := self._next()) is not None:
@@ -102,24 +119,32 @@ class Sending:
                 try:
                     deliver(self._api, self._run_id, what, self.outbox, alive=self._alive)
                 except NotSent as error:
-                    self.missed(str(error))
-                    self._pause(begun_in)
+                    self._pause(begun_in, str(error))
                 else:
-                    self.outbox.sent(what)
+                    with self._changed:
+                        if not self._is_dismissed():
+                            self.outbox.sent(what)
         finally:
             with self._changed:
-                if self._thread is threading.current_thread():
+                if not self._is_dismissed():
                     self._thread = None
                 self._changed.notify_all()
 
-    def _pause(self, begun_in: int) -> None:
+    def _pause(self, begun_in: int, why: str) -> None:
         with self._changed:
+            if self._is_dismissed():
+                return
+            self.missed(why)
             self._failed_in = begun_in
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._round > begun_in, RETRY_SECONDS)
+            self._changed.wait_for(
+                lambda: self._round > begun_in or self._is_dismissed(), RETRY_SECONDS
+            )
 
     def _next(self) -> Record | None:
         with self._changed:
+            if self._is_dismissed():
+                return None
             what = self.outbox.first()
             if what is None:
                 self._thread = None  # Who puts something from here on starts another one.

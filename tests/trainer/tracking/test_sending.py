@@ -111,8 +111,7 @@ def test_an_end_that_is_not_sent_is_told_and_sent_later_as_it_was(
     assert next(sync([run.id])).left == 1
     line.faults = iter(())
     time.sleep(0.01)
-    # The run's own thread tries on while its process lives, and may be the first of the two.
-    assert all(done == Synced(run_id=run.id, sent=done.sent) for done in sync(waiting_runs()))
+    assert list(sync(waiting_runs())) == [Synced(run_id=run.id, sent=1)]
     kept = get_run(run.id)
     assert (kept.info.status, kept.data.tags["segscope.outcome"]) == ("FINISHED", "early-stopped")
     assert kept.info.end_time <= ended
@@ -132,6 +131,55 @@ def test_a_run_goes_on_once_the_store_has_what_waited(line: Line) -> None:
     again.log_epoch(2, {"val/dice": 0.6})
     assert history(run.id, "val/dice") == [(1, 0.5), (2, 0.6)]
     assert get_run(run.id).info.status == "RUNNING"
+
+
+def test_what_is_under_way_at_the_end_of_a_run_changes_nothing_of_whoever_goes_on(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start_run(TrainConfig())
+    line.faults = iter([REFUSED] * 10_000)
+    run.log_epoch(1, {"val/dice": 0.5})
+    entered, answered = threading.Event(), threading.Event()
+
+    def slowly(*args: Any, **kwargs: Any) -> None:
+        if entered.is_set():
+            line.real(*args, **kwargs)
+        else:
+            entered.set()
+            answered.wait()
+
+    def silent(uri: str) -> None:
+        raise Unreachable("silent")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client(), "log_batch", slowly)
+        patched.setattr(sending, "check_answers", silent)
+        run.sending.settle()
+        assert entered.wait(60)
+        (under_way,) = (thread for thread in threading.enumerate() if thread is run.sending._thread)
+        run.finish("interrupted")
+        again, _ = reopen_run(run.id)
+        again.sending.outbox.put(record(tags={"segscope.note": "of another"}))
+        answered.set()
+        under_way.join(60)
+    assert len(Outbox(run.id)) == 3
+    line.faults = iter(())
+    assert list(sync([run.id])) == [Synced(run_id=run.id, sent=3)]
+    assert history(run.id, "val/dice") == [(1, 0.5)]
+
+
+def test_nothing_is_tried_of_a_run_that_has_ended(line: Line) -> None:
+    before = threading.active_count()
+    run = start_run(TrainConfig())
+    line.faults = iter([REFUSED] * 10_000)
+    run.log_epoch(1, {"val/dice": 0.5})
+    run.finish("interrupted")
+    assert next(sync([run.id])).left == 2
+    deadline = time.monotonic() + 60
+    while threading.active_count() > before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert len(Outbox(run.id)) == 2
 
 
 def test_what_others_write_to_a_run_comes_behind_what_waits_of_it(line: Line) -> None:
