@@ -2,18 +2,25 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard.store.cache import Curve
-from trainer.analysis.dips import Dip, dips
-from trainer.analysis.history import clean
+from trainer.analysis import history
+from trainer.analysis.dips import Dip, deepest_fall, dips
+from trainer.analysis.rules import UNSTABLE_DRAWDOWN
+from trainer.analysis.score_table import is_share
 from trainer.analysis.seeds import AcrossSeeds, across_seeds
 from trainer.evaluation.results import BestEpoch
 from trainer.palette import curve_style
 from trainer.wording import counted
+
+Axis = Literal["all", "top", "log", "distance from 1"]
+DISTANCE: Axis = "distance from 1"
+AXES: tuple[Axis, ...] = ("all", "top", "log", DISTANCE)
 
 FRAMES = 60
 """Most epochs whose masks are sent to the browser at once."""
@@ -38,8 +45,10 @@ class CurveInfo:
     smooth: Floats | None
     """The exponential moving average, over the same steps; None when not asked for."""
     dips: tuple[Dip, ...]
-    non_finite: int
-    """Epochs left out because their value is no finite number."""
+    fall: Dip | None
+    """The deepest fall, where it is large and none of the dips: among steep first epochs, say."""
+    missing: Ints
+    """Epochs whose value is no finite number: the line is broken there."""
     bucket: int
     """Epochs that share one lowest and one highest point; 1 when every epoch is drawn."""
 
@@ -63,13 +72,9 @@ def curve_infos(
     share = points / total if total > points else 1.0
     infos = []
     for position, (run_id, curve) in enumerate(curves.items()):
-        cleaned = clean(curve.steps, curve.values)
+        cleaned = history.clean(curve.steps, curve.values)
         colour, dash = curve_style(position)
-        found = (
-            dips(cleaned.values, epochs=cleaned.steps, higher_is_better=higher_is_better)
-            if mark_dips
-            else ()
-        )
+        marked = _marks(cleaned, higher_is_better) if mark_dips else ((), None)
         smooth = smoothed(cleaned.values, smoothing) if smoothing > 0 else None
         kept, bucket = _drawn(cleaned.values, max(2, int(share * cleaned.values.size)))
         infos.append(
@@ -81,8 +86,9 @@ def curve_infos(
                 steps=cleaned.steps[kept],
                 values=cleaned.values[kept],
                 smooth=None if smooth is None else smooth[kept],
-                dips=found,
-                non_finite=cleaned.non_finite_count,
+                dips=marked[0],
+                fall=marked[1],
+                missing=cleaned.missing,
                 bucket=bucket,
             )
         )
@@ -96,16 +102,31 @@ def smoothed(values: Floats, weight: float) -> Floats:
     return pd.Series(values).ewm(alpha=1 - weight, adjust=True).mean().to_numpy()
 
 
-def drawn_badge(infos: Sequence[CurveInfo]) -> str:
+def drawn_badge(infos: Sequence[CurveInfo], axis: Axis = "all") -> str:
     """Return what the figure says about completeness, such as ``every epoch drawn``."""
     points = sum(info.values.size for info in infos)
     largest = max((info.bucket for info in infos), default=1)
-    left_out = sum(info.non_finite for info in infos)
     drawn = counted(points, "point")
-    said = f"every epoch drawn, {drawn}"
+    said = [f"every epoch drawn, {drawn}"]
     if largest > 1:
-        said = f"lowest and highest of every {largest} epochs drawn, {drawn}: no dip hidden"
-    return said + (f"; {left_out} not finite, not drawn" if left_out else "")
+        said = [f"lowest and highest of every {largest} epochs drawn, {drawn}: no dip hidden"]
+    if left_out := sum(info.missing.size for info in infos):
+        said += [f"{left_out} not finite, where the line is broken"]
+    levels = [drawn_levels(info.values, axis) for info in infos]
+    if nowhere := sum(int(np.isnan(level).sum()) for level in levels):
+        said += [f"{nowhere} not above 0, which have no place on this axis"]
+    return "; ".join(said)
+
+
+def drawn_levels(values: Floats, axis: Axis) -> Floats:
+    """Return values as ``axis`` draws them; NaN for what has no place on it."""
+    levels = 1 - values if axis == DISTANCE else values
+    return np.where(levels > 0, levels, np.nan) if axis in ("log", DISTANCE) else levels
+
+
+def axes(metric: str) -> tuple[Axis, ...]:
+    """Return how the figure of a metric may be drawn; a score by its distance from 1, too."""
+    return AXES if is_share(metric) else AXES[:-1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +211,7 @@ def epoch_table(
     """
     columns = {}
     for run_id, curve in curves.items():
-        cleaned = clean(curve.steps, curve.values)
+        cleaned = history.clean(curve.steps, curve.values)
         columns[run_id] = pd.Series(cleaned.values, index=cleaned.steps, dtype=float)
     table = pd.DataFrame(columns).sort_index() if columns else pd.DataFrame()
     table.index.name = "epoch"
@@ -225,7 +246,7 @@ def epochs_to_show(
 
 def notable_epochs(curve: Curve, best: BestEpoch | None) -> set[int]:
     """Return the best epoch, and each dip with its neighbours: what a choice of epochs keeps."""
-    cleaned = clean(curve.steps, curve.values)
+    cleaned = history.clean(curve.steps, curve.values)
     around = {
         dip.epoch + offset
         for dip in dips(cleaned.values, epochs=cleaned.steps)
@@ -239,6 +260,15 @@ def _shortened(values: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(values, errors="coerce")
     short = values.where(numbers.isna(), numbers.map("{:.3g}".format))
     return short if short.nunique() == values.nunique() else values
+
+
+def _marks(curve: history.Curve, higher_is_better: bool) -> tuple[tuple[Dip, ...], Dip | None]:
+    """Return the dips of a curve, and its deepest fall where no rule but that of falls finds it."""
+    found = dips(curve.values, epochs=curve.steps, higher_is_better=higher_is_better)
+    fall = deepest_fall(curve.values, epochs=curve.steps) if higher_is_better else None
+    if fall is None or fall.drawdown <= UNSTABLE_DRAWDOWN:
+        return found, None
+    return found, None if fall.epoch in {dip.epoch for dip in found} else fall
 
 
 def _drawn(values: Floats, points: int) -> tuple[NDArray[np.intp], int]:

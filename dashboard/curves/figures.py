@@ -5,9 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.curves.facts import BandInfo, CurveInfo
+from dashboard.curves.facts import (
+    DISTANCE,
+    Axis,
+    BandInfo,
+    CurveInfo,
+    Floats,
+    Ints,
+    drawn_levels,
+)
 from dashboard.theme import DIP
 from dashboard.ui.figure import empty, epoch_axis, escaped, styled
+from trainer.analysis.dips import Dip
 from trainer.palette import PALETTE
 
 MANY = 40
@@ -20,35 +29,35 @@ def draw_curves(
     infos: Sequence[CurveInfo],
     *,
     metric: str,
-    log: bool = False,
-    top: bool = False,
+    axis: Axis = "all",
     height: int = 440,
     legend: bool = True,
 ) -> go.Figure:
     """Draw one metric of several runs over epochs.
 
-    Dips are ringed. With smoothing the raw curve stays, faint. ``log`` makes the y axis
-    logarithmic (a score is then drawn as its distance from 1); ``top`` zooms to where the curves
-    end up, clicking twice shows all.
+    Dips are ringed, a line is broken where a value is no number. With smoothing the raw curve
+    stays, faint. ``axis`` may be logarithmic, of the values or of their distance from 1; ``top``
+    zooms to where the curves end up, clicking twice shows all.
     """
     shown = [info for info in infos if info.values.size]
     if not shown:
         return empty(f"None of these runs has logged {metric}.")
-    distance = log and all(_is_score(info) for info in shown)
     figure = go.Figure()
     if len(shown) > MANY:
-        _add_merged(figure, shown, distance)
+        _add_merged(figure, shown, axis)
     else:
         # Only a point that is drawn can be clicked; beyond some thousand they slow the browser.
         clickable = sum(info.values.size for info in shown) <= POINTS_MARKED
         for info in shown:
-            _add_curve(figure, info, distance, marked=clickable)
-    _add_dips(figure, shown, distance)
-    y = f"1 − {metric}" if distance else metric
+            _add_curve(figure, info, axis, marked=clickable)
+    _add_dips(figure, shown, axis)
+    y = f"1 − {metric}" if axis == DISTANCE else metric
     styled(figure, x="epoch", y=y, height=height, legend=legend and len(shown) <= MANY)
-    if log:
-        figure.update_yaxes(type="log", **({"autorange": "reversed"} if distance else {}))
-    elif top:
+    if axis == DISTANCE:
+        figure.update_yaxes(type="log", autorange="reversed")
+    elif axis == "log":
+        figure.update_yaxes(type="log")
+    elif axis == "top":
         figure.update_yaxes(range=top_range([info.values for info in shown]))
     return epoch_axis(figure)
 
@@ -58,9 +67,10 @@ def draw_pair(train: Sequence[CurveInfo], val: Sequence[CurveInfo], *, name: str
     figure = go.Figure()
     for infos, part, width, dash in ((train, "train", 1.2, "dot"), (val, "val", 2.0, "solid")):
         for info in infos:
+            steps, values = _broken(info, info.values)
             figure.add_scatter(
-                x=info.steps,
-                y=info.values,
+                x=steps,
+                y=values,
                 mode=_mode(info),
                 name=f"{escaped(info.label)} {part}",
                 legendgroup=info.run_id,
@@ -120,43 +130,45 @@ def top_range(curves: Sequence[np.ndarray]) -> tuple[float, float]:
     return low - 2 * air, high + air
 
 
-def _add_curve(figure: go.Figure, info: CurveInfo, distance: bool, *, marked: bool) -> None:
+def _add_curve(figure: go.Figure, info: CurveInfo, axis: Axis, *, marked: bool) -> None:
     name = escaped(info.label)
+    steps, raw = _broken(info, info.values)
     if info.smooth is not None:
         figure.add_scatter(
-            x=info.steps,
-            y=_level(info.values, distance),
+            x=steps,
+            y=drawn_levels(raw, axis),
             mode="lines",
             hoverinfo="skip",
             line={"color": _faded(info.colour, 0.3), "width": 1},
             showlegend=False,
             legendgroup=info.run_id,
         )
-    line = info.values if info.smooth is None else info.smooth
+    line = raw if info.smooth is None else _broken(info, info.smooth)[1]
     figure.add_scatter(
-        x=info.steps,
-        y=_level(line, distance),
+        x=steps,
+        y=drawn_levels(line, axis),
         name=name,
         mode="lines+markers" if marked else _mode(info),
         legendgroup=info.run_id,
         line={"color": info.colour, "dash": info.dash, "width": 1.8},
         marker={"size": 5},
         unselected={"marker": {"opacity": 1}},
-        customdata=_identities(info),
+        customdata=[[info.run_id, *point] for point in zip(steps.tolist(), raw, strict=True)],
         hovertemplate=f"epoch %{{x}}: %{{customdata[2]:.4f}}<extra>{name}</extra>",
     )
 
 
-def _add_merged(figure: go.Figure, infos: Sequence[CurveInfo], distance: bool) -> None:
+def _add_merged(figure: go.Figure, infos: Sequence[CurveInfo], axis: Axis) -> None:
     # One SVG trace with gaps for each colour: 1,000 curves take half the time of a trace each.
     for colour in PALETTE:
         same = [info for info in infos if info.colour == colour]
         if not same:
             continue
-        x = np.concatenate([np.append(info.steps.astype(float), np.nan) for info in same])
-        lines = [info.values if info.smooth is None else info.smooth for info in same]
-        y = np.concatenate([np.append(_level(line, distance), np.nan) for line in lines])
-        text = np.concatenate([np.repeat(escaped(i.label), i.steps.size + 1) for i in same])
+        lines = [_broken(i, i.values if i.smooth is None else i.smooth) for i in same]
+        x = np.concatenate([np.append(steps.astype(float), np.nan) for steps, _ in lines])
+        y = np.concatenate([np.append(drawn_levels(line, axis), np.nan) for _, line in lines])
+        pairs = zip(same, lines, strict=True)
+        text = np.concatenate([np.repeat(escaped(i.label), s.size + 1) for i, (s, _) in pairs])
         figure.add_scatter(
             x=x,
             y=y,
@@ -168,46 +180,49 @@ def _add_merged(figure: go.Figure, infos: Sequence[CurveInfo], distance: bool) -
         )
 
 
-def _add_dips(figure: go.Figure, infos: Sequence[CurveInfo], distance: bool) -> None:
-    found = [(info, dip) for info in infos for dip in info.dips]
+def _add_dips(figure: go.Figure, infos: Sequence[CurveInfo], axis: Axis) -> None:
+    _add_rings(
+        figure, [(info, dip) for info in infos for dip in info.dips], axis, "dip", "circle-open"
+    )
+    falls = [(info, info.fall) for info in infos if info.fall is not None]
+    _add_rings(figure, falls, axis, "deepest fall", "diamond-open")
+
+
+def _add_rings(
+    figure: go.Figure, found: Sequence[tuple[CurveInfo, Dip]], axis: Axis, name: str, symbol: str
+) -> None:
     if not found:
         return
     levels = np.array([dip.level for _, dip in found])
     said = [
-        f"{escaped(info.label)}<br>dip at epoch {dip.epoch}: {dip.level:.4f}, "
+        f"{escaped(info.label)}<br>{name} at epoch {dip.epoch}: {dip.level:.4f}, "
         f"{dip.drawdown:.4f} below the best; "
         + ("not recovered" if dip.recovered_at is None else f"recovered at {dip.recovered_at}")
         for info, dip in found
     ]
     figure.add_scatter(
         x=[dip.epoch for _, dip in found],
-        y=_level(levels, distance),
+        y=drawn_levels(levels, axis),
         mode="markers",
-        marker={"symbol": "circle-open", "size": 12, "color": DIP, "line": {"width": 2}},
+        marker={"symbol": symbol, "size": 12, "color": DIP, "line": {"width": 2}},
         unselected={"marker": {"opacity": 1}},
-        name="dip",
+        name=name,
         text=said,
         hovertemplate="%{text}<extra></extra>",
         customdata=[[info.run_id, dip.epoch] for info, dip in found],
     )
 
 
-def _identities(info: CurveInfo) -> list[list[object]]:
-    """Return run, epoch and raw value of every point: what a click on it stands for."""
-    pairs = zip(info.steps.tolist(), info.values.tolist(), strict=True)
-    return [[info.run_id, step, value] for step, value in pairs]
+def _broken(info: CurveInfo, values: Floats) -> tuple[Ints, Floats]:
+    """Return the epochs and values of a line, with a NaN, which breaks it, where one is missing."""
+    steps = np.concatenate([info.steps, info.missing])
+    order = steps.argsort(kind="stable")
+    return steps[order], np.append(values, np.full(info.missing.size, np.nan))[order]
 
 
 def _mode(info: CurveInfo) -> str:
-    return "lines+markers" if info.values.size < 3 else "lines"
-
-
-def _level(values: np.ndarray, distance: bool) -> np.ndarray:
-    return np.maximum(1 - values, 1e-5) if distance else values
-
-
-def _is_score(info: CurveInfo) -> bool:
-    return bool((info.values <= 1).all() and (info.values >= 0).all() and "loss" not in info.label)
+    # Between two gaps a line would not show a lone point.
+    return "lines+markers" if info.values.size < 3 or info.missing.size else "lines"
 
 
 def _faded(colour: str, alpha: float) -> str:

@@ -6,6 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.curves.facts import (
+    Axis,
+    axes,
     configuration_labels,
     curve_infos,
     drawn_badge,
@@ -36,32 +38,32 @@ def main() -> None:
         return
     runs = reads.runs().loc[run_ids]
     labels = configuration_labels(runs, run_table.differing_parameters(runs, at_most=4))
-    metric, smoothing, scale, dips = controls(run_ids)
+    metric, smoothing, axis, dips = controls(run_ids)
     overlaid, against, seeds, table = st.tabs(
         ["Curves", "Train against validation", "Seeds", "Table"], key="tab", bind="query-params"
     )
     if overlaid.open:
         with overlaid:
-            show_curves(run_ids, labels, metric, smoothing, scale, dips)
+            show_curves(run_ids, labels, metric, smoothing, axis, dips)
     if against.open:
         with against:
             show_pair(run_ids, labels, metric)
     if seeds.open:
         with seeds:
-            show_seeds(runs, metric, scale)
+            show_seeds(runs, metric, axis)
     if table.open:
         with table:
             show_table(run_ids, labels, metric)
 
 
-def controls(run_ids: Sequence[str]) -> tuple[str, float, str, bool]:
+def controls(run_ids: Sequence[str]) -> tuple[str, float, Axis, bool]:
     """Let the reader choose the metric, smoothing, axis and marks."""
     metrics = run_picker.epoch_metrics(run_ids)
     headlines = reads.runs(run_ids)["headline"].reindex(list(run_ids))
     usual = [name for name in headlines.value_counts().index if name in metrics]
     first = metrics.index(usual[0]) if usual else 0
     left, middle, right, marks = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
-    metric = left.selectbox("Metric", metrics, index=first, key="metric", bind="query-params")
+    metric = str(left.selectbox("Metric", metrics, index=first, key="metric", bind="query-params"))
     smoothing = middle.slider(
         "Smoothing",
         0.0,
@@ -72,15 +74,11 @@ def controls(run_ids: Sequence[str]) -> tuple[str, float, str, bool]:
         bind="query-params",
         help="Exponential moving average, weight of the past; the raw curve stays, faint.",
     )
-    scale = one_of(
-        "Axis",
-        ["all", "top", "log"],
-        key="axis",
-        where=right,
-        help="top: where the curves end up. log: for a score, its distance from 1.",
+    axis = one_of(
+        "y axis", axes(metric), key="axis", where=right, help="top: where the curves end up."
     )
     dips = marks.toggle("Mark dips", value=True, key="dips", bind="query-params")
-    return str(metric), float(smoothing), scale, bool(dips)
+    return metric, float(smoothing), axis, bool(dips)
 
 
 def show_curves(
@@ -88,7 +86,7 @@ def show_curves(
     labels: dict[str, str],
     metric: str,
     smoothing: float,
-    scale: str,
+    axis: Axis,
     dips: bool,
 ) -> None:
     """Draw the metric of every run."""
@@ -99,12 +97,12 @@ def show_curves(
         mark_dips=dips,
         higher_is_better=higher_is_better(metric),
     )
-    figure = draw_curves(infos, metric=metric, log=scale == "log", top=scale == "top")
+    figure = draw_curves(infos, metric=metric, axis=axis)
     count = sum(len(info.dips) for info in infos)
     said = f"{metric} over epochs of {counted(len(infos), 'run')}, {counted(count, 'dip')}"
     chart(figure, key=CHART, alt=said, on_select=take_click)
     marked = f"; {counted(count, 'dip')} ringed" if dips else ""
-    st.caption(f"{drawn_badge(infos)}{marked}. Click an epoch to see what happened in it.")
+    st.caption(f"{drawn_badge(infos, axis)}{marked}. Click an epoch to see what happened in it.")
 
 
 def take_click() -> None:
@@ -125,7 +123,7 @@ def show_pair(run_ids: Sequence[str], labels: dict[str, str], metric: str) -> No
     chart(draw_pair(train, val, name=name), key="pair", alt=f"{name}: training and validation")
 
 
-def show_seeds(runs: pd.DataFrame, metric: str, scale: str) -> None:
+def show_seeds(runs: pd.DataFrame, metric: str, axis: Axis) -> None:
     """Draw mean and range over the seeds of each configuration."""
     names = run_table.differing_parameters(runs, at_most=4)
     groups = dict(runs["seed_group"].dropna())
@@ -134,7 +132,7 @@ def show_seeds(runs: pd.DataFrame, metric: str, scale: str) -> None:
     labels = {str(by_group.loc[r, "group"]): text for r, text in described.items()}
     curves = reads.curves(list(runs.index), metric)
     bands = seed_bands(curves, groups, labels, higher_is_better=higher_is_better(metric))
-    figure = draw_bands(bands, metric=metric, top=scale == "top")
+    figure = draw_bands(bands, metric=metric, top=axis == "top")
     chart(figure, key="seeds", alt=f"{metric}: mean and range over seeds by epoch")
     st.caption(
         "A band runs from the lowest to the highest seed. Runs of one configuration that differ "

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dashboard.pictures.scores import class_names, image_scores
 from dashboard.store.cache import Curve
-from trainer.analysis.dips import Dip, dips
+from trainer.analysis.dips import Dip, deepest_fall, dips
 from trainer.analysis.fallen import Fall, fallen
 from trainer.analysis.history import clean
 from trainer.analysis.per_image_rows import per_image_dice
@@ -54,8 +54,8 @@ def default_epoch(curve: Curve) -> int | None:
     found = dips(cleaned.values, epochs=cleaned.steps)
     if found:
         return max(found, key=lambda dip: dip.drawdown).epoch
-    drawdown = np.maximum.accumulate(cleaned.values) - cleaned.values
-    return int(cleaned.steps[drawdown.argmax() if drawdown.max() > 0 else -1])
+    fall = deepest_fall(cleaned.values, epochs=cleaned.steps)
+    return int(cleaned.steps[-1]) if fall is None else fall.epoch
 
 
 def moment(curve: Curve, epoch: int, against: Against = "the epoch before") -> Moment | None:

@@ -13,7 +13,7 @@ from dashboard.store.cache import Curve
 from dashboard.ui import navigation, run_picker, states
 from dashboard.ui.charts import chart
 from dashboard.ui.choice import one_of
-from trainer.analysis.dips import Dip, dips
+from trainer.analysis.dips import Dip, deepest_fall, dips
 from trainer.analysis.headline import no_headline
 from trainer.analysis.history import clean
 from trainer.wording import counted
@@ -42,7 +42,7 @@ def main() -> None:
         )
         return
     found = dips(cleaned.values, epochs=cleaned.steps)
-    show_dips(found)
+    show_dips(found, deepest_fall(cleaned.values, epochs=cleaned.steps))
     shown = choose(run_id, curve, [int(step) for step in cleaned.steps])
     show_curve(run_id, curve, found, shown)
     if shown is None:
@@ -54,23 +54,26 @@ def main() -> None:
     show_parts(run_id, shown)
 
 
-def show_dips(found: Sequence[Dip]) -> None:
-    """Offer the dips, the deepest first, each a press away."""
-    if not found:
-        st.caption("This run has no dip; choose any epoch to see what changed in it.")
+def show_dips(found: Sequence[Dip], fall: Dip | None) -> None:
+    """Offer the dips, the deepest first, and the deepest fall where it is none: a press away."""
+    if fall is None:
+        st.caption("No dip: this curve never falls. Choose any epoch to see what changed in it.")
         return
     deepest = sorted(found, key=lambda dip: -dip.drawdown)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.text(f"{counted(len(found), 'dip')}:")
+        st.text(f"{counted(len(found), 'dip')}:" if found else "No dip: no epoch fell out of line.")
         for dip in deepest[:DIP_BUTTONS]:
-            st.button(
-                f"Epoch {dip.epoch} · −{dip.drawdown:.4f}",
-                key=f"dip_{dip.epoch}",
-                on_click=_take,
-                args=(dip.epoch,),
-            )
+            _offer(dip)
         if len(deepest) > DIP_BUTTONS:
             st.text(f"and {len(deepest) - DIP_BUTTONS} smaller ones")
+        if fall not in found:
+            st.text("Deepest fall:")
+            _offer(fall)
+
+
+def _offer(fall: Dip) -> None:
+    label = f"Epoch {fall.epoch} · −{fall.drawdown:.4f}"
+    st.button(label, key=f"dip_{fall.epoch}", on_click=_take, args=(fall.epoch,))
 
 
 def choose(run_id: str, curve: Curve, steps: list[int]) -> Moment | None:

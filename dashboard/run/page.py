@@ -31,7 +31,7 @@ def main() -> None:
                 run_overview.show_range_test(run_id)
             else:
                 st.fragment(run_overview.show_curves, run_every=refreshed)(run_id)
-                run_overview.show_details(run_id)
+                st.fragment(run_overview.show_details, run_every=refreshed)(run_id)
     if samples.open:
         with samples:
             st.fragment(show_samples, run_every=refreshed)(run_id)

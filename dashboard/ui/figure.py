@@ -44,10 +44,14 @@ def styled(
 
 def epoch_axis(figure: go.Figure) -> go.Figure:
     """Return the figure with whole epochs on its x axes, each of them where they are few."""
-    ends = [np.nanmax(np.array(trace.x, dtype=float)) for trace in figure.data if len(trace.x)]
-    last = max(ends, default=0.0)
-    few = {"dtick": 1, "tick0": 1} if last <= FEW_EPOCHS else {}
-    return figure.update_xaxes(tickformat="d", range=[0.5, last + 0.5] if few else None, **few)
+    drawn = [np.array(trace.x, dtype=float) for trace in figure.data if len(trace.x)]
+    first = min((np.nanmin(epochs) for epochs in drawn), default=1.0)
+    last = max((np.nanmax(epochs) for epochs in drawn), default=0.0)
+    if last - first >= FEW_EPOCHS:
+        return figure.update_xaxes(tickformat="d")
+    # Others count their epochs from 0, or from before.
+    around = [min(first, 1.0) - 0.5, last + 0.5]
+    return figure.update_xaxes(tickformat="d", range=around, dtick=1, tick0=1)
 
 
 def escaped(text: str) -> str:

@@ -19,6 +19,7 @@ __all__ = ["RULES", "Finding", "History", "PerImageDice", "diagnose"]
 # The most serious first: the order in which findings are told.
 RULES: dict[str, Callable[[RunFacts], Finding | None]] = {
     "diverged": rules.diverged,
+    "not finite": rules.not_finite,
     "collapsed to background": collapse.to_background,
     "collapsed to foreground": collapse.to_foreground,
     "unstable": rules.unstable,

@@ -1,4 +1,4 @@
-"""Find the epochs at which a curve fell out of line, and when it came back."""
+"""Find where a curve fell, out of line or furthest, and when it came back."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -26,11 +26,11 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Dip:
-    """One epoch at which a curve fell out of line; levels are in the curve's own unit."""
+    """One epoch at which a curve had fallen; levels are in the curve's own unit."""
 
     epoch: int
     drawdown: float
-    """Distance from the best value before, above 0.01."""
+    """Distance from the best value before, above 0."""
     level: float
     previous_best: float
     recovered_at: int | None
@@ -70,20 +70,45 @@ def dips(
     levels = np.asarray(values, dtype=np.float64).ravel()
     numbers = epoch_numbers(levels.size, epochs)
     kept = is_finite(levels) & is_counted(numbers, warmup)
-    levels, numbers = levels[kept], numbers[kept]
-    y = levels if higher_is_better else -levels
-    flagged = find_dips(y[None])
-    best = np.maximum.accumulate(y)
     sign = 1 if higher_is_better else -1
+    y, numbers = sign * levels[kept], numbers[kept]
+    return _described(y, numbers, sign, find_dips(y[None]))
+
+
+def deepest_fall(
+    values: ArrayLike, *, epochs: ArrayLike | None = None, higher_is_better: bool = True
+) -> Dip | None:
+    """Return the epoch that lies furthest below the best before it; None where none does.
+
+    It is where the maximum drawdown is, and need not be out of line: the filter of `dips` takes a
+    fall among the steep first epochs for part of their slope. Arguments as in `dips`.
+    """
+    levels = np.asarray(values, dtype=np.float64).ravel()
+    numbers = epoch_numbers(levels.size, epochs)
+    kept = is_finite(levels)
+    sign = 1 if higher_is_better else -1
+    y, numbers = sign * levels[kept], numbers[kept]
+    drawdown = np.maximum.accumulate(y) - y
+    if not drawdown.max(initial=0) > 0:
+        return None
+    at, row = np.array([drawdown.argmax()]), np.array([0])
+    goal = y[at] + drawdown[at] - RECOVERY_MARGIN
+    found = Flagged(row, at, _first_reaching(y[None], row, at, goal))
+    return _described(y, numbers, sign, found)[0]
+
+
+def _described(y: Floats, numbers: Ints, sign: int, found: Flagged) -> tuple[Dip, ...]:
+    """Return what was found on one curve ``y``, which is ``sign`` times its levels."""
+    best = np.maximum.accumulate(y)
     return tuple(
         Dip(
             epoch=int(numbers[at]),
             drawdown=float(best[at] - y[at]),
-            level=float(levels[at]),
+            level=float(sign * y[at]),
             previous_best=float(sign * best[at]),
             recovered_at=None if back < 0 else int(numbers[back]),
         )
-        for at, back in zip(flagged.columns, flagged.recovered, strict=True)
+        for at, back in zip(found.columns, found.recovered, strict=True)
     )
 
 

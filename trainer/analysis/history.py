@@ -17,14 +17,14 @@ class History(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """A per-epoch curve and how many of its epochs had to be left out."""
+    """A per-epoch curve and which of its epochs had to be left out."""
 
     steps: NDArray[np.int64]
     """Epochs, ascending, each once."""
     values: NDArray[np.float64]
     """The value of each epoch; all finite."""
-    non_finite_count: int
-    """Epochs whose newest value was NaN or infinite."""
+    missing: NDArray[np.int64]
+    """Epochs whose newest value was NaN or infinite, ascending."""
 
 
 def newest(steps: ArrayLike, values: ArrayLike) -> History:
@@ -45,14 +45,14 @@ def newest(steps: ArrayLike, values: ArrayLike) -> History:
 
 
 def clean(steps: ArrayLike, values: ArrayLike) -> Curve:
-    """Return a logged history as a curve: its newest rows, non-finite ones counted and left out.
+    """Return a logged history as a curve: its newest rows, non-finite ones named and left out.
 
     Both are ``(rows,)`` in the order they were logged. Raises ``ValueError`` when they differ in
     length.
     """
     history = newest(steps, values)
     finite = is_finite(history.values)
-    return Curve(history.steps[finite], history.values[finite], int((~finite).sum()))
+    return Curve(history.steps[finite], history.values[finite], history.steps[~finite])
 
 
 # MLflow stores an infinity as the largest double, so a value of that size is one.

@@ -17,7 +17,7 @@ from trainer.analysis.history import is_finite
 from trainer.analysis.ratios import Sample
 from trainer.analysis.score_table import title
 from trainer.analysis.scores import nan_mean_last
-from trainer.wording import measured
+from trainer.wording import counted, measured
 
 UNSTABLE_DRAWDOWN = 0.05
 """A drawdown above this is called unstable, …"""
@@ -62,6 +62,32 @@ def diverged(facts: RunFacts) -> Finding | None:
             epochs=tuple(int(epoch) for epoch in bad),
         )
     return None
+
+
+def not_finite(facts: RunFacts) -> Finding | None:
+    """Report the epochs whose score is no finite number, which no statistic counts."""
+    steps, values = facts.history(facts.metric)
+    bad = steps[~is_finite(values)]
+    if bad.size == 0:
+        return None
+    suggestion = "look at these epochs' losses, and for a class that no validation image has"
+    return Finding(
+        rule="not finite",
+        severity="problem" if 2 * bad.size >= steps.size or bad[-1] == steps[-1] else "warning",
+        message=(
+            f"{facts.metric} is no finite number in {bad.size} of {counted(steps.size, 'epoch')} "
+            f"(the first: {bad[0]}), which nothing counts: {suggestion}"
+        ),
+        threshold="the score that is judged is NaN or infinite",
+        suggestion=suggestion,
+        evidence={"metric": facts.metric, "non_finite": bad.size, "epochs": steps.size},
+        epochs=tuple(int(epoch) for epoch in bad),
+    )
+
+
+def _has_gap(facts: RunFacts, window: int) -> bool:
+    """Whether one of the last epochs has no finite score: no trend is told across it."""
+    return not is_finite(facts.history(facts.metric).values[-window:]).all()
 
 
 def unstable(facts: RunFacts) -> Finding | None:
@@ -149,7 +175,7 @@ def plateaued(facts: RunFacts) -> Finding | None:
     """Report a score that has neither risen nor fallen for a third of the run."""
     epochs, values = facts.curve(facts.metric)
     window = max(2, facts.patience or max(PLATEAU_EPOCHS, values.size // 3))
-    if values.size < window + 2:
+    if values.size < window + 2 or _has_gap(facts, window):
         return None
     smooth = running_median(values)
     before, last = smooth[:-window], smooth[-window:]
@@ -185,6 +211,8 @@ def still_improving(facts: RunFacts) -> Finding | None:
     epochs, values = facts.curve(facts.metric)
     window = max(2, values.size // 5)
     if values.size < 2 * window or facts.outcome in ("pruned", "failed", "interrupted"):
+        return None
+    if _has_gap(facts, 2 * window):
         return None
     last, before = values[-window:], values[-2 * window : -window]
     rise = float(np.median(last) - np.median(before))

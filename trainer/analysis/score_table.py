@@ -205,6 +205,9 @@ def check_comparable(name: str) -> None:
         names.check("score", name, comparable())
 
 
+_SHARES = re.compile(r"dice|iou|jaccard|(?<![a-z])f1|acc|precision|recall")
+
+
 def higher_is_better(metric: str) -> bool:
     """Return whether more of a metric, such as ``val/dice`` or ``train/loss``, is better."""
     known = SCORES.get(metric.rpartition("/")[2])
@@ -213,6 +216,14 @@ def higher_is_better(metric: str) -> bool:
     if re.match("(train|val|val/ema|test)/iou/", metric):
         return True  # of a class, which may be called anything
     return not any(word in metric for word in ("loss", "time/", "memory/", "grad_norm"))
+
+
+def is_share(metric: str) -> bool:
+    """Return whether a metric's name says that it lies from 0 to 1, which is best."""
+    known = SCORES.get(metric.rpartition("/")[2])
+    if known is not None:
+        return known.higher_is_better is True
+    return higher_is_better(metric) and bool(_SHARES.search(metric.lower()))
 
 
 def title(metric: str) -> str:

@@ -6,8 +6,10 @@ import pytest
 
 from dashboard.curves import facts
 from dashboard.curves.figures import draw_bands, draw_curves, draw_pair, top_range
+from dashboard.store.cache import Curve
 from tests.dashboard.made import REPORT, curve, record
 from trainer import exports
+from trainer.analysis.stability import stability
 from trainer.tracking.reading import runs_table
 
 
@@ -98,11 +100,69 @@ def test_train_is_drawn_against_validation_in_one_colour() -> None:
     assert figure.data[0].line.dash == "dot"
 
 
-def test_the_log_axis_of_a_score_shows_its_distance_from_one() -> None:
-    infos = facts.curve_infos({"a": curve([0.9, 0.99])}, {"a": "A"})
-    figure = draw_curves(infos, metric="val/dice", log=True)
-    assert list(figure.data[0].y) == pytest.approx([0.1, 0.01])
+@pytest.mark.parametrize("metric", ["val/dice", "val/loss", "train/grad_norm", "lr"])
+def test_a_log_axis_shows_the_values_and_says_what_has_no_place_on_it(metric: str) -> None:
+    infos = facts.curve_infos({"a": curve([0.9, 0.0, 0.01, -1.0])}, {"a": "loss dice"})
+    figure = draw_curves(infos, metric=metric, axis="log")
+    np.testing.assert_array_equal(figure.data[0].y, [0.9, np.nan, 0.01, np.nan])
+    assert (figure.layout.yaxis.type, figure.layout.yaxis.title.text) == ("log", metric)
+    assert figure.layout.yaxis.autorange is None
+    assert "2 not above 0, which have no place on this axis" in facts.drawn_badge(infos, "log")
+
+
+def test_the_distance_from_one_is_an_axis_of_scores_alone() -> None:
+    infos = facts.curve_infos({"a": curve([0.9, 0.99, 1.0])}, {"a": "loss dice"})
+    figure = draw_curves(infos, metric="val/dice", axis="distance from 1")
+    np.testing.assert_allclose(figure.data[0].y, [0.1, 0.01, np.nan])
     assert figure.layout.yaxis.type == "log"
+    assert figure.layout.yaxis.title.text == "1 − val/dice"
+    for metric in ("val/dice", "val/iou/lossy car", "valid_iou", "val_acc"):
+        assert facts.axes(metric) == facts.AXES
+    for metric in ("val/loss", "lr", "train/grad_norm", "val/foreground_share", "dice_loss"):
+        assert "distance from 1" not in facts.axes(metric)
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.5])
+def test_a_line_is_broken_where_a_value_is_missing(many: bool, smoothing: float) -> None:
+    values = [0.1, np.nan, 0.2, 0.3, np.inf, 0.4]
+    curves = {str(i): curve(values) for i in range(60 if many else 1)}
+    infos = facts.curve_infos(curves, {}, smoothing=smoothing)
+    drawn = draw_curves(infos, metric="val/dice").data[-1]
+    first = dict(zip(drawn.x[:6], drawn.y[:6], strict=True))
+    assert sorted(first) == [1, 2, 3, 4, 5, 6]
+    assert [x for x, y in sorted(first.items()) if np.isnan(y)] == [2, 5]
+    assert not drawn.connectgaps
+    assert f"{2 * len(infos)} not finite, where the line is broken" in facts.drawn_badge(infos)
+
+
+def test_the_deepest_fall_is_ringed_where_it_is_no_dip() -> None:
+    early = [0.5, 0.7, 0.53, 0.75, 0.8, 0.82, 0.83, 0.84, 0.845, 0.85]
+    (info,) = facts.curve_infos({"a": curve(early)}, {})
+    assert (info.dips, info.fall.epoch, info.fall.recovered_at) == ((), 3, 4)
+    figure = draw_curves([info], metric="val/dice")
+    assert (figure.data[1].name, list(figure.data[1].x)) == ("deepest fall", [3])
+    assert (
+        figure.data[1]
+        .text[0]
+        .endswith("deepest fall at epoch 3: 0.5300, 0.1700 below the best; recovered at 4")
+    )
+    (dipped,) = facts.curve_infos({"a": curve(REPORT)}, {})
+    assert dipped.fall is None  # It is ringed as a dip.
+    (loss,) = facts.curve_infos({"a": curve(early)}, {}, higher_is_better=False)
+    assert loss.fall is None
+
+
+@pytest.mark.parametrize("first", [-3, 0, 1, 7])
+@pytest.mark.parametrize("count", [1, 12, 40])
+def test_every_step_that_was_logged_lies_in_the_figure(first: int, count: int) -> None:
+    logged = Curve(np.arange(first, first + count), np.linspace(0.1, 0.9, count))
+    (info,) = facts.curve_infos({"a": logged}, {})
+    axis = draw_curves([info], metric="val/dice").layout.xaxis
+    low, high = axis.range or (-np.inf, np.inf)
+    assert low < first <= first + count - 1 < high
+    assert facts.drawn_badge([info]).startswith("every epoch drawn")
+    assert stability(logged.values, epochs=logged.steps).n == count
 
 
 def test_the_zoom_to_the_top_holds_the_best_values() -> None:

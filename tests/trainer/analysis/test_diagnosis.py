@@ -288,6 +288,26 @@ def test_an_epoch_repeated_after_a_resume_has_not_diverged() -> None:
     assert found("diverged", {"train/loss": repaired}) is None
 
 
+# not finite -------------------------------------------------------------------------------------
+
+
+def test_epochs_without_a_score_are_told_and_no_trend_across_them() -> None:
+    values = np.linspace(0.5, 0.9, 12)
+    finding = found("not finite", {"val/dice": np.where(np.arange(12) == 4, np.nan, values)})
+    assert finding is not None
+    assert finding.message.startswith(
+        "val/dice is no finite number in 1 of 12 epochs (the first: 5), which nothing counts: "
+    )
+    assert (finding.severity, finding.epochs) == ("warning", (5,))
+    gaps = {"val/dice": np.where(np.arange(12) % 2 == 0, np.nan, values)}
+    assert [f.rule for f in diagnose(gaps)] == ["not finite"]
+    assert found("not finite", gaps).severity == "problem"
+    for last in (np.nan, np.inf):
+        assert found("not finite", {"val/dice": [*values, last]}).severity == "problem"
+        assert found("still improving", {"val/dice": [*values, last]}) is None
+        assert found("plateaued", {"val/dice": [*FLAT, last]}) is None
+
+
 # still improving --------------------------------------------------------------------------------
 
 
@@ -388,7 +408,7 @@ def test_every_finding_is_named_as_its_row_and_survives_json() -> None:
         json.dumps(finding.to_json(), allow_nan=False)
 
 
-@pytest.mark.parametrize("values", [[], [0.5], [np.nan, np.nan], [0.5, 0.6]])
+@pytest.mark.parametrize("values", [[], [0.5], [0.5, 0.6]])
 def test_nothing_to_say_about_next_to_nothing(values: list[float]) -> None:
     curves = {"val/dice": values, "train/dice": values, "val/foreground_share": values}
     assert diagnose(curves, target_foreground_share=0.2, num_val_images=100) == []
