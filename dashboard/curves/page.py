@@ -22,7 +22,7 @@ from dashboard.ui import downloads, live, navigation, run_picker, states, tables
 from dashboard.ui.charts import chart
 from dashboard.ui.choice import one_of
 from trainer.analysis.definitions import DEFINITIONS
-from trainer.analysis.score_table import higher_is_better, twin
+from trainer.analysis.score_table import higher_is_better, is_share, twin
 from trainer.wording import counted
 
 CHART = "curves"
@@ -160,7 +160,9 @@ def show_spread(table: pd.DataFrame) -> None:
 def show_table(run_ids: Sequence[str], labels: dict[str, str], metric: str) -> None:
     """Show epoch by configuration, as the reports do."""
     table = epoch_table(reads.curves(run_ids, metric), labels)
-    config = {c: st.column_config.NumberColumn(format="%.4f") for c in table.columns}
+    # A learning rate or a small loss would read 0.0000.
+    digits = "%.4f" if is_share(metric) else "%.4g"
+    config = {c: st.column_config.NumberColumn(format=digits) for c in table.columns}
     alt = f"{metric} by epoch and configuration"
     tables.show(table, "epoch_table", alt, row_height=30, most=560, column_config=config)
     downloads.save_table(table, "epochs", ("CSV", "Markdown", "LaTeX"))

@@ -57,11 +57,13 @@ def main() -> None:
 def show_dips(found: Sequence[Dip], fall: Dip | None) -> None:
     """Offer the dips, the deepest first, and the deepest fall where it is none: a press away."""
     if fall is None:
-        st.caption("No dip: this curve never falls. Choose any epoch to see what changed in it.")
+        st.caption(
+            "This run has no dip: it never falls. Choose any epoch to see what changed in it."
+        )
         return
     deepest = sorted(found, key=lambda dip: -dip.drawdown)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.text(f"{counted(len(found), 'dip')}:" if found else "No dip: no epoch fell out of line.")
+        st.text(f"{counted(len(found), 'dip')}:" if found else "This run has no dip.")
         for dip in deepest[:DIP_BUTTONS]:
             _offer(dip)
         if len(deepest) > DIP_BUTTONS:

@@ -1,5 +1,6 @@
 """All runs: find them, sort them, group them, choose some."""
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -8,6 +9,7 @@ from dashboard.runs import curation, filters, view_picker
 from dashboard.store import reads, run_table
 from dashboard.ui import downloads, live, selection, states, tables
 from dashboard.ui.choice import one_of
+from trainer.wording import counted, measured
 
 ROWS = (200, 1000, 5000)
 ALWAYS = ("best_dice", "best_miou")
@@ -99,7 +101,11 @@ def show_groups(found: pd.DataFrame) -> None:
     if not by:
         states.nothing("Choose at least one hyperparameter to group by.")
         return
-    rows, scores = run_table.grouped(found, by, spread=kind)
+    rows, scores = run_table.grouped(run_table.numeric_parameters(found), by, spread=kind)
+    left_out = len(found) - int(run_table.ran_to_their_end(found).sum())
+    if rows.empty:
+        states.nothing("None of these runs has trained to its end.")
+        return
     for name in scores:
         pairs = zip(rows[name], rows[f"{name}_spread"], strict=True)
         rows[f"{name}_text"] = [spread(mean, deviation) for mean, deviation in pairs]
@@ -107,10 +113,32 @@ def show_groups(found: pd.DataFrame) -> None:
     st.caption(
         "Mean over the runs of a group and, behind it, the sample standard deviation or the "
         "inter-quartile range; a single run has neither. Runs that are judged by different "
-        "metrics are different groups. Sorted by the headline's mean best."
+        "metrics, or of different data, are different groups; "
+        f"{counted(left_out, 'run')} that stopped before the end, or are no training, "
+        "are left out. Sorted by the headline's mean best."
     )
-    saved = rows.drop(columns=[f"{name}_text" for name in scores]).set_index(["headline", *by])
-    downloads.save_table(saved, "groups", ("CSV", "Markdown", "LaTeX"))
+    save_groups(rows, by, scores)
+
+
+def save_groups(rows: pd.DataFrame, by: list[str], scores: list[str]) -> None:
+    """Offer the groups: numbers for a spreadsheet, mean ± spread in one cell for a paper."""
+    labels = {name: tables.heading(name) for name in ("headline", "data", *scores)}
+    keys = ["headline", "data", *by, "runs"]
+    parts = [column for name in scores for column in (name, f"{name}_spread")]
+    spreads = {f"{name}_spread": f"{labels[name]} spread" for name in scores}
+    numbers = rows[[*keys, *parts]].rename(columns=labels | spreads)
+    downloads.save_table(numbers.set_index(labels["headline"]), "groups", whole=["runs"])
+    told = rows[keys].assign(
+        **{
+            name: [
+                measured(mean, deviation) if np.isfinite(mean) else ""
+                for mean, deviation in zip(rows[name], rows[f"{name}_spread"], strict=True)
+            ]
+            for name in scores
+        }
+    )
+    told = told.rename(columns=labels).set_index(labels["headline"])
+    downloads.save_table(told, "groups", ("Markdown", "LaTeX"), whole=["runs"])
 
 
 main()

@@ -16,10 +16,14 @@ from trainer.analysis.score_table import SCORES
 from trainer.analysis.stability import stability_table
 from trainer.config import MACHINE_PARAMS, NOT_HYPERPARAMETERS
 from trainer.evaluation.best_scores import is_open_ended, written_best
+from trainer.evaluation.results import DIGEST
+from trainer.tracking.reading import NO_TRAINING
 from trainer.tracking.standing import seconds_taken
 
 DICE, MIOU = SCORES["dice"], SCORES["miou"]
 SPARKLINE_POINTS = 48
+WHOLE = ("completed", "early-stopped", "finished")
+"""States of runs that ended by themselves, the last one in another program's words."""
 EMA_WEIGHT = 0.6
 """Weight of the past in the exponential moving average of the EMA-best score."""
 
@@ -104,6 +108,10 @@ def overview(
     of_sweep = runs["kind"] == "sweep"
     table["name"] = table["name"].mask(of_sweep, table["name"].astype(str) + " (sweep)")
     table["data"] = [PurePath(path).name for path in table["data"]]
+    # No columns of the table: what is one data set, and what is no training.
+    digest = runs.get(DIGEST, runs["data"])
+    table["digest"] = digest.fillna(runs["data"]).fillna("")
+    table["kind"] = runs["kind"]
     table["headline"] = runs["headline"]
     open_ended = is_open_ended(runs)
     table["best"], table["last"] = written_best(runs), np.nan
@@ -193,14 +201,15 @@ def grouped(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return one row per combination of parameters, best first, and the score columns in it.
 
-    Runs of different headlines are never one group. Columns: ``headline``, the parameters of
-    ``by``, ``runs``, and for each score ``<score>`` (mean) and ``<score>_spread``, the sample
-    standard deviation (``std``) or the inter-quartile range (``iqr``) over the runs, NaN for a
-    single run. Runs without a score count in ``runs`` alone.
+    Of the runs that `ran_to_their_end` alone. Runs of different headlines or data are never one
+    group. Columns: ``headline``, ``data``, the parameters of ``by``, ``runs``, and for each score
+    ``<score>`` (mean) and ``<score>_spread``, the sample standard deviation (``std``) or the
+    inter-quartile range (``iqr``) over the runs, NaN for a single run. Runs without a score count
+    in ``runs`` alone.
     """
     scores = ["best", "last", "best_dice", "best_miou", "max_drawdown", "dips"]
-    columns = ["headline", *(f"params.{name}" for name in by)]
-    groups = table.groupby(columns, dropna=False, sort=False)
+    columns = ["headline", "data", "digest", *(f"params.{name}" for name in by)]
+    groups = table[ran_to_their_end(table)].groupby(columns, dropna=False, sort=False)
     rows = groups.size().rename("runs").to_frame()
     for name in scores:
         column = groups[name]
@@ -210,9 +219,23 @@ def grouped(
             rows[f"{name}_spread"] = wide.where(column.count() > 1)
         else:
             rows[f"{name}_spread"] = column.std(ddof=1)
-    rows = rows.reset_index().rename(columns=dict(zip(columns[1:], by, strict=True)))
+    rows = rows.reset_index().rename(columns=dict(zip(columns[3:], by, strict=True)))
+    rows["data"] = _told_apart(rows)
+    rows = rows.drop(columns="digest")
     order = ["headline", "best"]
     return rows.sort_values(order, ascending=[True, False], na_position="last"), scores
+
+
+def ran_to_their_end(table: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which rows of `overview` are trainings that nothing cut off: a mean may be of them."""
+    return table["state"].isin(WHOLE) & ~table["kind"].isin(NO_TRAINING)
+
+
+def _told_apart(groups: pd.DataFrame) -> list[str]:
+    """Return the name of each group's data, with what tells it from others of that name."""
+    digests = groups.groupby("data")["digest"].nunique()
+    pairs = zip(groups["data"], groups["digest"], strict=True)
+    return [name if digests[name] == 1 else f"{name} · {digest[:6]}" for name, digest in pairs]
 
 
 def thinned(values: np.ndarray, points: int = SPARKLINE_POINTS) -> np.ndarray:

@@ -89,10 +89,16 @@ def group_table(rows: pd.DataFrame, by: Sequence[str], scores: Sequence[str]) ->
     """Show the groups of `run_table.grouped` with their means and spreads as text."""
     labels = {name: run_table.COLUMNS[name].label for name in scores}
     config: dict[str, Any] = {"runs": st.column_config.NumberColumn("Runs", format="%d")}
-    config["headline"] = _configured("headline", rows)
+    config |= {name: _configured(name, rows) for name in ("headline", "data")}
+    # Too narrow a column would cut the first digits off.
     config |= {
-        f"{name}_text": st.column_config.TextColumn(label, alignment="right")
+        f"{name}_text": st.column_config.TextColumn(label, alignment="right", width=130)
         for name, label in labels.items()
+    }
+    config |= {
+        name: st.column_config.NumberColumn(name, format="%.4g", width=92)
+        for name in by
+        if pd.api.types.is_numeric_dtype(rows[name])
     }
     show(
         rows,
@@ -101,7 +107,7 @@ def group_table(rows: pd.DataFrame, by: Sequence[str], scores: Sequence[str]) ->
         row_height=ROW_HEIGHT,
         most=640,
         hide_index=True,
-        column_order=["headline", *by, "runs", *(f"{name}_text" for name in scores)],
+        column_order=["headline", "data", *by, "runs", *(f"{name}_text" for name in scores)],
         column_config=config,
         placeholder="",
     )

@@ -218,11 +218,11 @@ def test_a_press_on_a_dip_and_a_click_on_the_curve_choose_its_epoch(
     ("name", "words"),
     [
         ("one epoch", "has 1 finite value"),
-        ("keras_baseline_0", "No dip"),
+        ("keras_baseline_0", "no dip"),
         ("half-written", "has 0 finite values"),
-        ("diverged", "No dip"),
-        ("still training", "No dip"),
-        ("street flips", "No dip"),
+        ("diverged", "no dip"),
+        ("still training", "no dip"),
+        ("street flips", "no dip"),
     ],
 )
 def test_every_kind_of_run_says_what_it_has(

@@ -8,6 +8,7 @@ from dashboard.store import run_table
 from dashboard.store.cache import Curve
 from tests.dashboard.made import record
 from trainer.tracking.reading import runs_table
+from trainer.tracking.records import RunRecord
 
 NOW = pd.Timestamp("2026-01-02", tz="UTC")
 
@@ -116,6 +117,35 @@ def test_runs_of_different_headlines_are_different_groups() -> None:
     rows, _ = run_table.grouped(run_table.overview(runs, now=NOW), ["lr"])
     assert rows["headline"].tolist() == ["val/dice", "val/miou"]
     assert rows["best"].tolist() == [0.9, 0.5]
+
+
+def test_a_group_is_of_one_data_set_and_of_trainings_that_ended() -> None:
+    def run(run_id: str, dice: float, data: str = "a", **given: object) -> RunRecord:
+        tags = {"segscope.data_digest": data, "segscope.data": f"/there/{data[0]}"}
+        tags |= {"segscope.outcome": "completed"} | given.pop("tags", {})  # type: ignore[operator]
+        metrics = {"best/val_dice": dice, "val/dice": 0.0}
+        return record(run_id, params={"lr": "1"}, metrics=metrics, tags=tags, **given)
+
+    runs = runs_table(
+        [
+            run("1", 0.9),
+            run("2", 0.8, tags={"segscope.outcome": "early-stopped"}),
+            run("other data of that name", 0.5, "ab"),
+            run("other data", 0.3, "b"),
+            run("cut off", 0.1, status="KILLED", tags={"segscope.outcome": "interrupted"}),
+            run("pruned", 0.1, status="KILLED", tags={"segscope.outcome": "pruned"}),
+            run("failed", 0.1, status="FAILED", tags={"segscope.outcome": "failed"}),
+            run("going on", 0.1, status="RUNNING", end=None),
+            run("a sweep", 0.95, tags={"segscope.kind": "sweep"}),
+        ]
+    )
+    table = run_table.overview(runs, now=NOW)
+    rows, _ = run_table.grouped(table, ["lr"])
+    assert rows["data"].tolist() == ["a · a", "a · ab", "b"]
+    assert rows["runs"].tolist() == [2, 1, 1]
+    assert rows["best"].tolist() == pytest.approx([0.85, 0.5, 0.3])
+    rows, _ = run_table.grouped(table.loc[["1", "other data"]], ["lr"])
+    assert rows["data"].tolist() == ["a", "b"]
 
 
 def test_a_sparkline_never_loses_a_dip_of_one_epoch() -> None:
