@@ -18,7 +18,7 @@ from dashboard.ui import navigation
 from trainer.analysis.headline import no_headline, short
 from trainer.classification.config import KIND
 from trainer.evaluation.results import BestEpoch
-from trainer.tracking.reading import NO_TRAINING
+from trainer.tracking.reading import NO_TRAINING, SWEEP
 from trainer.wording import duration
 
 
@@ -32,7 +32,8 @@ def show_header(run_id: str) -> None:
     st.text(" · ".join(facts(row, 60 * overview["minutes"])))
     if isinstance(row["reason"], str) and row["reason"]:
         st.code(row["reason"], language=None, wrap_lines=True)
-    _numbers(overview, reads.best_epoch(run_id), of_masks=row["kind"] != KIND)
+    if row["kind"] not in NO_TRAINING:
+        _numbers(overview, reads.best_epoch(run_id), of_masks=row["kind"] != KIND)
     if not row["headline"] and row["logged_metrics"] and row["kind"] not in NO_TRAINING:
         st.text(f"No headline: {no_headline(row['logged_metrics'])}.")
     if isinstance(row["note"], str) and row["note"]:
@@ -44,12 +45,13 @@ def facts(row: Any, seconds: float) -> list[str]:
     """Return what a line says about a run: state, experiment, data, times, user."""
     planned = row.get("params.epochs")
     epochs = f"epoch {row['last_step']}" + (f" of {planned}" if isinstance(planned, str) else "")
+    epochs = epochs if row["last_step"] else "no epoch logged yet"
     said = [
         row["state"] + (", archived" if row["archived"] else ""),
         f"experiment {row['experiment']}",
         "classifier" if row["kind"] == KIND else "",
         f"data {row['data']}" if isinstance(row["data"], str) else "",
-        epochs if row["last_step"] else "no epoch logged yet",
+        "" if row["kind"] in NO_TRAINING else epochs,
         duration(seconds),
         f"started {local_time(row['started'], st.context.timezone)}",
         f"by {row['user']}" if row["user"] not in (None, "", "unknown") else "",
@@ -77,13 +79,17 @@ def _numbers(overview: Any, best: BestEpoch | None, *, of_masks: bool) -> None:
 
 def _links(run_id: str, row: Any) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
-        navigation.page_link("curves", "Its curves", runs=run_id)
-        navigation.page_link("samples", "Its samples", run=run_id)
-        navigation.page_link("dip", "Its dips", run=run_id)
-        parent = row["parent"]
-        if isinstance(parent, str) and reads.run(parent) is not None:
-            text = f"Part of {plain(label(reads.run(parent)['name'], parent))}"
-            navigation.page_link("run", text, run=parent)
+        if row["kind"] not in NO_TRAINING:
+            navigation.page_link("curves", "Its curves", runs=run_id)
+            navigation.page_link("samples", "Its samples", run=run_id)
+            navigation.page_link("dip", "Its dips", run=run_id)
+        parent = reads.run(row["parent"]) if isinstance(row["parent"], str) else None
+        if parent is not None and parent["kind"] != SWEEP:
+            text = f"Part of {plain(label(parent['name'], row['parent']))}"
+            navigation.page_link("run", text, run=row["parent"])
+        if isinstance(row["sweep"], str):
+            text = "Its trials and what they found" if row["kind"] == SWEEP else "Part of the sweep"
+            navigation.page_link("sweeps", f"{text} {plain(row['sweep'])}", sweep=row["sweep"])
         if not reads.settings().read_only:
             with st.popover("Note"):
                 curation.note_form(run_id)

@@ -10,6 +10,7 @@ from dashboard.run.samples import show_samples
 from dashboard.store import reads
 from dashboard.ui import run_picker
 from trainer.analysis.learning_rates import KIND
+from trainer.tracking.reading import SWEEP
 from trainer.tracking.standing import RUNNING
 
 LIVE_SECONDS = 1
@@ -29,6 +30,8 @@ def main() -> None:
         with overview:
             if reads.run(run_id)["kind"] == KIND:
                 run_overview.show_range_test(run_id)
+            elif reads.run(run_id)["kind"] == SWEEP:
+                run_overview.show_configuration(reads.run(run_id))
             else:
                 st.fragment(run_overview.show_curves, run_every=refreshed)(run_id)
                 st.fragment(run_overview.show_details, run_every=refreshed)(run_id)

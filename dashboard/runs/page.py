@@ -12,6 +12,9 @@ from dashboard.ui.choice import one_of
 from trainer.wording import counted, measured
 
 ROWS = (200, 1000, 5000)
+ORDER, DIRECTION = "order", "direction"
+DIRECTIONS = ("highest first", "lowest first")
+UNORDERED = ("curve", "name")
 ALWAYS = ("best_dice", "best_miou")
 
 
@@ -43,9 +46,13 @@ def show_runs(found: pd.DataFrame) -> None:
     if {"curve", "ema"} & set(columns):
         shown = reads.with_curves(shown)
     table = run_table.numeric_parameters(shown)[columns]
-    tables.selectable(table, columns)
+    order = st.session_state[ORDER]
+    tables.selectable(table, columns, order=order, on_header=lambda c: _order_by(c, order))
     if len(ordered) > len(shown):
-        st.caption(f"The first {len(shown):,} of {len(ordered):,} in this order are listed.")
+        st.caption(
+            f"The first {len(shown):,} of {len(ordered):,} in this order are listed; a press on a "
+            "header orders all."
+        )
     curation.actions(selection.selected())
     downloads.save_table(
         run_table.numeric_parameters(ordered)[[c for c in columns if c != "curve"]], "runs"
@@ -55,20 +62,20 @@ def show_runs(found: pd.DataFrame) -> None:
 def sorted_rows(found: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, int]:
     """Let the reader order all runs, listed or not; return them and how many to list."""
     # Addresses that people keep order by these: of one metric, whatever a run monitored.
-    options = [c for c in dict.fromkeys((*columns, *ALWAYS)) if c not in ("curve", "name")]
+    options = [c for c in dict.fromkeys((*columns, *ALWAYS)) if c not in UNORDERED]
     key = st.selectbox(
         "Order by",
         options,
         index=options.index("started") if "started" in options else 0,
         format_func=tables.heading,
-        key="order",
+        key=ORDER,
         bind="query-params",
         width=220,
     )
     direction = st.selectbox(
         "Direction",
-        ["highest first", "lowest first"],
-        key="direction",
+        DIRECTIONS,
+        key=DIRECTION,
         bind="query-params",
         width=150,
     )
@@ -78,6 +85,14 @@ def sorted_rows(found: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, 
         ascending=direction == "lowest first", na_position="last", kind="stable"
     )
     return found.loc[order_of.index], count
+
+
+def _order_by(column: str, before: str) -> None:
+    """Order all runs by the column of the header that was pressed, or turn the order round."""
+    if column in UNORDERED:
+        return
+    turned = column == before and st.session_state[DIRECTION] == DIRECTIONS[0]
+    st.session_state[ORDER], st.session_state[DIRECTION] = column, DIRECTIONS[turned]
 
 
 def show_groups(found: pd.DataFrame) -> None:

@@ -17,7 +17,7 @@ from trainer.analysis.stability import stability_table
 from trainer.config import MACHINE_PARAMS, NOT_HYPERPARAMETERS
 from trainer.evaluation.best_scores import is_open_ended, written_best
 from trainer.evaluation.results import DIGEST
-from trainer.tracking.reading import NO_TRAINING
+from trainer.tracking.reading import NO_TRAINING, SWEEP
 from trainer.tracking.standing import seconds_taken
 
 DICE, MIOU = SCORES["dice"], SCORES["miou"]
@@ -105,7 +105,7 @@ def overview(
     for name in ("name", "state", "experiment", "sweep", "data", "note", "reason", "user"):
         table[name] = runs[name].fillna("")
     # The run that stands for a whole search reads like one of its trials otherwise.
-    of_sweep = runs["kind"] == "sweep"
+    of_sweep = runs["kind"] == SWEEP
     table["name"] = table["name"].mask(of_sweep, table["name"].astype(str) + " (sweep)")
     table["data"] = [PurePath(path).name for path in table["data"]]
     # No columns of the table: what is one data set, and what is no training.

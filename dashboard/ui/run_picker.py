@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
 import streamlit as st
 
 from dashboard.display import label
@@ -21,7 +22,7 @@ def chosen_or_best(few: int = FEW) -> list[str]:
     if chosen:
         return chosen
     runs, table = reads.runs_and_overview()
-    listed = table.loc[~runs["archived"].to_numpy(dtype=bool) & (table["epochs"] > 0)]
+    listed = table.loc[_trained(runs) & (table["epochs"] > 0)]
     best = listed.head(100).sort_values("best", ascending=False, na_position="last").head(few)
     if len(best):
         st.caption(
@@ -63,8 +64,7 @@ def one_run() -> str | None:
     None, and a line that says why, when the store does not have it.
     """
     runs = reads.runs()
-    trained = ~runs["archived"] & ~runs["kind"].isin(NO_TRAINING)
-    near = [*selection.selected(), *runs.index[trained][:NEAR]]
+    near = [*selection.selected(), *runs.index[_trained(runs)][:NEAR]]
     current = str(st.session_state.get(RUN) or st.query_params.get(RUN) or (near or [""])[0])
     if not current:
         states.no_runs()
@@ -86,6 +86,10 @@ def one_run() -> str | None:
         states.nothing(f"The store has no run {current}. It may be in another store, or deleted.")
         return None
     return current
+
+
+def _trained(runs: pd.DataFrame) -> "pd.Series[bool]":
+    return ~runs["archived"] & ~runs["kind"].isin(NO_TRAINING)
 
 
 def _take_pick() -> None:

@@ -1,6 +1,6 @@
 """Tables: any that is read, and those of runs with their formats and the choice of rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -59,11 +59,18 @@ def chosen_columns(table: pd.DataFrame) -> list[str]:
     return chosen or ["name"]
 
 
-def selectable(table: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Show rows that can be chosen: they join the selection of all pages."""
+def selectable(
+    table: pd.DataFrame, columns: Sequence[str], *, order: str, on_header: Callable[[str], None]
+) -> None:
+    """Show rows that can be chosen: they join the selection of all pages.
+
+    A press on a header calls ``on_header`` with its column, in a callback; ``order`` is the column
+    that the rows are in the order of. The browser's own sorting knows the listed rows alone.
+    """
     ids = list(table.index)
     chosen = set(selection.selected())
-    key = f"{TABLE}_{hash((tuple(ids), tuple(columns)))}"
+    listed = [column for column in (order,) if column in columns]
+    key = f"{TABLE}_{hash((tuple(ids), tuple(columns), order))}"
     show(
         table,
         key,
@@ -73,9 +80,14 @@ def selectable(table: pd.DataFrame, columns: Sequence[str]) -> None:
         hide_index=True,
         column_order=["name", *(c for c in columns if c != "name")],
         column_config=column_config(table) | {"name": _name_column(ids)},
-        on_select=lambda: _take_rows(key, ids),
-        selection_mode="multi-row",
-        selection_default={"selection": {"rows": [i for i, r in enumerate(ids) if r in chosen]}},
+        on_select=lambda: _take(key, ids, listed, on_header),
+        selection_mode=("multi-row", "single-column"),
+        selection_default={
+            "selection": {
+                "rows": [i for i, r in enumerate(ids) if r in chosen],
+                "columns": listed,
+            }
+        },
         placeholder="",
     )
 
@@ -145,8 +157,17 @@ def _name_column(ids: list[str]) -> Any:
     )
 
 
-def _take_rows(key: str, ids: list[str]) -> None:
-    rows = st.session_state[key]["selection"]["rows"]
+def _take(
+    key: str, ids: list[str], ordered_by: list[str], on_header: Callable[[str], None]
+) -> None:
+    state = st.session_state[key]["selection"]
+    if state["columns"] != ordered_by:
+        # A second press on the same header takes it back, which is to turn the order round.
+        on_header((state["columns"] or ordered_by)[0])
+    _take_rows(state["rows"], ids)
+
+
+def _take_rows(rows: Sequence[int], ids: list[str]) -> None:
     listed = set(ids)
     elsewhere = [run_id for run_id in selection.selected() if run_id not in listed]
     chosen = [ids[row] for row in rows if row < len(ids)]

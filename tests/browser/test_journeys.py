@@ -88,6 +88,34 @@ def test_choose_two_runs_and_compare_them(visit, screenshot) -> None:  # type: i
     screenshot("curves")
 
 
+def test_a_press_on_a_header_orders_all_runs(light_visit, served) -> None:  # type: ignore[no-untyped-def]
+    page: Page = light_visit.open(
+        "?experiment=carvana&columns=Headline&columns=Best&columns=MDD&order=Best"
+    )
+    runs = reading.list_runs(served.uri)
+    drawdowns = runs["metrics.stability/max_drawdown"][runs["experiment"] == "carvana"]
+
+    def press_last_header() -> None:
+        light_visit.settle()
+        table = page.get_by_test_id("stDataFrame").first
+        box = table.bounding_box()
+        assert box is not None
+        table.click(position={"x": 0.9 * box["width"], "y": HEADER / 2})
+
+    press_last_header()
+    page.wait_for_url("**order=MDD**")
+    press_last_header()
+    page.wait_for_url("**direction=lowest**")
+    press_last_header()
+    page.wait_for_url(lambda address: "direction" not in address)
+    light_visit.settle()
+    click_row(page.get_by_test_id("stDataFrame").first, 0, 16)
+    expect(page.get_by_text("1 run selected")).to_be_visible()
+    light_visit.settle()
+    assert f"runs={drawdowns.idxmax()}" in page.url
+    assert "order=MDD" in page.url and "direction" not in page.url
+
+
 def test_a_view_is_an_address(light_visit) -> None:  # type: ignore[no-untyped-def]
     page: Page = light_visit.open("?view=Groups&experiment=carvana&by=lr")
     expect(page.get_by_text("Mean over the runs of a group")).to_be_visible()

@@ -149,6 +149,27 @@ def test_a_test_of_learning_rates_is_told_from_a_training(
     assert f"{PICTURE}: is not an image" in said(open_app("run", run=run_id))
 
 
+def test_the_run_of_a_sweep_leads_to_its_trials_and_is_ranked_nowhere(
+    full_store: str, open_app: Open, run_named: Callable[[str], str]
+) -> None:
+    parent = run_named("lr-batch-kernel")
+    app = open_app("run", run=parent)
+    assert not app.metric and not app.get("plotly_chart")
+    assert " of 6" not in said(app) and "no epoch" not in said(app)
+    labels = [link.proto.label for link in app.get("page_link")]
+    assert "Its trials and what they found lr\\-batch\\-kernel" in labels
+    assert "Its curves" not in labels
+    runs = reading.list_runs()
+    trial = runs.index[runs["parent"] == parent][0]
+    labels = [link.proto.label for link in open_app("run", run=trial).get("page_link")]
+    assert "Part of the sweep lr\\-batch\\-kernel" in labels
+    groups = open_app(view="Groups", by="lr").dataframe[0].value
+    ended = runs["state"].isin(["completed", "early-stopped", "finished"]) & ~runs["archived"]
+    assert groups["runs"].sum() == (ended & (runs["kind"] != "sweep")).sum()
+    figure = open_app("curves").get("plotly_chart")[0]
+    assert "lr-batch-kernel" not in figure.proto.spec
+
+
 def test_a_run_that_does_not_exist_is_said(full_store: str, open_app: Open) -> None:
     assert "has no run" in said(open_app("run", run="0" * 32))
 

@@ -24,7 +24,9 @@ from trainer.tracking.standing import state, with_dead
 LARGEST = 1.7e308  # MLflow stores an infinity as the largest double.
 LAST_MS = 2**63 // 10**6  # What nanoseconds reach, in the year 2262; the first is as far back.
 
-NO_TRAINING = ("sweep", "lr-find")
+SWEEP = "sweep"
+"""The kind of the run that stands for a whole search."""
+NO_TRAINING = (SWEEP, "lr-find")
 """The kinds of runs of ours that are no trainings."""
 _TAG_COLUMNS = {
     "outcome": "segscope.outcome",
