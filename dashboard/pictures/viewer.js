@@ -70,12 +70,6 @@ function paint(panel, view, data) {
   panel.canvas.getContext("2d").putImageData(out, 0, 0)
 }
 
-function thresholded(probability, threshold) {
-  const found = new Uint8Array(probability.length)
-  for (let i = 0; i < found.length; i += 1) found[i] = probability[i] >= threshold * 255 ? 1 : 0
-  return found
-}
-
 async function draw(view) {
   const { data } = view
   const turn = (view.turn += 1)
@@ -83,10 +77,7 @@ async function draw(view) {
     panel.image ??= await pixels(panel.given.image)
     if (panel.given.target) panel.target ??= await indices(panel.given.target)
     const frame = panel.given.frames[view.frame]
-    if (panel.given.probability) {
-      panel.probability ??= await indices(panel.given.probability)
-      panel.predicted = thresholded(panel.probability, view.threshold)
-    } else if (frame) {
+    if (frame) {
       panel.cache[view.frame] ??= await indices(frame)
       panel.predicted = panel.cache[view.frame]
     } else {
@@ -154,9 +145,6 @@ function controls(view) {
   const unit = { min: 0, max: 1, step: 0.01 }
   const percent = (x) => `${Math.round(100 * x)} %`
   slider(bar, "Opacity", unit, view.opacity, percent, redraw("opacity"))
-  if (data.has_probabilities) {
-    slider(bar, "Threshold", unit, view.threshold, (x) => x.toFixed(2), redraw("threshold"))
-  }
   slider(bar, "Size", { min: 120, max: 960, step: 20 }, view.width, (x) => x, (x) => {
     view.width = x
     resize(view)
@@ -196,7 +184,7 @@ export default function (component) {
   const root = parentElement.querySelector(".viewer")
   let view = VIEWS.get(root)
   if (view === undefined) {
-    view = { root, turn: 0, mode: data.mode, chosen: -1, opacity: data.opacity, threshold: 0.5 }
+    view = { root, turn: 0, mode: data.mode, chosen: -1, opacity: data.opacity }
     view.width = data.width
     VIEWS.set(root, view)
   }

@@ -22,8 +22,7 @@ class Panel:
     """One image of the viewer; images and maps as `overlays.encoded` returns them.
 
     ``frames`` holds one predicted map for each of the viewer's steps ("" where there is none) and
-    ``captions`` one short text for each. ``probability`` is the foreground's probability as grey
-    levels (0 to 255): with it the viewer has a threshold instead of frames.
+    ``captions`` one short text for each.
     """
 
     title: str
@@ -31,7 +30,6 @@ class Panel:
     target: str | None = None
     frames: Sequence[str] = field(default_factory=tuple)
     captions: Sequence[str] = field(default_factory=tuple)
-    probability: str | None = None
 
 
 def overlay_viewer(
@@ -67,7 +65,6 @@ def overlay_viewer(
         "width": width,
         "note": note,
         "has_targets": has_targets,
-        "has_probabilities": any(panel.probability for panel in panels),
     }
     data["signature"] = hashlib.sha256(repr(data).encode()).hexdigest()[:16]
     _component()(data=data, key=key, height="content")
@@ -81,7 +78,6 @@ def vars_of(panel: Panel) -> dict[str, Any]:
         "target": panel.target,
         "frames": list(panel.frames),
         "captions": list(panel.captions),
-        "probability": panel.probability,
     }
 
 

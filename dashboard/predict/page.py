@@ -74,8 +74,7 @@ def main() -> None:
         st.error("This image cannot be used.")
         st.code(str(error), language=None, wrap_lines=True)
         return
-    show(found, name, classes)
-    st.fragment(show_files)(found, name, classes)
+    st.fragment(show)(found, name, classes)
 
 
 def models() -> dict[str, list[ModelVersion]]:
@@ -156,38 +155,43 @@ def predicted(uri: str, name: str, content: bytes, predictor: "Predictor") -> Pr
 
 
 def show(found: Prediction, name: str, classes: list[ClassInfo]) -> None:
-    """Show image and mask; opacity and threshold move in the browser."""
-    legend(classes[1:])
-    height, width = found.image.shape[:2]
-    image, mask = uploads.reduced(found.image), uploads.reduced(found.mask)
-    panel = Panel(
-        title=name,
-        image=encoded(image),
-        frames=[encoded(mask)],
-        captions=[f"{width} × {height} pixels"],
-        probability=None if found.levels is None else encoded(uploads.reduced(found.levels)),
-    )
-    note = "Files and shares below are at the image's own size."
-    if image.shape != found.image.shape:
-        note = f"Shown at {image.shape[1]} × {image.shape[0]}. {note}"
-    overlay_viewer([panel], classes, key="predicted", mode="prediction", width=480, note=note)
-
-
-def show_files(found: Prediction, name: str, classes: list[ClassInfo]) -> None:
-    """Show the classes' shares, and offer the mask and the overlay as files."""
+    """Show image, mask and shares, and offer them as files: all are of one threshold."""
     mask = found.mask
     if found.levels is not None:
-        threshold = st.number_input(
-            "Threshold of the shares and files",
+        threshold = st.slider(
+            "Threshold of the probability",
             0.0,
             1.0,
             0.5,
             0.01,
             key="threshold",
             bind="query-params",
-            width=260,
+            width=480,
         )
         mask = uploads.thresholded(found.levels, float(threshold))
+    show_mask(found.image, mask, name, classes)
+    show_files(found.image, mask, name, classes)
+
+
+def show_mask(image: np.ndarray, mask: np.ndarray, name: str, classes: list[ClassInfo]) -> None:
+    """Show an image and its mask; the opacity moves in the browser."""
+    legend(classes[1:])
+    height, width = mask.shape
+    small = uploads.reduced(image)
+    panel = Panel(
+        title=name,
+        image=encoded(small),
+        frames=[encoded(uploads.reduced(mask))],
+        captions=[f"{width} × {height} pixels"],
+    )
+    note = "Files and shares below are at the image's own size."
+    if small.shape != image.shape:
+        note = f"Shown at {small.shape[1]} × {small.shape[0]}. {note}"
+    overlay_viewer([panel], classes, key="predicted", mode="prediction", width=480, note=note)
+
+
+def show_files(image: np.ndarray, mask: np.ndarray, name: str, classes: list[ClassInfo]) -> None:
+    """Show the classes' shares, and offer the mask and the overlay as files."""
     rows = uploads.class_shares(mask, len(classes))
     table = pd.DataFrame(rows, columns=["pixels", "share"])
     table.index = pd.Index([info.name for info in classes], name="class")
@@ -209,7 +213,7 @@ def show_files(found: Prediction, name: str, classes: list[ClassInfo]) -> None:
         )
         st.download_button(
             "Save the overlay",
-            partial(uploads.overlay_file, found.image, mask, classes),
+            partial(uploads.overlay_file, image, mask, classes),
             file_name=f"{stem}_overlay.png",
             mime="image/png",
             key="save_overlay",

@@ -68,7 +68,7 @@ def grey_levels(probability: NDArray[Any]) -> Map:
 
 
 def thresholded(levels: Map, threshold: float) -> Map:
-    """Return 1 where grey levels reach ``threshold`` (0 to 1), as the viewer does, else 0."""
+    """Return 1 where grey levels reach ``threshold`` (0 to 1), else 0."""
     return (levels >= threshold * 255).astype(np.uint8)
 
 

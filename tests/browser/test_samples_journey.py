@@ -17,6 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from dashboard.pictures.strips import beside_where_stored, images_beside
+from dashboard.predict.uploads import grey_levels, thresholded
 from tests.dashboard.errors import error_codes, paint_errors
 from trainer.config import TrainConfig
 from trainer.data.collection import ClassInfo
@@ -141,6 +142,16 @@ class Reader:
         )
         return np.array(found[2], np.uint8).reshape(found[0], found[1], 4)[..., :3]
 
+    def shows(self, viewer: Any, expected: np.ndarray) -> None:
+        """Wait until the first panel's canvas shows this, and no script of the page runs."""
+        deadline = time.monotonic() + PATIENCE / 1000
+        while not np.array_equal(self.pixels(viewer), expected):
+            assert time.monotonic() < deadline, "the canvas shows something else"
+            self.page.wait_for_timeout(100)
+        self.page.wait_for_selector(
+            '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE
+        )
+
     def move(self, viewer: Any, name: str, value: float) -> None:
         """Move one of the viewer's sliders and wait until it has drawn."""
         before = viewer.evaluate("element => element.dataset.drawn")
@@ -234,22 +245,21 @@ def test_an_upload_is_predicted(served: Served, reader: Reader, tmp_path: Path) 
         ClassInfo(name=name, colour=(colour[0], colour[1], colour[2]))
         for name, colour in zip(predictor.classes, predictor.colours, strict=True)
     ]
-    probability = predictor.probabilities(image)[1]
-    expected = lay_over(image, (probability > 0.5).astype(np.uint8), classes)
-    np.testing.assert_array_equal(reader.pixels(viewer), expected)
-
-    reader.page.wait_for_timeout(1500)
-    sent = len(reader.sent)
-    reader.move(viewer, "Threshold", 0.0)
-    everything = lay_over(image, np.ones(image.shape[:2], np.uint8), classes)
-    np.testing.assert_array_equal(reader.pixels(viewer), everything)
-    assert len(reader.sent) == sent
-
-    with page.expect_download() as saved:
-        page.get_by_role("button", name="Save the mask").click()
-    mask = np.array(Image.open(saved.value.path()))
-    np.testing.assert_array_equal(mask, predictor.predict(image))
-    assert saved.value.suggested_filename == f"{served.image.stem}_mask.png"
+    levels = grey_levels(predictor.probabilities(image)[1])
+    thumb = page.get_by_role("slider", name="Threshold of the probability")
+    for presses, threshold in ((0, 0.5), (10, 0.6), (-25, 0.35)):
+        thumb.focus()
+        for _ in range(abs(presses)):
+            page.keyboard.press("ArrowRight" if presses > 0 else "ArrowLeft")
+        wanted = thresholded(levels, threshold)
+        expected = lay_over(image, wanted, classes)
+        reader.shows(viewer, expected)
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Save the mask").click()
+        assert saved.value.suggested_filename == f"{served.image.stem}_mask.png"
+        np.testing.assert_array_equal(np.array(Image.open(saved.value.path())), wanted)
+        if threshold == 0.5:
+            np.testing.assert_array_equal(wanted, predictor.predict(image))
 
 
 def _click_epoch(page: Any, epoch: int) -> None:

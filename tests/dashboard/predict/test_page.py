@@ -189,7 +189,7 @@ def test_an_upload_is_predicted_as_the_model_does(
     shares = app.dataframe[0].value
     mask = Predictor(registry.resolve_model("models:/cars/1", tmp_path)).predict(image)
     assert shares["pixels"].tolist() == [int((mask == 0).sum()), int((mask == 1).sum())]
-    all_foreground = app.number_input(key="threshold").set_value(0.0).run()
+    all_foreground = app.slider(key="threshold").set_value(0.0).run()
     assert all_foreground.dataframe[0].value["share"].tolist() == [0.0, 1.0]
 
 
