@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.reliability.peaks import outcomes
 from tests.trainer.model_folders import MEAN, STD, model_folder, network, picture
 from trainer.data.geometry import resize_image
 from trainer.prediction import model_folder as model_folder_module
@@ -80,6 +81,35 @@ def test_probabilities_add_up_and_agree_with_the_mask(
     assert found.dtype == np.float32
     np.testing.assert_allclose(found.sum(axis=0), 1, rtol=1e-5)
     np.testing.assert_array_equal(found.argmax(axis=0), predictor.predict(image))
+
+
+@pytest.mark.parametrize("out_channels", [1, 4])
+def test_logits_too_many_to_be_there_at_once_are_compared_class_by_class(
+    out_channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = Predictor(model_folder(tmp_path, out_channels=out_channels))
+    image = picture(93, 71)
+    at_once = predictor.predict(image)
+    monkeypatch.setattr(predictor_module, "MOST_LOGITS", 93 * 71 * out_channels - 1)
+    mask = predictor.predict(image)
+    assert len(np.unique(mask)) > 1
+    assert (mask == at_once).mean() > 0.999  # rounding may turn a pixel at the edge
+
+
+PREPARED = """
+import numpy as np
+from trainer.prediction.predictor import Predictor
+Predictor(Path(sys.argv.pop(1))).predict(np.zeros((40, 56, 3), np.uint8))
+image = np.zeros((3000, 3000, 3), np.uint8)
+"""
+
+
+def test_the_memory_for_a_large_image_does_not_grow_with_the_classes(tmp_path: Path) -> None:
+    folders = [model_folder(tmp_path / str(n), out_channels=n) for n in (4, 40)]
+    found = outcomes(PREPARED, "Predictor(path).predict(image).max() < 40", [folders[0], *folders])
+    assert [outcome.said for outcome in found] == ["taken: np.True_"] * 2
+    logit = 3000 * 3000 * 4 // 2**20  # MiB
+    assert sum(outcome.mib for outcome in found) < 16 * logit
 
 
 def test_a_very_large_image_is_predicted_in_windows(
