@@ -135,6 +135,76 @@ def test_a_lost_beginning_of_a_trial_does_not_shift_the_later_ones(
     assert swept.read_bytes() == damaged
 
 
+def written(path: Path, lines: list[bytes]) -> bytes:
+    content = b"".join(line + b"\n" for line in lines)
+    # As another file: of the one that was read, readers go on where they stopped.
+    path.with_name("other").write_bytes(content)
+    path.with_name("other").replace(path)
+    return content
+
+
+def beginnings(lines: list[bytes], code: int) -> list[int]:
+    return [n for n, line in enumerate(lines) if line.startswith(b'{"op_code":%d,' % code)]
+
+
+@pytest.mark.parametrize("foreign", [None, b"", b"<<<<<<< HEAD"], ids=["gone", "blank", "foreign"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_lost_beginning_of_a_sweep_is_told_and_shifts_no_other(
+    swept: Path, which: int, foreign: bytes | None
+) -> None:
+    lines = swept.read_bytes().splitlines()
+    at = beginnings(lines, 0)[which]
+    lines[at : at + 1] = [] if foreign is None else [foreign]
+    damaged = written(swept, lines)
+    with pytest.raises(ValueError, match=r"line \d+ is damaged; mend it with: sweeps repair"):
+        study_names(str(swept))
+    with pytest.raises(
+        ValueError, match=r"speaks of sweep \d, whose .* go on from a copy of before"
+    ):
+        repair(swept)
+    assert swept.read_bytes() == damaged
+
+
+def test_an_entry_that_stands_there_twice_counts_once(swept: Path) -> None:
+    before = read_study(str(swept), "second").trials
+    lines = swept.read_bytes().splitlines()
+    at = beginnings(lines, 4)[1]
+    lines.insert(at, lines[at])
+    written(swept, lines)
+    with pytest.raises(ValueError, match=f"line {at + 2} is damaged"):
+        read_study(str(swept), "second")
+    assert "1 damaged line mended" in repair(swept)
+    assert read_study(str(swept), "second").trials["value"].tolist() == before["value"].tolist()
+    assert "is whole" in repair(swept)
+
+
+@pytest.mark.parametrize("foreign", [b"", b"<<<<<<< HEAD"])
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_trial_begins_where_the_one_line_that_cannot_be_read_stands(
+    pretend: ModuleType, spec: MakeSpec, which: int, foreign: bytes
+) -> None:
+    start(spec(name="only", trials=3), None, fit=pretend.fit)
+    before = read_study(str(journal()), "only").trials
+    lines = journal().read_bytes().splitlines()
+    at = beginnings(lines, 4)[which]
+    lines[at] = foreign
+    written(journal(), lines)
+    with pytest.raises(ValueError, match="mend it with: sweeps repair"):
+        read_study(str(journal()), "only")
+    assert f"line {at + 1} is taken for the beginning of a trial" in repair(journal())
+    after = read_study(str(journal()), "only").trials
+    assert after["value"].tolist() == before["value"].tolist()
+
+
+def test_which_sweep_a_lost_trial_was_of_is_not_guessed(swept: Path) -> None:
+    lines = swept.read_bytes().splitlines()
+    lines[beginnings(lines, 4)[1]] = b""
+    damaged = written(swept, lines)
+    with pytest.raises(ValueError, match=r"speaks of trial \d, whose beginning is lost"):
+        repair(swept)
+    assert swept.read_bytes() == damaged
+
+
 @pytest.mark.slow
 def test_a_database_that_is_locked_is_waited_for(
     pretend: ModuleType, spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
