@@ -164,3 +164,28 @@ def refused_or(read, path):
     for outcome in found:
         assert not outcome.said.startswith("taken"), outcome
         assert outcome.mib < 30, outcome
+
+
+SOUND = 5000  # pixels a side
+WIDE = {
+    "looked at": "look_at_mask(path)",
+    "values": "read_mask(path, MaskCoding(values={0: 0, 7: 1}))",
+    "no such value": "read_mask(path, MaskCoding(values={3: 0, 7: 1}))",
+    "nearest value": "read_mask(path, MaskCoding(values={3: 0, 7: 1}, nearest=True))",
+    "colours": "read_mask(path, MaskCoding(colours={(0, 0, 0): 0, (7, 0, 0): 1}))",
+    "no such colour": "read_mask(path, MaskCoding(colours={(3, 0, 0): 0, (7, 0, 0): 1}))",
+    "nearest colour": (
+        "read_mask(path, MaskCoding(colours={(3, 0, 0): 0, (7, 0, 0): 1}, nearest=True))"
+    ),
+}
+
+
+@pytest.mark.parametrize("reader", WIDE)
+def test_a_sound_mask_takes_few_bytes_a_pixel(folder: Path, tmp_path: Path, reader: str) -> None:
+    mode = "RGB" if "colour" in reader else "I;16"
+    path = tmp_path / "sound.png"
+    Image.new(mode, (SOUND, SOUND)).save(path)
+    (found,) = outcomes(PREPARED, WIDE[reader], [folder / "warm.png", path])
+    assert ("unexpected label value" in found.said) == reader.startswith("no such"), found
+    # Of the largest that is decoded, 89 million pixels: 1.4 GB.
+    assert found.mib * 2**20 < 16 * SOUND**2, found

@@ -88,12 +88,12 @@ def stored_values(image: Image.Image, path: Path) -> NDArray[Any]:
     if image.mode in ("LA", "La", "PA"):
         return np.array(image.getchannel(0))
     if image.mode.startswith("I"):
-        return np.array(image).astype(np.int64)
+        return np.array(image)
     if image.mode == "F":
         values = np.array(image)
-        if not _is_whole(values):
+        if not all(map(_is_whole, np.array_split(values, PIECES))):
             raise UnreadableFile(path, "holds fractions, which are no labels")
-        return values.astype(np.int64)
+        return values
     return as_rgb(image, path)
 
 
@@ -145,8 +145,11 @@ def _stored(image: Image.Image, path: Path, *, lossy: bool) -> StoredMask:
         values = {v: n for v, n in enumerate(grey.histogram()) if n}
         return replace(_grey(values, lossy), on_seams=_on_seams(grey, values))
     if image.mode.startswith("I") or image.mode == "F":
-        found, counts = np.unique(stored_values(image, path), return_counts=True)
-        return _grey(dict(zip(found.tolist(), counts.tolist(), strict=True)), lossy)
+        levels: Counter[int] = Counter()
+        for piece in np.array_split(stored_values(image, path), PIECES):
+            found, counts = np.unique(piece, return_counts=True)
+            levels.update(dict(zip(map(int, found), counts.tolist(), strict=True)))
+        return _grey(dict(sorted(levels.items())), lossy)
     return _in_colours(Image.fromarray(as_rgb(image, path)), lossy)
 
 

@@ -18,7 +18,7 @@ from trainer.data.collection import RGB, VOID, Colour, ImageCoding, MaskCoding, 
 from trainer.data.files.annotations import read_drawing
 from trainer.data.files.bands import as_rgb, read_channels
 from trainer.data.files.imagefile import Array, UnreadableFile
-from trainer.data.files.maskfile import decode, packed_colours, stored_values
+from trainer.data.files.maskfile import PIECES, decode, packed_colours, stored_values
 
 
 def read_image(path: Path, coding: ImageCoding = RGB) -> Array:
@@ -147,49 +147,80 @@ def _one_channel(stored: Array, *, exact: bool, path: Path) -> Array:
 
 
 def _from_values(stored: NDArray[Any], values: dict[int, int], path: Path) -> Array:
-    if stored.dtype == np.uint8:
-        table = np.full(256, -1, dtype=np.int16)
-        for value, index in values.items():
-            if 0 <= value < 256:
-                table[value] = index
-        target = table[stored]
-    else:
-        keys = np.array(sorted(values), dtype=np.int64)
-        indices = np.array([values[int(key)] for key in keys], dtype=np.int16)
-        place = np.searchsorted(keys, stored).clip(max=len(keys) - 1)
-        target = np.where(keys[place] == stored, indices[place], np.int16(-1))
+    keys = np.array(sorted(values), dtype=np.int64)
+    indices = np.array([values[int(key)] for key in keys], dtype=np.int16)
+    target = _looked_up(stored, keys, indices)
     if target.min(initial=0) < 0:
-        strange = stored[target < 0]
-        raise UnreadableFile(path, _unexpected(np.unique(strange).tolist(), strange.size))
-    indices_found: Array = target.astype(np.uint8)
-    return indices_found
+        different, pixels = _unlisted(stored, target)
+        raise UnreadableFile(path, _unexpected(different, pixels))
+    return target.astype(np.uint8)
+
+
+def _looked_up(
+    stored: NDArray[Any], keys: NDArray[np.int64], indices: NDArray[np.int16]
+) -> NDArray[np.int16]:
+    """Return the index of each stored value among the sorted keys, -1 of one that is none."""
+    if stored.dtype == np.uint8 and stored.ndim == 2:
+        table = np.full(256, -1, dtype=np.int16)
+        fit = (keys >= 0) & (keys < 256)
+        table[keys[fit]] = indices[fit]
+        at_once: NDArray[np.int16] = table[stored]
+        return at_once
+    target = np.empty(stored.shape[:2], np.int16)
+    # In pieces: eight bytes a value meanwhile, and more than once.
+    for piece, into in zip(
+        np.array_split(stored, PIECES), np.array_split(target, PIECES), strict=True
+    ):
+        wanted = packed_colours(piece) if piece.ndim == 3 else piece
+        place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
+        into[:] = np.where(keys[place] == wanted, indices[place], np.int16(-1))
+    return target
+
+
+def _unlisted(stored: NDArray[Any], target: NDArray[np.int16]) -> tuple[list[int], int]:
+    """Return the values that have no index, colours packed, and how many pixels have them."""
+    different: set[int] = set()
+    for piece, found in zip(
+        np.array_split(stored, PIECES), np.array_split(target, PIECES), strict=True
+    ):
+        strange = piece[found < 0]
+        values = packed_colours(strange) if stored.ndim == 3 else strange
+        different.update(map(int, np.unique(values)))
+    return sorted(different), int((target < 0).sum())
 
 
 def _from_nearest(stored: NDArray[Any], values: dict[int, int]) -> Array:
     levels = np.array(sorted(values), dtype=np.int64)
     indices = np.array([values[int(level)] for level in levels], dtype=np.uint8)
     borders = (levels[1:] + levels[:-1] + 1) // 2
-    nearest: Array = indices[np.searchsorted(borders, stored, side="right")]
-    return nearest
+    pieces = np.array_split(stored, PIECES)  # eight bytes a value meanwhile
+    return np.concatenate([indices[np.searchsorted(borders, one, side="right")] for one in pieces])
 
 
 def _from_colours(stored: Array, colours: dict[Colour, int], nearest: bool, path: Path) -> Array:
-    packed = packed_colours(stored)
     listed = np.array(sorted(colours), dtype=np.int64)
     indices = np.array([colours[(int(r), int(g), int(b))] for r, g, b in listed], dtype=np.int16)
-    keys = packed_colours(listed)
-    place = np.searchsorted(keys, packed).clip(max=len(keys) - 1)
-    target = np.where(keys[place] == packed, indices[place], np.int16(-1))
-    strange = target < 0
-    if strange.any():
-        found, inverse = np.unique(packed[strange], return_inverse=True)
-        unlisted = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)
-        if not nearest:
-            names = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in unlisted.tolist()]
-            raise UnreadableFile(path, _unexpected(names, int(strange.sum())))
-        distance = ((unlisted[:, None, :] - listed[None, :, :]) ** 2).sum(axis=2)
-        target[strange] = indices[distance.argmin(axis=1)][inverse]
+    target = _looked_up(stored, packed_colours(listed), indices)
+    if target.min(initial=0) < 0 and not nearest:
+        packed, pixels = _unlisted(stored, target)
+        raise UnreadableFile(path, _unexpected([f"#{one:06x}" for one in packed], pixels))
+    for colour, into in zip(
+        np.array_split(stored, PIECES), np.array_split(target, PIECES), strict=True
+    ):
+        unlisted = into < 0
+        if unlisted.any():
+            into[unlisted] = _nearest_colours(colour[unlisted], listed, indices)
     return target.astype(np.uint8)
+
+
+def _nearest_colours(
+    colours: Array, listed: NDArray[np.int64], indices: NDArray[np.int16]
+) -> NDArray[np.int16]:
+    found, inverse = np.unique(packed_colours(colours), return_inverse=True)
+    unlisted = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)
+    distance = ((unlisted[:, None, :] - listed[None, :, :]) ** 2).sum(axis=2)
+    nearest: NDArray[np.int16] = indices[distance.argmin(axis=1)][inverse]
+    return nearest
 
 
 def _unexpected(values: list[Any], pixels: int) -> str:
