@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import tyro
 
+from trainer.extras import missing
 from trainer.faults import is_out_of_memory, system_fault
 from trainer.names import check, unknown
 from trainer.printing import LineFormatter, inert, say
@@ -112,7 +113,7 @@ def _mistake(error: Exception) -> str | None:
         return str(error)
     if is_out_of_memory(error):
         return "out of memory; make the batches, the images or the model smaller"
-    return system_fault(error)
+    return system_fault(error) or missing(error)
 
 
 def check_folder(name: str, path: Path) -> None:

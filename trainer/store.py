@@ -81,6 +81,11 @@ def without_password(uri: str) -> str:
     return url.difference_update_query(["password"]).render_as_string(hide_password=True)
 
 
+def bare_address(uri: str) -> str:
+    """Return an address without its password, to be kept where others read it."""
+    return without_password(uri).replace(":***@", "@")
+
+
 def without_passwords(text: str) -> str:
     """Return a text, a library's message say, with the passwords of the addresses in it masked."""
     named = re.sub(r"(\w+://[^\s/:@]*:)\S*(@)", r"\1***\2", text)

@@ -29,6 +29,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from trainer.extras import missing
 from trainer.faults import system_fault
 from trainer.store import (
     Unreachable,
@@ -162,8 +163,9 @@ def _first_call(uri: str) -> MlflowClient:
         api = MlflowClient(uri)
         api.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-        reason = f"store: cannot open {without_password(uri)}: {str(error).splitlines()[0]}"
-        raise ValueError(system_fault(error) or reason) from error
+        reason = missing(error) or str(error).splitlines()[0]
+        refused = f"store: cannot open {without_password(uri)}: {reason}"
+        raise ValueError(system_fault(error) or refused) from error
     return api
 
 

@@ -3,6 +3,7 @@
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
+from trainer.extras import missing
 from trainer.store import Unreachable, without_password
 from trainer.tracking.client import check_answers
 from trainer.tracking.heartbeat import HEARTBEAT, beat
@@ -71,5 +72,5 @@ def _why(uri: str, error: Exception) -> str:
         check_answers(uri)
     except Unreachable:
         return SILENT
-    line = (str(error).splitlines() or [type(error).__name__])[0]
+    line = missing(error) or (str(error).splitlines() or [type(error).__name__])[0]
     return f"the store does not take it: {line.replace(uri, without_password(uri))}"

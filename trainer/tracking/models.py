@@ -14,6 +14,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import Schema, TensorSpec
 
+from trainer.extras import missing
 from trainer.faults import system_fault
 from trainer.files import copy_folder
 from trainer.tracking.client import client
@@ -122,8 +123,8 @@ def download_version(name: str, version: str, into: Path) -> Path:
         copied = download_artifacts(
             artifact_uri=uri, dst_path=str(into), tracking_uri=api.tracking_uri
         )
-    except (MlflowException, OSError) as error:
-        refused = f"model: cannot download models:/{name}/{version}: {error}"
+    except (MlflowException, OSError, ImportError) as error:
+        refused = f"model: cannot download models:/{name}/{version}: {missing(error) or error}"
         raise ValueError(system_fault(error) or refused) from error
     return Path(copied)
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, NullPool, TextClause, bindparam, crea
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from trainer.extras import missing
 from trainer.store import check_there, read_only, sqlite_path, without_password
 from trainer.tracking.records import MetricColumns, Page, RunRecord
 
@@ -239,5 +240,7 @@ def _pieces(run_ids: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _line(error: BaseException) -> str:
+    if (absent := missing(error)) is not None:
+        return absent
     cause = getattr(error, "orig", None) or error
     return str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__

@@ -82,7 +82,7 @@ def test_what_a_killed_download_has_left_is_not_taken_for_the_whole(
     monkeypatch.setattr(artifacts, "client", lambda: server)
 
     def fetch(path: str) -> Path:
-        uri = "mlflow-artifacts:/0/r/artifacts"
+        uri = "http://files/0/r/artifacts"
         found = artifacts.artifact_path("r", uri, path, version=version)
         assert found is not None
         return found

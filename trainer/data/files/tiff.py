@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.files.imagefile import ORIENTATION, UnreadableFile, check_size, named_faults
+from trainer.extras import needed
 
 # The first bytes of both kinds, small and large, in both orders of bytes.
 BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -69,7 +70,7 @@ def _first_page(path: Path) -> Iterator[Any]:
         except ValueError as error:
             if "imagecodecs" in str(error):
                 name = getattr(page.compression, "name", page.compression)
-                problem = f"is a TIFF with {name} compression; pip install imagecodecs to read it"
+                problem = f"is a TIFF with {name} compression, and {needed('imagecodecs')}"
                 raise UnreadableFile(path, problem) from error
             raise
 
