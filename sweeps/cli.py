@@ -15,9 +15,11 @@ from trainer.config import TrainConfig, field_names
 from trainer.config.flags import named_field, parse_run
 from trainer.interruption import end_like_ctrl_c
 from trainer.printing import say
+from trainer.store import Unreachable
 from trainer.wording import counted
 
 if TYPE_CHECKING:
+    from sweeps.study import Sweep
     from sweeps.summary import Summary
 
 
@@ -26,7 +28,8 @@ class Stored(Answer):
     """Where the study of a sweep is kept."""
 
     storage: str | None = None
-    """URL of a database for the study; left out, the journal beside the store."""
+    """URL of a database for the study; left out, SEGSCOPE_STORAGE, or where the store knows the
+    sweep, else the journal beside the store."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,36 +100,37 @@ def run(args: list[str]) -> int:
     """Search a space: a preset's name or a YAML file, then any option of a run to fix."""
     spec, command = _read_run(args)
     from sweeps.search import start
+    from sweeps.storages import default_told, located, told
     from sweeps.workers import quiet_trainer
 
     quiet_trainer()
-    return _told(start(spec, command.storage, workers=command.workers), command)
+    storage = located(spec.name, told(command.storage), reading=False)
+    if storage is None and (line := default_told()):
+        say(line, file=sys.stderr)
+    return _told(start(spec, storage, workers=command.workers), storage, command)
 
 
 def resume(args: list[str]) -> int:
     """Go on with a sweep that was stopped, or with more trials."""
     command = parse(Resume, prog="sweeps resume", args=args)
     from sweeps.search import carry_out
+    from sweeps.storages import located
     from sweeps.study import change, load
     from sweeps.workers import quiet_trainer
 
     quiet_trainer()
-    sweep = change(
-        load(command.name, command.storage), trials=command.trials, timeout=command.timeout
-    )
-    return _told(carry_out(sweep, workers=command.workers), command)
+    storage = located(command.name, command.storage, reading=False)
+    sweep = change(load(command.name, storage), trials=command.trials, timeout=command.timeout)
+    return _told(carry_out(sweep, workers=command.workers), storage, command)
 
 
 def status(args: list[str]) -> int:
     """Say how one sweep stands, or all of them."""
     command = parse(Status, prog="sweeps status", args=args)
-    from sweeps.study import load, load_all
     from sweeps.summary import summarise
 
-    if command.name:
-        found = [summarise(load(command.name, command.storage, reading=True))]
-    else:
-        found = [summarise(sweep) for sweep in load_all(command.storage)]
+    looked_at = [_look(command.name, command.storage)] if command.name else _all(command.storage)
+    found = [summarise(sweep) for sweep in looked_at]
     if command.json:
         values = [one.to_json() | _standing(one) for one in found]
         print_json(values[0] if command.name else values)
@@ -140,11 +144,10 @@ def status(args: list[str]) -> int:
 def best(args: list[str]) -> int:
     """Print the run id of a sweep's best trial."""
     command = parse(Look, prog="sweeps best", args=args)
-    from sweeps.study import load
     from sweeps.summary import summarise
     from sweeps.view import describe
 
-    summary = summarise(load(command.name, command.storage, reading=True))
+    summary = summarise(_look(command.name, command.storage))
     if summary.best is None or summary.best.value is None:
         raise ValueError(
             f"sweep: {command.name!r} has no completed trial ({summary.pruned} pruned, "
@@ -163,9 +166,8 @@ def report(args: list[str]) -> int:
     command = parse(Report, prog="sweeps report", args=args)
     from sweeps.reporting.facts import gather
     from sweeps.reporting.forms import in_json, in_text
-    from sweeps.study import load
 
-    facts = gather(load(command.name, command.storage, reading=True))
+    facts = gather(_look(command.name, command.storage))
     if command.html is not None:
         from sweeps.reporting.page import html
         from trainer.files import write_text
@@ -242,11 +244,41 @@ def _read_run(args: list[str]) -> tuple[SweepSpec, Run]:
     return changed, command
 
 
-def _told(summary: "Summary", command: Run | Resume) -> int:
+def _look(name: str, storage: str | None) -> "Sweep":
+    """Return a sweep to be read, from wherever its study is kept."""
+    from sweeps.storages import located
+    from sweeps.study import load
+
+    return load(name, located(name, storage), reading=True)
+
+
+def _all(storage: str | None) -> list["Sweep"]:
+    """Return every sweep of a storage, else of all that are known; says what cannot be read."""
+    from sweeps.reading import storages
+    from sweeps.storages import checked, others
+    from sweeps.study import load, load_all
+
+    if storage is not None:
+        return load_all(storage)
+    found = [sweep for known in storages() for sweep in load_all(known)]
+    try:
+        elsewhere = others()
+    except Unreachable as error:
+        say(f"{error}; these are the sweeps that are known without it", file=sys.stderr)
+        return found
+    for name, noted in elsewhere:
+        try:
+            found.append(load(name, checked(name, noted), reading=True))
+        except ValueError as error:
+            say(str(error), file=sys.stderr)
+    return found
+
+
+def _told(summary: "Summary", storage: str | None, command: Run | Resume) -> int:
     from sweeps.reporting.outcome import on_test
     from sweeps.study import load
 
-    scores = on_test(load(summary.study, command.storage, reading=True))
+    scores = on_test(load(summary.study, storage, reading=True))
     if command.json:
         print_json(summary.to_json() | {"test": scores})
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 from optuna.trial import FrozenTrial
 
+from sweeps import storages
 from sweeps.attributes import PARENT, REASON
 from sweeps.study import Sweep
 from sweeps.summary import Summary
@@ -25,6 +26,7 @@ def open_parent(sweep: Sweep) -> str:
         if (known := sweep.parent_run_id) is not None:
             tracking.get_run(known)
             tracking.reopen_parent(known)
+            tracking.set_tags(known, {storages.TAG: storages.tag(sweep.storage)})
             return known
         params = {f"space.{name}": str(dimension) for name, dimension in spec.space.items()}
         params |= {"sampler": spec.sampler.name, "pruner": spec.pruner.name}
@@ -41,6 +43,7 @@ def open_parent(sweep: Sweep) -> str:
                 "segscope.sweep": spec.name,
                 "segscope.data": spec.config.data or "turntable",
                 "mlflow.note.content": spec.description,
+                storages.TAG: storages.tag(sweep.storage),
             },
             params=params,
         )

@@ -45,6 +45,7 @@ from sweeps.trials import (
     numeric,
     trials_table,
 )
+from trainer.extras import missing
 from trainer.store import local_folder, read_only, sqlite_path, without_password
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
-STORAGES = "SEGSCOPE_SWEEP_STORAGES"
-"""Environment: further storages to look into, URLs as ``sweeps --storage`` takes, by spaces."""
+STORAGE = "SEGSCOPE_STORAGE"
+"""Environment: the URL of the database that studies are kept in, as ``sweeps --storage`` takes."""
 # By Optuna's names, for which it need not be imported.
 _STATES = {
     "COMPLETE": COMPLETE,
@@ -74,9 +75,10 @@ def journal() -> Path:
 
 
 def storages() -> list[str]:
-    """Return the storages to look into: the journal's path when there is one, and the URLs."""
-    found = [str(journal())] if journal().is_file() else []
-    return found + os.environ.get(STORAGES, "").split()
+    """Return the storages to look into: the journal's path when there is one, and `STORAGE`."""
+    known = [str(journal())] if journal().is_file() else []
+    named = os.environ.get(STORAGE)
+    return [*known, named] if named else known
 
 
 def study_names(storage: str) -> list[str]:
@@ -189,8 +191,19 @@ def _reading(storage: str) -> Iterator["BaseStorage"]:
         yield _opened(storage, _identity(storage))
     except known as error:
         cause = getattr(error, "orig", None) or error
-        lines = str(cause).strip().splitlines() or [type(error).__name__]
-        raise ValueError(f"sweeps: cannot read {without_password(storage)}: {lines[0]}") from error
+        said = (str(cause).strip().splitlines() or [type(error).__name__])[0]
+        reason = missing(error) or with_password_told(said)
+        raise ValueError(f"sweeps: cannot read {without_password(storage)}: {reason}") from error
+
+
+def with_password_told(reason: str) -> str:
+    """Return why a database refused, with where its password is looked for if that is why."""
+    if "password" not in reason:
+        return reason
+    return (
+        f"{reason}; no run keeps one: give it in the address, with --storage or in {STORAGE}, or "
+        "as the driver knows it, in PGPASSWORD or ~/.pgpass"
+    )
 
 
 def _identity(storage: str) -> int:

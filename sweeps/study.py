@@ -20,10 +20,17 @@ from sweeps.attributes import PARENT, SPEC, UNCOUNTED
 from sweeps.journal import Journal
 from sweeps.presence import listening, locks_folder
 from sweeps.pruners import build_pruner
-from sweeps.reading import journal, storage_to_read, sweeps_in, without_template
+from sweeps.reading import (
+    journal,
+    storage_to_read,
+    sweeps_in,
+    with_password_told,
+    without_template,
+)
 from sweeps.space import label
 from sweeps.spec import SweepSpec, with_changes
 from sweeps.spec_reading import from_plain
+from trainer.extras import missing
 from trainer.faults import GO_ON, system_fault
 from trainer.names import unknown
 from trainer.store import sqlite_path, without_password
@@ -159,10 +166,11 @@ def open_storage(url: str | None) -> BaseStorage:
     try:
         return listening(RDBStorage(without_template(url), engine_kwargs=waiting))
     except STORAGE_ERRORS as error:
-        raise ValueError(f"storage: cannot open {shown}: {_cause(error)}") from error
+        reason = with_password_told(_cause(error))
+        raise ValueError(f"storage: cannot open {shown}: {reason}") from error
     except ImportError as error:
-        missing = f"it needs a package that is not installed ({error.name or 'a driver'})"
-        raise ValueError(f"storage: cannot open {shown}: {missing}") from error
+        absent = missing(error) or f"{error.name or 'its driver'} is not installed"
+        raise ValueError(f"storage: cannot open {shown}: {absent}") from error
 
 
 @contextmanager

@@ -89,7 +89,7 @@ PURE = (
     "saved_views",
 )
 # What the pages read of sweeps; the rest of it imports Optuna.
-OF_SWEEPS = ("sweeps.reading", "sweeps.trials")
+OF_SWEEPS = ("sweeps.reading", "sweeps.storages", "sweeps.trials")
 TORCH = ("torch", "torchvision", "safetensors.torch")
 HEAVY = ("torch", "mlflow", "albumentations", "streamlit", "optuna", "scipy")
 

@@ -73,9 +73,11 @@ def show_head(sweep: SweepRead) -> None:
             navigation.page_link("run", "The sweep's own run", run=sweep.parent_run_id)
     if not sweep.from_study:
         st.caption(
-            "The study itself is not beside this store, so this is what the runs tell: trials that "
-            "left no run are missing."
+            "The study itself is not at hand, so this is what the runs tell: trials that left no "
+            "run are missing."
         )
+        if why := reads.why_no_study(sweep.name):
+            st.code(why, language=None, wrap_lines=True)
 
 
 main()

@@ -6,7 +6,7 @@ from dashboard.store import reads
 from dashboard.store.cache import Curve
 from dashboard.sweeps import table
 from dashboard.sweeps.facts import trial_curves
-from sweeps import reading
+from sweeps import reading, storages
 from sweeps.trials import SweepRead
 
 
@@ -24,7 +24,7 @@ def names() -> tuple[list[str], list[str]]:
 def sweep(name: str) -> SweepRead:
     """Return a sweep as it stands: by its study where one can be read, else by its runs."""
     runs = reads.runs()
-    found = _study(name) or table.from_runs(runs, name)
+    found = _study(name, table.storage(runs, name)) or table.from_runs(runs, name)
     trials = table.with_runs_of(found.trials, runs, name)
     return replace(found, trials=table.with_measures(trials, reads.overview()))
 
@@ -35,11 +35,25 @@ def curves(found: SweepRead) -> dict[int, Curve]:
     return trial_curves(found.trials, reads.curves(first, found.metric))
 
 
-def _study(name: str) -> SweepRead | None:
+def why_no_study(name: str) -> str:
+    """Return why the study that the store notes for a sweep cannot be read; empty where none is."""
+    noted = table.storage(reads.runs(), name)
+    try:
+        if noted:
+            reading.read_study(storages.checked(name, noted), name)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _study(name: str, noted: str) -> SweepRead | None:
     for storage in reading.storages():
         try:
             if name in reading.study_names(storage):
                 return reading.read_study(storage, name)
         except ValueError:
             continue  # `names` has said so.
-    return None
+    try:
+        return reading.read_study(storages.checked(name, noted), name) if noted else None
+    except ValueError:
+        return None  # `why_no_study` says why.

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.store.run_table import differing_parameters
+from sweeps.storages import TAG
 from sweeps.trials import (
     COMPLETE,
     CUT_SHORT,
@@ -97,6 +98,13 @@ def names(runs: pd.DataFrame) -> list[str]:
     tagged = runs[runs["sweep"].notna() & (runs["sweep"] != "")]
     begun = tagged.groupby("sweep")["started"].min().sort_values(ascending=False, kind="stable")
     return [str(name) for name in begun.index]
+
+
+def storage(runs: pd.DataFrame, sweep: str) -> str:
+    """Return where the store notes that a sweep's study is kept; empty where it notes nothing."""
+    noted = runs.get(f"tags.{TAG}", pd.Series(index=runs.index, dtype=object))
+    own = noted[(runs["sweep"] == sweep) & (runs["kind"] == "sweep")]
+    return _text(own.iloc[0]) if len(own) else ""
 
 
 def _by_trial(runs: pd.DataFrame, sweep: str) -> dict[int, pd.DataFrame]:

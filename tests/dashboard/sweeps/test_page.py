@@ -138,7 +138,7 @@ def test_from_a_trial_to_run_and_files(one_run: str, open_app: Open) -> None:
 
 def test_a_store_without_the_study_shows_its_runs(full_store: str, open_app: Open) -> None:
     app = open_app("sweeps")
-    assert "study itself is not beside this store" in said(app)
+    assert "study itself is not at hand" in said(app)
     found = table.from_runs(reading.list_runs(), "lr-batch-kernel")
     assert found.counts["complete"] and found.counts["pruned"]
     assert found.best is not None and {p.name for p in found.parameters} >= {"lr"}
@@ -277,9 +277,9 @@ def test_a_further_storage_is_looked_into(
 ) -> None:
     url = f"sqlite:///{store}/study.db"
     fill(make(url))
-    monkeypatch.setenv(sweep_reading.STORAGES, url)
+    monkeypatch.setenv(sweep_reading.STORAGE, url)
     assert "Trial 0, the best" in said(open_app("sweeps", sweep="hunt"))
-    monkeypatch.setenv(sweep_reading.STORAGES, f"sqlite:///{store}/not-there.db")
+    monkeypatch.setenv(sweep_reading.STORAGE, f"sqlite:///{store}/not-there.db")
     assert "there is no such file" in said(open_app("sweeps"))
     assert not (store / "not-there.db").exists()
 
@@ -296,7 +296,7 @@ def test_a_storage_lies_in_its_folder_whatever_that_is_called(
     path = "study.db" if kind == "SQLite beside it" else quote(str(folder / "study.db"))
     storage = None if kind == "journal" else f"sqlite:///{path}"
     fill(make(storage))
-    monkeypatch.setenv(sweep_reading.STORAGES, storage or "")
+    monkeypatch.setenv(sweep_reading.STORAGE, storage or "")
     assert sweep_reading.study_names(sweep_reading.storages()[-1]) == ["hunt"]
     assert len(sweep_reading.read_study(sweep_reading.storages()[-1], "hunt").trials) == 4
     assert (folder / "mlruns/optuna.journal" if storage is None else folder / "study.db").is_file()

@@ -77,7 +77,7 @@ def made(
     plain = {"name": "hunt", "space": SPACE, "trials": 40, "epochs": 4}
     sweep = create(from_plain(plain), url)
     if url is not None:
-        monkeypatch.setenv(reading.STORAGES, url)
+        monkeypatch.setenv(reading.STORAGE, url)
     complete(sweep, number)
     with present() as living:
         fill(sweep, living)
