@@ -51,10 +51,18 @@ def _schedule(where: str, value: Any) -> Any:
     return read(where, value)
 
 
+def _mask_value(where: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return list_of(whole(0, 255), 3, 3)(where, value)
+    return whole(0, 2**16 - 1)(where, value)
+
+
 NAMES = list_of(in_unicode)
 CLASSES = list_of(
     record({"name": in_unicode, "colour": list_of(whole(0, 255), 3, 3)}, {}, open_ended=True)
 )
+# What a mask file stores for each class; null where that is not one value or colour each.
+MASK_VALUES = or_null(list_of(_mask_value, 2, 255))
 SPLIT = record({"train": NAMES, "val": NAMES, "test": NAMES}, {})
 DATASET = record(
     {
@@ -64,12 +72,12 @@ DATASET = record(
         "mean": list_of(number(0, 1), 1),
         "std": list_of(number(0, 1), 1),
     },
-    {"notes": NAMES},
+    {"notes": NAMES, "mask_values": MASK_VALUES},
     open_ended=True,
 )
 ORIGIN = record(
     {"run_id": in_unicode, "root": in_unicode, "digest": in_unicode, "split": SPLIT},
-    {"reading": mapping(anything), "scored_in": or_null(text)},
+    {"reading": mapping(anything), "scored_in": or_null(text), "mask_values": MASK_VALUES},
     open_ended=True,
 )
 ENVIRONMENT = record({}, {"resumed": list_of(mapping(anything))}, open_ended=True)

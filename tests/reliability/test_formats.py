@@ -17,7 +17,9 @@ from sweeps.cli import main as sweeps
 from tests.test_old_store import FIXTURES, IMAGES, PLACE, RUNS, copied
 from trainer.cli import main as trainer
 from trainer.config import TrainConfig
-from trainer.prediction.files import predict_files
+from trainer.prediction.files import Prediction
+from trainer.prediction.inputs import find_pictures
+from trainer.progress import Progress
 from trainer.tracking.client import client, experiment_id
 from trainer.tracking.formats import FORMAT, TAG, check_run_format
 from trainer.tracking.reading import list_runs
@@ -67,8 +69,11 @@ def test_a_run_of_format_2_goes_on(written: str, store: Path) -> None:
 
 def test_a_model_of_format_3_predicts(tmp_path: Path) -> None:
     image = FIXTURES / "cars_1" / "images" / Path(IMAGES[0]).name
-    ((_, mask),) = predict_files(FIXTURES / "model_3", [image], tmp_path / "out")
-    assert mask.is_file()
+    out = tmp_path / "out"
+    prediction = Prediction(FIXTURES / "model_3", find_pictures([image], out), out)
+    prediction.run(Progress())
+    assert prediction.written[0].mask.is_file()
+    assert prediction.values.told.startswith("class indices (its data's own values are not known)")
     config = json.loads((FIXTURES / "model_3" / "config.json").read_text("utf-8"))
     assert config["format"] == 3
 

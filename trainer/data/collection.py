@@ -5,13 +5,16 @@ does not count. How a mask file codes that is a `MaskCoding`; only `reading` loo
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 VOID = 255
 MAX_CLASSES = 255
 
 Colour = tuple[int, int, int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,25 @@ class MaskCoding:
         all_of = (self.values, self.threshold, self.colours, self.labels)
         if sum(each is not None for each in all_of) != 1:
             raise ValueError("MaskCoding: give exactly one of values, threshold, colours, labels")
+
+    def value_of_each(self, num_classes: int) -> tuple[int, ...] | tuple[Colour, ...] | None:
+        """Return what a mask file stores for each class; None where that is not one value each.
+
+        A threshold's are black and white. Values beyond 16 bits are none that an image can store.
+        """
+        if self.threshold is not None:
+            return (0, 255) if num_classes == 2 and self.threshold < 255 else None
+        if self.colours is not None:
+            return _inverted(self.colours, num_classes)
+        found = _inverted(self.values or {}, num_classes)
+        return found if found and min(found) >= 0 and max(found) < 2**16 else None
+
+
+def _inverted(coded: Mapping[T, int], num_classes: int) -> tuple[T, ...] | None:
+    """Return the value of each class in the order of their indices, where each has just one."""
+    value_of = {index: value for value, index in coded.items() if index != VOID}
+    classes = sorted(index for index in coded.values() if index != VOID)
+    return tuple(value_of[n] for n in classes) if classes == [*range(num_classes)] else None
 
 
 @dataclass(frozen=True, kw_only=True)

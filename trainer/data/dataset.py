@@ -196,6 +196,7 @@ class DataSet:
             "classes": [{"name": c.name, "colour": list(c.colour)} for c in self.classes],
             "mean": list(self.mean),
             "std": list(self.std),
+            "mask_values": self.collection.coding.value_of_each(self.num_classes),
             "class_pixels": self.class_pixels.tolist(),
             "pairs": len(self.collection.pairs),
             "left_out": list(self.left_out),

@@ -52,6 +52,32 @@ def lay_over(image: Map, mask: Map, classes: Sequence[ClassInfo], opacity: float
     return blend(in_colour(image), tints, is_painted(mask, classes), opacity)
 
 
+def lay_outlined(
+    image: Map,
+    mask: Map,
+    classes: Sequence[ClassInfo],
+    opacity: float = OPACITY,
+    *,
+    width: int = 1,
+) -> Map:
+    """Return what `lay_over` does, the borders of classes, ``width`` pixels, in full colour."""
+    borders = _borders(mask)
+    if width > 1:
+        from scipy.ndimage import binary_dilation
+
+        borders = binary_dilation(borders, iterations=width - 1)
+    borders &= is_painted(mask, classes) & (mask != VOID)
+    whole = lay_over(image, mask, classes, opacity=1.0)
+    return np.where(borders[..., None], whole, lay_over(image, mask, classes, opacity))
+
+
+def _borders(mask: Map) -> NDArray[np.bool_]:
+    padded = np.pad(mask, 1, mode="edge")
+    sides = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    borders: NDArray[np.bool_] = np.any([side != mask for side in sides], axis=0)
+    return borders
+
+
 def in_colour(image: Map) -> Map:
     """Return an image ``(height, width, channels)`` to look at, RGB: its first three, or grey."""
     return image[:, :, :3] if image.shape[2] >= 3 else np.repeat(image[:, :, :1], 3, axis=2)

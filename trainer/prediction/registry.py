@@ -119,6 +119,8 @@ def export_run(run_id: str, folder: Path) -> Path:
             # An evaluation elsewhere reads the data so again.
             "reading": {n: getattr(config, n) for n in READING if n != "split_file"},
             "scored_in": scored_in(run.data.params),
+            # Masks that are predicted can so be stored as those that it learnt from.
+            "mask_values": dataset.get("mask_values"),
         }
         write_json(new / "origin.json", origin)
     return folder

@@ -376,3 +376,24 @@ def test_roboflows_table_names_the_values(tmp_path, draw):
     for part in ("train", "valid"):
         (tmp_path / part / "_classes.csv").write_text("filename, car, wheel\na.jpg, 1, 0\n")
     assert open_collection(tmp_path).classes[0].name == "class 0"
+
+
+@pytest.mark.parametrize(
+    ("coding", "num_classes", "stored"),
+    [
+        (MaskCoding(values={0: 0, 255: 1}), 2, (0, 255)),
+        (MaskCoding(values={2: 0, 1: 1, 3: VOID}), 2, (2, 1)),
+        (MaskCoding(values={0: 0, 1: 1, 255: 1}), 2, None),  # Which of the two is not known.
+        (MaskCoding(values={0: 0, 255: 1}, layered=True), 3, None),
+        (MaskCoding(values={0: 0, 70_000: 1}), 2, None),
+        (MaskCoding(values={-1: 0, 1: 1}), 2, None),
+        (MaskCoding(threshold=127), 2, (0, 255)),
+        (MaskCoding(threshold=300), 2, None),
+        (MaskCoding(colours={BLACK: 0, RED: 1, GREEN: VOID}), 2, (BLACK, RED)),
+        (MaskCoding(labels={"cat": 1}), 2, None),
+    ],
+)
+def test_what_masks_store_for_each_class(
+    coding: MaskCoding, num_classes: int, stored: tuple[object, ...] | None
+) -> None:
+    assert coding.value_of_each(num_classes) == stored

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from trainer.data.collection import VOID, ClassInfo
-from trainer.data.painting import CHEQUER, VOID_CHEQUERS, is_painted, lay_over
+from trainer.data.painting import (
+    CHEQUER,
+    OPACITY,
+    VOID_CHEQUERS,
+    is_painted,
+    lay_outlined,
+    lay_over,
+)
 
 CLASSES = [
     ClassInfo(name="sky", colour=(128, 128, 128)),
@@ -60,3 +67,24 @@ def test_other_channels_are_shown_by_their_first_three_or_grey(channels: int) ->
     shown = lay_over(image, np.zeros((4, 5), np.uint8), classes)
     expected = image[..., :3] if channels >= 3 else image[..., [0, 0, 0]]
     np.testing.assert_array_equal(shown, expected)
+
+
+@pytest.mark.parametrize(("width", "depth"), [(1, 1), (3, 3)])
+def test_an_outline_is_in_full_colour_and_leaves_the_background(width: int, depth: int) -> None:
+    image = np.full((20, 20, 3), 100, np.uint8)
+    mask = np.zeros((20, 20), np.uint8)
+    mask[5:15, 5:15] = 1
+    laid = lay_outlined(image, mask, CLASSES, width=width)
+    assert (laid[mask == 0] == 100).all()
+    inside = np.floor(100 * (1 - OPACITY) + OPACITY * np.array(CLASSES[1].colour) + 0.5)
+    in_full = (laid == CLASSES[1].colour).all(axis=2)
+    assert in_full[10].nonzero()[0].tolist() == [*range(5, 5 + depth), *range(15 - depth, 15)]
+    assert laid[10, 10].tolist() == inside.tolist()
+    alone = lay_outlined(image, mask, CLASSES, opacity=0.0, width=width)
+    assert np.array_equal((alone != image).any(axis=2), in_full)
+
+
+def test_a_void_region_has_no_outline_of_its_own() -> None:
+    mask = np.array([[VOID, VOID, 0, 0, 0]], np.uint8)
+    image = np.zeros((1, 5, 3), np.uint8)
+    assert np.array_equal(lay_outlined(image, mask, CLASSES), lay_over(image, mask, CLASSES))

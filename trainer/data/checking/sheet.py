@@ -4,18 +4,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from trainer.data.collection import VOID, ClassInfo, Collection, Colour, Pair
 from trainer.data.files.imagefile import Array, UnreadableFile
 from trainer.data.files.reading import read_pair
-from trainer.data.painting import VOID_CHEQUERS, in_colour, is_painted, lay_over, save_image
+from trainer.data.painting import VOID_CHEQUERS, in_colour, lay_outlined, save_image
 from trainer.wording import counted
 
 # A callable of image, target and seed that returns the two transformed alike.
 Augmentation = Callable[[Array, Array, int], tuple[Array, Array]]
-Flags = NDArray[np.bool_]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 PAPER, INK, FAINT = (250, 250, 248), (30, 30, 30), (120, 120, 120)
@@ -81,24 +79,6 @@ def _readable_pairs(collection: Collection, count: int) -> list[tuple[Pair, Arra
     return shown
 
 
-def overlay(image: Array, target: Array, classes: Sequence[ClassInfo]) -> Array:
-    """Return the image with the target laid over it, the borders of classes in full colour.
-
-    All are of one size, so small that a class may be nothing but its border.
-    """
-    borders = _borders(target) & is_painted(target, classes)
-    outlined = lay_over(image, target, classes, opacity=1.0)
-    return np.where(borders[..., None], outlined, lay_over(image, target, classes))
-
-
-def _borders(target: Array) -> Flags:
-    padded = np.pad(target, 1, mode="edge")
-    middle = padded[1:-1, 1:-1]
-    sides = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    found: Flags = np.any([side != middle for side in sides], axis=0) & (target != VOID)
-    return found
-
-
 def _fitted(image: Array, target: Array, cell: int) -> tuple[Array, Array]:
     """Scale both so that the longer side is ``cell``; labels are never interpolated."""
     height, width = target.shape
@@ -153,7 +133,7 @@ def _row(
         small, labels = _fitted(image, target, CELL)
         size = f"{target.shape[1]} x {target.shape[0]}"
         label = f"{pair.name} · {pair.split} · {size}" if pair.split else f"{pair.name} · {size}"
-        panels.append((label, small, overlay(small, labels, classes)))
+        panels.append((label, small, lay_outlined(small, labels, classes)))
     tallest = max(small.shape[0] for _, small, _ in panels)
     strip = Image.new("RGB", (width, tallest + LINE + GAP), PAPER)
     draw = ImageDraw.Draw(strip)
@@ -180,7 +160,7 @@ def _augmented(
     panels = []
     for changed, labels in versions:
         small, few = _fitted(changed, labels, cell)
-        panels.append(overlay(small, few, classes))
+        panels.append(lay_outlined(small, few, classes))
     tallest = max(panel.shape[0] for panel in panels)
     strip = Image.new("RGB", (width, tallest + 2 * LINE + 2 * GAP), PAPER)
     draw = ImageDraw.Draw(strip)

@@ -1,29 +1,10 @@
 """The contact sheet: colours where they belong, and nothing that stops it."""
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from trainer.data.checking.sheet import overlay, write_sheet
-from trainer.data.collection import ClassInfo
+from trainer.data.checking.sheet import write_sheet
 from trainer.data.layouts import open_collection
-from trainer.data.painting import OPACITY
-
-CLASSES = (
-    ClassInfo(name="background", colour=(0, 0, 0)),
-    ClassInfo(name="thing", colour=(200, 100, 0)),
-)
-
-
-def test_overlay_tints_classes_and_leaves_the_background(draw):
-    image = np.full((20, 20, 3), 100, dtype=np.uint8)
-    target = np.zeros((20, 20), dtype=np.uint8)
-    target[5:15, 5:15] = 1
-    laid = overlay(image, target, CLASSES)
-    assert laid[0, 0].tolist() == [100, 100, 100]
-    inside = np.rint(100 * (1 - OPACITY) + OPACITY * np.array([200, 100, 0]))
-    assert laid[10, 10].tolist() == inside.tolist()
-    assert laid[5, 10].tolist() == [200, 100, 0]  # the border in its full colour
 
 
 def pairs(draw, root, count):
