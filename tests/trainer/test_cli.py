@@ -15,6 +15,7 @@ from trainer.cli import main
 from trainer.config import TrainConfig
 from trainer.tracking import find_runs, get_run
 from trainer.training import fitting
+from trainer.wording import measured
 
 Captured = pytest.CaptureFixture[str]
 
@@ -193,10 +194,23 @@ def test_seeds_have_the_batch_size_that_the_first_one_found(  # type: ignore[no-
     monkeypatch.setattr(
         fitting, "find_batch_size", lambda *_: ({"batch_size": next(left)}, "as told")
     )
-    code, out, _ = run("fit", "--config", config_file, "--seeds", "2", "--batch-size", "auto")
+    code, out, err = run("fit", "--config", config_file, "--seeds", "2", "--batch-size", "auto")
     runs = [get_run(run_id).data for run_id in out.split()]
     assert (code, [each.params["batch_size"] for each in runs]) == (0, ["2", "2"])
     assert len({each.tags["segscope.seed_group"] for each in runs}) == 1
+    lines = err.splitlines()
+    for number, run_id in enumerate(out.split()):
+        at = lines.index(f"seed {number}, {number + 1} of 2")
+        name = get_run(run_id).info.run_name
+        began = f"run {name} ({run_id}), kept in sqlite:///{store}/mlflow.db; to look at it: "
+        assert lines[at + 1] == f"{began}dashboard"
+    scores = [each.metrics["best/val_dice"] for each in runs]
+    shown = measured(float(np.mean(scores)), float(np.std(scores, ddof=1)))
+    concluded = [line for line in lines if line.startswith("best val/dice ")]
+    assert concluded[0].startswith(f"best val/dice {shown} (mean ± standard deviation, n = 2; ")
+    assert lines[-1] == (
+        f"against another configuration: trainer compare {out.split()[0]} RUN_ID --all-seeds"
+    )
 
 
 def test_compare_tells_repeats_from_configurations(run, store: Path, config_file: Path):  # type: ignore[no-untyped-def]

@@ -1,12 +1,15 @@
 """Measure how far the repeats of one configuration lie apart at each epoch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from trainer.analysis.bootstrap import half_width
 from trainer.analysis.history import is_finite
 from trainer.analysis.stability import tail_count
+from trainer.wording import counted, measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,28 @@ class AcrossSeeds:
     """Number of seeds that have a value."""
     risk_is_worst_seed: NDArray[np.bool_]
     """Whether fewer than 20 seeds make RR simply the worst of them."""
+
+
+def conclusion(scores: Sequence[float]) -> list[str]:
+    """Return in words what the scores of runs that differ in their seed alone allow to conclude.
+
+    Their mean ± standard deviation (with n - 1), and how well that tells the mean over all seeds:
+    t times the standard error, as of independent and normal scores.
+    """
+    known = np.array([score for score in scores if np.isfinite(score)])
+    if known.size < 2:
+        return [f"is known of {counted(known.size, 'seed')}: nothing can be said of their spread"]
+    spread = known.std(ddof=1)
+    told = [
+        f"{measured(known.mean(), spread)} (mean ± standard deviation, n = {known.size}; "
+        f"{measured(known.min())} to {measured(known.max())})"
+    ]
+    half = half_width(known, None)
+    within = f"over all seeds is known to ± {half:.2g} (95 %) on these images"
+    told.append(f"{within}; a smaller difference from another configuration may be the seeds'")
+    if known.size == 2:  # Student's t is 12.7, three times that of three seeds.
+        told[-1] += ": two tell little, --seeds 5 more"
+    return told
 
 
 def across_seeds(curves: ArrayLike, *, higher_is_better: bool = True) -> AcrossSeeds:

@@ -1,8 +1,10 @@
 """``trainer fit``, ``classify``, ``lr-find``, ``resume`` and ``recipes``: train one run."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
@@ -13,6 +15,10 @@ from trainer.config.flags import config_of, first_flags, parse_run
 from trainer.config.parsing import from_mapping, from_yaml
 from trainer.config.recipes import RECIPES, recipe
 from trainer.printing import say
+from trainer.wording import counted
+
+if TYPE_CHECKING:
+    from trainer.training.fitting import FitResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,17 +155,36 @@ def _train(config: TrainConfig, command: Seeds) -> int:
         raise ValueError(f"seeds: {command.seeds} must be at least 1")
     from trainer.training.fitting import fit as train_one
 
-    results = []
+    results: list[FitResult] = []
     for seed in range(config.seed, config.seed + command.seeds):
+        if command.seeds > 1:
+            say(f"seed {seed}, {len(results) + 1} of {command.seeds}", file=sys.stderr)
         result = train_one(config.replace(seed=seed), progress=sys.stderr.isatty())
         results.append(result)
         config = config.replace(**result.found)
         if not command.json:
             say(result.run_id)
+    if command.seeds > 1:
+        say(*_concluded(config.monitor, results), file=sys.stderr)
     if command.json:
         values = [result.to_json() for result in results]
         print_json(values[0] if command.seeds == 1 else values)
     return FAILURE if any(result.outcome == "failed" for result in results) else DONE
+
+
+def _concluded(monitor: str, results: Sequence["FitResult"]) -> list[str]:
+    """Say how far apart repeats came out, and what that allows to conclude."""
+    from trainer.analysis.seeds import conclusion
+
+    best = {r.run_id: r.best for r in results if r.outcome != "failed" and r.best}
+    scores = [scored[monitor.replace("/", "_")] for scored in best.values()]
+    lines = [f"best {monitor} {line}" for line in conclusion(scores)]
+    if failed := len(results) - len(best):
+        lines.append(f"{counted(failed, 'run')} of {len(results)} failed, and count for nothing")
+    if len(best) > 1:
+        first = next(iter(best))
+        lines.append(f"against another configuration: trainer compare {first} RUN_ID --all-seeds")
+    return lines
 
 
 def _classifier(args: list[str]) -> TrainConfig:

@@ -37,7 +37,7 @@ def start_run(
     ``machine`` holds `trainer.config.MACHINE_PARAMS`: what it is trained with, and on.
     Raises ``ValueError`` when the store cannot be reached, or its files lie outside of it.
     """
-    name = config.run_name or _default_name(config)
+    name = name_of(config)
     all_tags = {
         MLFLOW_RUN_NAME: name,
         MLFLOW_USER: user(),
@@ -122,7 +122,10 @@ def _check_config(config: TrainConfig, params: Mapping[str, str], path: Path) ->
             )
 
 
-def _default_name(config: TrainConfig) -> str:
+def name_of(config: TrainConfig) -> str:
+    """Return the name of a run: the given one, or its model and what is most often changed."""
+    if config.run_name:
+        return config.run_name
     told = config.values()
     shown = {"lr": "lr", "batch_size": "batch", "kernel_size": "kernel", "seed": "seed"}
     kind = [] if config.kind == TrainConfig.kind else [config.kind]

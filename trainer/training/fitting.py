@@ -31,7 +31,9 @@ from trainer.network.forward import Forward
 from trainer.network.losses import Weigh, build_loss
 from trainer.network.recomputation import recompute
 from trainer.progress import Progress
+from trainer.store import tracking_uri, without_passwords
 from trainer.tracking import Ending, Run, closing, get_run, held, log_file, reopen_run, starting
+from trainer.tracking.beginning import name_of
 from trainer.tracking.class_names import classes_tag
 from trainer.training.averaging import WeightAverage
 from trainer.training.conclusion import best_of, conclude
@@ -99,6 +101,10 @@ def fit(
     machine = _machine(training)
     begun = starting(config, parent_run_id=parent_run_id, tags=tags, machine=machine)
     with begun as run, closing(run) as ending:
+        where = without_passwords(tracking_uri())
+        logger.info(
+            "run %s (%s), kept in %s; to look at it: dashboard", name_of(config), run.id, where
+        )
         result = _carry_out(run, ending, config, data, training, on_epoch, progress, notes)
     return replace(result, found=found)
 
@@ -114,6 +120,7 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
     with held(run_id):
         run, config = reopen_run(run_id)
         remove_partials(run.folder)
+        own = config.epochs
         if epochs is not None:
             config = config.replace(epochs=epochs)
         recorded = get_run(run_id)
@@ -123,10 +130,12 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
         is_over = done == config.epochs or (
             epochs is None and training.progression.is_out_of_patience(config)
         )
-        if config.epochs < done or (is_over and recorded.info.status == "FINISHED"):
+        if config.epochs < done:
             raise ValueError(
-                f"run: {run_id} already has its {counted(done, 'epoch')}; give more with --epochs"
+                f"epochs: run {run_id} has {_of_its(done, own)} already; give {done} or more"
             )
+        if is_over and recorded.info.status == "FINISHED":
+            raise ValueError(f"run: {run_id} {_ended(done, own)}")
         if not is_over and training.progression.is_out_of_patience(config):
             training.progression.epochs_without_gain = 0  # It stopped early, and is to go on.
         with closing(run) as ending:
@@ -139,8 +148,22 @@ def resume(run_id: str, *, epochs: int | None = None, progress: bool = True) -> 
                     "from here on it is %s",
                     config.eval_precision,
                 )
-            logger.info("going on with %s after epoch %d", run.id, done)
+            name = recorded.info.run_name
+            logger.info("going on with %s (%s), which has %s", name, run.id, _of_its(done, own))
+            if config.epochs < own:
+                logger.warning("it is to end after %d, as --epochs says", config.epochs)
             return _carry_out(run, ending, config, data, training, None, progress)
+
+
+def _of_its(done: int, epochs: int) -> str:
+    return f"{done} of its {counted(epochs, 'epoch')}"
+
+
+def _ended(done: int, epochs: int) -> str:
+    """Say of a run that came to its end how it would go on."""
+    if done < epochs:
+        return f"stopped early, with {_of_its(done, epochs)}; go on with --epochs {epochs}"
+    return f"already has its {counted(done, 'epoch')}; give more with --epochs"
 
 
 class Opened(NamedTuple):

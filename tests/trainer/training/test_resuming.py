@@ -82,17 +82,29 @@ def test_a_run_that_was_out_of_patience_trains_no_further(cut: Cut, config: Trai
     again = resume(run_id, progress=False)
     assert (again.outcome, again.epochs) == ("early-stopped", 3)
     assert_same(again, fit(config.replace(**stops), progress=False))
-    with pytest.raises(ValueError, match="already has its 3 epochs"):
+    said = "stopped early, with 3 of its 9 epochs; go on with --epochs 9$"
+    with pytest.raises(ValueError, match=said):
         resume(run_id, progress=False)
     # Who asks for more gets the patience anew.
     assert resume(run_id, epochs=9, progress=False).epochs == 5
 
 
-def test_fewer_epochs_than_it_has_are_refused_and_as_many_end_it(cut: Cut) -> None:
+def test_fewer_epochs_than_it_has_are_refused_and_as_many_end_it(
+    cut: Cut, caplog: pytest.LogCaptureFixture
+) -> None:
     run_id = cut(after=2)
-    with pytest.raises(ValueError, match="already has its 2 epochs"):
+    said = f"epochs: run {run_id} has 2 of its 3 epochs already; give 2 or more$"
+    with pytest.raises(ValueError, match=said):
         resume(run_id, epochs=1, progress=False)
+    caplog.set_level("INFO", "trainer")
     assert resume(run_id, epochs=2, progress=False).outcome == "completed"
+    name = get_run(run_id).info.run_name
+    assert f"going on with {name} ({run_id}), which has 2 of its 3 epochs" in caplog.messages
+    assert "it is to end after 2, as --epochs says" in caplog.messages
+    caplog.clear()
+    resume(run_id, epochs=3, progress=False)
+    assert f"going on with {name} ({run_id}), which has 2 of its 2 epochs" in caplog.messages
+    assert not [line for line in caplog.messages if "it is to end" in line]
 
 
 def test_the_best_is_kept_of_a_run_killed_before_its_copy(
