@@ -15,7 +15,7 @@ from sweeps.view import View
 from sweeps.workers import work, work_together
 from trainer import tracking
 from trainer.config import TrainConfig
-from trainer.faults import system_fault, unless_refused
+from trainer.faults import GO_ON, system_fault, unless_refused
 from trainer.interruption import deaf
 
 logger = logging.getLogger(__name__)
@@ -62,10 +62,10 @@ def _run_trials(sweep: Sweep, workers: int, fit: Fit | None) -> Summary:
                 work(sweep, fit=fit, deadline=deadline, on_change=view.refresh)
             else:
                 work_together(sweep, workers, fit=fit, deadline=deadline, on_change=view.refresh)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         with deaf():
             close_parent(sweep, summarise(sweep), interrupted=True)
-        logger.info("interrupted; go on with: sweeps resume %s", sweep.spec.name)
+        error.add_note(f"{GO_ON}{sweep.resuming}")
         raise
     except Exception as error:
         fault = system_fault(error)

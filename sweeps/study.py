@@ -4,6 +4,7 @@ A study keeps its spec with it, so that a sweep goes on from its name alone.
 """
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,6 +73,11 @@ class Sweep:
     def lock_is_shared(self) -> bool:
         """Whether all who work on the study share `lock`; those of a server may be elsewhere."""
         return self.storage is None or sqlite_path(self.storage) is not None
+
+    @property
+    def resuming(self) -> str:
+        """The command that goes on with it."""
+        return f"sweeps resume {shlex.quote(self.spec.name)}"
 
     def lock(self) -> BaseFileLock:
         """Return the lock that one process of this machine holds while it claims a trial."""
@@ -183,12 +189,10 @@ def in_study(sweep: Sweep) -> Iterator[None]:
         yield
     except STORAGE_ERRORS as error:
         shown = without_password(sweep.storage or str(journal()))
-        raise ValueError(
-            f"storage: {shown}: {_cause(error)}; go on with: sweeps resume {sweep.spec.name}"
-        ) from error
+        raise ValueError(f"storage: {shown}: {_cause(error)}; {GO_ON}{sweep.resuming}") from error
     except Exception as error:
         if system_fault(error):
-            error.add_note(f"{GO_ON}sweeps resume {sweep.spec.name}")
+            error.add_note(f"{GO_ON}{sweep.resuming}")
         raise
 
 
@@ -215,7 +219,7 @@ def _go_on(sweep: Sweep, spec: SweepSpec) -> Sweep:
     if other := sweep.spec.difference(spec):
         raise ValueError(
             f"name: there is a sweep {spec.name!r} with another spec ({other}); give the new one "
-            f"a --name, or go on with sweeps resume {spec.name}"
+            f"a --name, or go on with {sweep.resuming}"
         )
     return change(sweep, trials=spec.trials, timeout=spec.timeout)
 

@@ -83,6 +83,17 @@ class SweepRead:
         """Epochs that pruning and early stopping left out; what is tried again saves none."""
         return int(self.trials["saved"][self.trials["state"] != CUT_SHORT].sum())
 
+    def seconds_left(self, beside: int) -> float | None:
+        """Return how long the trials that are left take, ``beside`` each other; None if unknown.
+
+        As those that ended took on average; what the running ones have done is not counted.
+        """
+        ended = self.trials[self.trials["state"].isin(ENDED)]
+        seconds = (ended["ended"] - ended["started"]).dt.total_seconds().mean()
+        if self.total is None or not np.isfinite(seconds):
+            return None
+        return float(seconds * max(0, self.total - self.ended) / beside)
+
     def planned(self, number: int) -> int:
         """Return the epochs that a trial trains at most; the sweep's own until it says so."""
         said = self.trials["planned"][number]

@@ -20,7 +20,7 @@ from sweeps.study import Sweep
 from sweeps.summary import TrialRow, read, row
 from sweeps.trials import CUT_SHORT, ENDED, RUNNING, SweepRead, shown
 from trainer.printing import Terminal, inert
-from trainer.wording import counted
+from trainer.wording import counted, duration
 
 # What was cut short has a line too: it is over, and begins anew under another number.
 OVER = (*ENDED, CUT_SHORT)
@@ -36,13 +36,15 @@ class View:
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("epochs"),
+            TextColumn("{task.fields[unit]}"),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
             disable=not sys.stderr.isatty(),
         )
         self._tasks: dict[int, TaskID] = {}
+        self._whole = self._bars.add_task("", total=sweep.spec.total, unit="trials")
+        self._beside = 1
         self._ended = set(_numbers(read(sweep), OVER))
 
     def __enter__(self) -> "View":
@@ -68,18 +70,33 @@ class View:
     def refresh(self) -> None:
         """Show what has changed in the study since the last time."""
         standing = read(self._sweep)
+        # Those that ran beside each other at most: where one has ended another is about to begin.
+        self._beside = max(self._beside, standing.counts.get(RUNNING, 0))
+        left = self._left(standing)
+        self._bars.update(
+            self._whole, completed=standing.ended, description=f"{self._sweep.spec.name}  {left}"
+        )
         for number in _numbers(standing, OVER):
             if number not in self._ended:
                 self._ended.add(number)
-                self._say(self._line(row(self._sweep, standing, number), standing.best))
+                line = self._line(row(self._sweep, standing, number), standing.best)
+                self._say(f"{line}  {left}")
                 if (task := self._tasks.pop(number, None)) is not None:
                     self._bars.remove_task(task)
         for number in _numbers(standing, (RUNNING,)):
             trial, planned = row(self._sweep, standing, number), standing.planned(number)
             if number not in self._tasks:
                 what = f"trial {number}  {describe(trial.params)}"
-                self._tasks[number] = self._bars.add_task(what, total=planned)
+                self._tasks[number] = self._bars.add_task(what, total=planned, unit="epochs")
             self._bars.update(self._tasks[number], completed=trial.epochs, total=planned)
+
+    def _left(self, standing: SweepRead) -> str:
+        total = self._sweep.spec.total
+        done = f"({standing.ended} of {counted(total, 'trial')}"
+        seconds = standing.seconds_left(self._beside)
+        if seconds is None or standing.ended >= total:
+            return f"{done})"
+        return f"{done}, about {duration(seconds)} left)"
 
     def _line(self, trial: TrialRow, best: int | None) -> str:
         score = "      " if trial.value is None else f"{trial.value:.4f}"

@@ -11,6 +11,7 @@ import logging
 import math
 import os
 import re
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ from typing import Any, TypeVar
 import tyro
 
 from trainer.extras import missing
-from trainer.faults import is_out_of_memory, system_fault
+from trainer.faults import how_to_go_on, is_out_of_memory, system_fault
 from trainer.names import check, unknown
 from trainer.printing import LineFormatter, inert, say
 from trainer.store import without_passwords
@@ -91,8 +92,9 @@ def guarded(prog: str, command: Callable[[], int]) -> int:
     """
     try:
         return _flushed(command)
-    except KeyboardInterrupt:
-        print(f"{prog}: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        again = f"begin again with: {shlex.join([prog, *sys.argv[1:]])}"
+        say(f"{prog}: interrupted; {how_to_go_on(error) or again}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         return DONE  # Whoever read our output has left.

@@ -63,9 +63,14 @@ def system_fault(error: BaseException) -> str | None:
     said = next((line for line in map(_said, chain) if line), None)
     if said is None:
         return None
-    notes = [note for link in chain for note in getattr(link, "__notes__", ())]
+    return "; ".join(filter(None, [said, how_to_go_on(error)]))
+
+
+def how_to_go_on(error: BaseException) -> str:
+    """Return the note of an error that says how to go on; empty where none does."""
+    notes = [note for link in _chain(error) for note in getattr(link, "__notes__", ())]
     # The last is the widest: a sweep's, not that of its one run.
-    return "; ".join([said, *[note for note in notes if note.startswith(GO_ON)][-1:]])
+    return next((note for note in reversed(notes) if note.startswith(GO_ON)), "")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

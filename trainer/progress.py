@@ -20,9 +20,13 @@ T = TypeVar("T")
 
 
 class Progress:
-    """Show how far an iteration is; silent when turned off or when stderr is no terminal."""
+    """Show how far an iteration is; silent when turned off or when stderr is no terminal.
+
+    ``beside`` stands behind each label: how far that is which the iteration is a part of.
+    """
 
     def __init__(self, *, enabled: bool = True) -> None:
+        self.beside = ""
         self._enabled = enabled and sys.stderr.isatty()
 
     def watch(self, items: Iterable[T], label: str) -> Iterator[T]:
@@ -32,7 +36,7 @@ class Progress:
             return
         total = len(items) if isinstance(items, Sized) else None
         with _bars() as bars:
-            task = bars.add_task(label, total=total)
+            task = bars.add_task(f"{label}{self.beside}", total=total)
             for item in items:
                 yield item
                 bars.advance(task)
@@ -56,5 +60,7 @@ def _bars() -> Bars:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=Terminal(stderr=True),
+        # Of what takes minutes each, as of what takes none.
+        speed_estimate_period=3600,
         transient=True,
     )

@@ -184,6 +184,9 @@ def test_a_real_sweep_from_end_to_end(real_sweep: list[str]) -> None:
     assert sum(result["trials"].values()) == 3
     assert result["epochs_trained"] + result["epochs_saved"] == 6
     assert len(re.findall(r"^trial \d", done.stderr, flags=re.MULTILINE)) == 3
+    left = re.findall(r"\((\d) of 3 trials, about [\d hmins]+ left\)$", done.stderr, re.MULTILINE)
+    assert left == ["1", "2"]
+    assert re.search(r"^trial 2 .* \(3 of 3 trials\)$", done.stderr, re.M)
     best = tracking.get_run(result["best"]["run_id"])
     assert best.data.metrics["best/val_dice"] == pytest.approx(result["best"]["value"])
     assert result["test"]["dice"] == pytest.approx(best.data.metrics["test/dice"])

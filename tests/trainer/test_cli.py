@@ -1,11 +1,13 @@
 """The commands as a user types them: exit codes, stdout, one line for a mistake."""
 
 import json
+import shlex
 import shutil
 import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -359,3 +361,43 @@ def test_images_of_the_runs_split_that_are_gone_are_told(  # type: ignore[no-unt
     code, _, err = run("evaluate", run_id, "--data", data)
     assert code == 0 and "what the model was trained on may be among these images" in err
     assert run("evaluate", run_id, "--skip-faulty")[0] == 0
+
+
+def test_what_ctrl_c_says_goes_on_when_it_is_pasted(  # type: ignore[no-untyped-def]
+    run, store: Path, config_file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """In the second of three repeats: that run goes on, and the third is begun."""
+    concluded, begun = fitting.conclude, []
+
+    def interrupted(*arguments: Any) -> dict[str, float]:
+        begun.append(arguments)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        return concluded(*arguments)
+
+    monkeypatch.setattr(fitting, "conclude", interrupted)
+    code, out, err = run("fit", "--config", config_file, "--seeds", "3", "--epochs", "1")
+    assert (code, len(out.split())) == (130, 1)
+    *_, others, last = err.splitlines()
+    assert last.startswith("trainer: interrupted; go on with: trainer resume ")
+    assert others.startswith("1 other seed not begun; begin with: trainer fit ")
+    for line in (last, others):
+        words = shlex.split(line.rpartition("with: ")[2])
+        assert run(*words[1:])[0] == 0
+    runs = find_runs("")
+    assert sorted(each.data.params["seed"] for each in runs) == ["0", "1", "2"]
+    assert {each.data.tags["segscope.outcome"] for each in runs} == {"completed"}
+
+
+def test_a_command_that_is_interrupted_says_how_it_is_begun_again(  # type: ignore[no-untyped-def]
+    run, store: Path, cars: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trainer.data.checking.inspection.inspect", interrupted)
+        code, _, err = run("data", cars)
+    again = err.splitlines()[-1].rpartition("begin again with: trainer ")[2]
+    assert (code, shlex.split(again)) == (130, ["data", str(cars)])
+    assert run(*shlex.split(again))[0] == 0

@@ -113,14 +113,21 @@ def raising(error: BaseException) -> Callable[[], int]:
 SMALLER = "make the batches, the images or the model smaller"
 
 
-def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_exit_codes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["tool", "do", "my file"])
     assert guarded("tool", lambda: 0) == 0
     assert guarded("tool", lambda: 1) == 1
     assert capsys.readouterr() == ("", "")
     assert guarded("tool", raising(ValueError("lr: -1 must be\n  positive"))) == 2
     assert capsys.readouterr() == ("", "tool: lr: -1 must be positive\n")
     assert guarded("tool", raising(KeyboardInterrupt())) == 130
-    assert capsys.readouterr() == ("", "tool: interrupted\n")
+    again = "tool: interrupted; begin again with: tool do 'my file'\n"
+    assert capsys.readouterr() == ("", again)
+    interruption = KeyboardInterrupt()
+    for note in ("go on with: one", "else", "go on with: the whole"):
+        interruption.add_note(note)
+    assert guarded("tool", raising(interruption)) == 130
+    assert capsys.readouterr() == ("", "tool: interrupted; go on with: the whole\n")
     with pytest.raises(RuntimeError):
         guarded("tool", raising(RuntimeError("ours")))
 

@@ -1,5 +1,6 @@
 """``trainer fit``, ``classify``, ``lr-find``, ``resume`` and ``recipes``: train one run."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -159,7 +160,11 @@ def _train(config: TrainConfig, command: Seeds) -> int:
     for seed in range(config.seed, config.seed + command.seeds):
         if command.seeds > 1:
             say(f"seed {seed}, {len(results) + 1} of {command.seeds}", file=sys.stderr)
-        result = train_one(config.replace(seed=seed), progress=sys.stderr.isatty())
+        try:
+            result = train_one(config.replace(seed=seed), progress=sys.stderr.isatty())
+        except KeyboardInterrupt:
+            _tell_others(seed, config.seed + command.seeds)
+            raise
         results.append(result)
         config = config.replace(**result.found)
         if not command.json:
@@ -170,6 +175,14 @@ def _train(config: TrainConfig, command: Seeds) -> int:
         values = [result.to_json() for result in results]
         print_json(values[0] if command.seeds == 1 else values)
     return FAILURE if any(result.outcome == "failed" for result in results) else DONE
+
+
+def _tell_others(seed: int, end: int) -> None:
+    """Say how the repeats are begun that a Ctrl-C left out; how the run goes on is said of it."""
+    if (rest := end - seed - 1) > 0:
+        seeds = ("--seed", str(seed + 1), "--seeds", str(rest))
+        again = shlex.join(["trainer", *sys.argv[1:], *seeds])
+        say(f"{counted(rest, 'other seed')} not begun; begin with: {again}", file=sys.stderr)
 
 
 def _concluded(monitor: str, results: Sequence["FitResult"]) -> list[str]:

@@ -14,8 +14,6 @@ from trainer.store import without_passwords
 from trainer.tracking.run import LOG, Run
 from trainer.tracking.syncing import sync_others
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass
 class Ending:
@@ -45,15 +43,13 @@ def closing(run: Run) -> Iterator[Ending]:
                 go_on = f"{GO_ON}trainer resume {run.id}"
                 if outcome == "interrupted":
                     reason += f"; {go_on}"
-                if system_fault(error):
                     error.add_note(go_on)
+                if system_fault(error):
                     # What refused that may refuse this: the process is gone then, the run dead.
                     with unless_refused():
                         run.finish(outcome, reason)
                     raise
                 run.finish(outcome, reason)
-                if outcome == "interrupted":
-                    logger.info(reason)
                 raise
 
 

@@ -129,6 +129,7 @@ def train(
         recorder.record(
             epoch, metrics, validation, best=best, save=partial(_save, training, config, best)
         )
+        progress.beside = f"  {recorder.left(epoch)}"
     return "early-stopped"
 
 

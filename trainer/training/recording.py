@@ -13,6 +13,7 @@ from trainer.data.loading import SegmentationData
 from trainer.evaluation.evaluation import Evaluation
 from trainer.evaluation.per_image import FOLDER as PER_IMAGE
 from trainer.evaluation.samples import FOLDER, Strip, write_predictions, write_samples, write_worst
+from trainer.wording import duration
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ class Recorder:
             run.folder, data, count=config.samples, seed=config.split_seed
         )
         self._epochs = config.epochs
+        self._is_at_most = config.patience is not None
+        self._seconds: list[float] = []
         self._monitor = config.monitor
         self._on_epoch = on_epoch
 
@@ -75,9 +78,18 @@ class Recorder:
         self.run.log_epoch(epoch, metrics)
         save(self.run.folder / "checkpoints")
         scores = _beside(validation.told(), metrics, self._monitor)
-        logger.info(_line(epoch, self._epochs, metrics, scores, best))
+        self._seconds.append(metrics["time/epoch_seconds"])
+        told = [_line(epoch, self._epochs, metrics, scores), self.left(epoch), "best" * best]
+        logger.info("  ".join(filter(None, told)))
         if self._on_epoch is not None:
             self._on_epoch(epoch, metrics)
+
+    def left(self, epoch: int) -> str:
+        """Say after an epoch how long the rest will take, as those of this process took."""
+        if epoch >= self._epochs:
+            return ""
+        seconds = (self._epochs - epoch) * float(np.median(self._seconds))
+        return f"{'at most' if self._is_at_most else 'about'} {duration(seconds)} left"
 
 
 def _beside(scores: str, metrics: Mapping[str, float], monitor: str) -> str:
@@ -91,11 +103,10 @@ def _beside(scores: str, metrics: Mapping[str, float], monitor: str) -> str:
     return f"{scores}  ema {key} {averaged:.4f}"
 
 
-def _line(epoch: int, epochs: int, metrics: Mapping[str, float], scores: str, best: bool) -> str:
+def _line(epoch: int, epochs: int, metrics: Mapping[str, float], scores: str) -> str:
     return (
         f"epoch {epoch:>3}/{epochs}  train loss {metrics['train/loss']:.4f}  "
         f"val loss {metrics['val/loss']:.4f}  {scores}  {metrics['time/epoch_seconds']:.1f} s"
-        f"{'  best' if best else ''}"
     )
 
 

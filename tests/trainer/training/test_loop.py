@@ -27,6 +27,7 @@ from trainer.training.loop import (
 )
 from trainer.training.progression import HISTORY, Progression
 from trainer.training.recording import Recorder
+from trainer.wording import duration
 
 EVERY_EPOCH = {
     *("train/loss", "train/dice", "train/miou", "train/grad_norm"),
@@ -375,3 +376,21 @@ class TestProgression:
         trained.go()
         stored = trained.state("last")["progression"]
         assert Progression(**stored) == trained.training.progression
+
+
+@pytest.mark.parametrize(("patience", "how"), [(None, "about"), (9, "at most")])
+def test_a_line_of_the_log_says_how_long_the_rest_takes(
+    make: Callable[..., Trained],
+    caplog: pytest.LogCaptureFixture,
+    patience: int | None,
+    how: str,
+) -> None:
+    caplog.set_level("INFO", "trainer")
+    trained = make(epochs=3, patience=patience)
+    trained.go()
+    lines = [line for line in caplog.messages if line.startswith("epoch ")]
+    seconds = [metrics["time/epoch_seconds"] for _, metrics in trained.run.logged]
+    left = [2 * seconds[0], sum(seconds[:2]) / 2]
+    for line, rest in zip(lines, left, strict=False):
+        assert f"  {how} {duration(rest)} left" in line
+    assert len(lines) == 3 and "left" not in lines[2]
