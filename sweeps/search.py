@@ -2,12 +2,14 @@
 
 import logging
 import time
+from dataclasses import replace
 
 from optuna.trial import TrialState
 
 from sweeps.attributes import DATA, RUN
 from sweeps.objective import Fit
 from sweeps.parent import close_parent, open_parent
+from sweeps.space import Choices
 from sweeps.spec import SweepSpec
 from sweeps.study import FINISHED, Sweep, create
 from sweeps.summary import Summary, summarise
@@ -17,6 +19,7 @@ from trainer import tracking
 from trainer.config import TrainConfig
 from trainer.faults import GO_ON, system_fault, unless_refused
 from trainer.interruption import deaf
+from trainer.prediction.registry import settled
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +32,26 @@ def start(
     Raises ``ValueError`` as `carry_out` does; a sweep that cannot begin leaves no study behind.
     """
     _check_workers(workers)
+    spec = _settled(spec)
     digest = _data_digest(spec.config)
     sweep = create(spec, storage)
     _check_data(sweep, digest)
     return _run_trials(sweep, workers, fit)
+
+
+def _settled(spec: SweepSpec) -> SweepSpec:
+    """Return the spec with the model that its trials begin with as what it means now.
+
+    Each trial is a run of the store, so that ``last`` would mean another one to the next trial.
+    """
+    searched = spec.space.get("init_from")
+    for word in searched.values if isinstance(searched, Choices) else ():
+        if word is not None and (meant := settled(word)) != word:
+            raise ValueError(f"space.init_from: write {meant} for {word!r}, which is found by name")
+    if spec.config.init_from is None:
+        return spec
+    config = spec.config.replace(init_from=settled(spec.config.init_from))
+    return replace(spec, config=config)
 
 
 def carry_out(sweep: Sweep, *, workers: int = 1, fit: Fit | None = None) -> Summary:

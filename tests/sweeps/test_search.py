@@ -16,7 +16,8 @@ from sweeps.presence import present
 from sweeps.reporting.facts import gather
 from sweeps.reporting.markdown import markdown
 from sweeps.reporting.outcome import importance
-from sweeps.search import carry_out
+from sweeps.search import carry_out, start
+from sweeps.space import Choices
 from sweeps.spec import SweepSpec
 from sweeps.study import change, create, load
 from sweeps.summary import rows, summarise
@@ -132,6 +133,27 @@ def test_repeats_have_the_batch_size_that_the_first_one_found(
     sweep = create(spec(fixed={"batch_size": "auto:8"}, trials=2, seeds=2), None)
     assert carry_out(sweep, fit=fit).complete == 2
     assert asked == [("auto:8", 1), (4, 2)] * 2
+
+
+def test_all_trials_begin_with_the_model_that_was_meant_as_the_sweep_began(
+    pretend: ModuleType, spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.search._data_digest", lambda _: "digest")
+    first = tracking.start_run(TrainConfig()).id
+    begun_with = []
+
+    def fit(config: TrainConfig, **how: Any) -> Any:
+        begun_with.append(config.init_from)
+        tracking.start_run(config)
+        return pretend.fit(config, **how)
+
+    fixed = spec(trials=3)
+    fixed = replace(fixed, config=fixed.config.replace(init_from="last"))
+    start(fixed, None, fit=fit)
+    assert begun_with == [first] * 3
+    searched = replace(fixed, name="searched", space={"init_from": Choices(values=(first, "last"))})
+    with pytest.raises(ValueError, match=r"space\.init_from: write \w{32} for 'last'"):
+        start(searched, None, fit=fit)
 
 
 def test_early_stopping_counts_as_saved(pretend: ModuleType, spec: MakeSpec) -> None:

@@ -25,7 +25,7 @@ class Compare(Answer):
     """
 
     models: Positional[tuple[str, ...]]
-    """Run ids or registered models, two or more."""
+    """Runs (id, beginning of it, name, last) or registered models, two or more."""
     score: Annotated[str, arg(help=_SCORE)] = "dice"
     all_seeds: bool = False
     """Add every finished repeat, with another seed, of the runs that are named."""
@@ -40,7 +40,7 @@ class Stability(Answer):
     """Print the instability statistics of any runs of the store."""
 
     run_ids: Positional[tuple[str, ...]]
-    """The runs; those of another program too."""
+    """The runs, by id, beginning of it, name or last; those of another program too."""
     metric: str | None = None
     """The per-epoch curve; of each run what it monitored when left out."""
     lower_is_better: bool = False
@@ -84,8 +84,11 @@ def compare(args: list[str]) -> int:
 def _sides(command: Compare) -> tuple[dict[str, list[str]], bool]:
     """Return the runs of each side by its name, and whether their models are asked about."""
     from trainer.evaluation.results import by_configuration
+    from trainer.prediction.registry import model_named
 
-    run_of = {model: _run_id(model) for model in command.models}
+    run_of = {model: _run_id(model) for model in map(model_named, command.models)}
+    if len(run_of) < 2:
+        raise ValueError(f"models: they are all {next(iter(run_of))}; name another one")
     of_models = all(model.startswith("models:/") for model in run_of) and not command.all_seeds
     if of_models:
         if len(set(run_of.values())) < len(run_of):
@@ -116,9 +119,10 @@ def _statistics(command: Stability) -> list[dict[str, Any]]:
     from trainer.analysis.headline import no_headline
     from trainer.analysis.stability import of_history
     from trainer.evaluation.results import chosen, history
+    from trainer.tracking.naming import run_named
 
     rows = []
-    for run_id, run in chosen(command.run_ids).iterrows():
+    for run_id, run in chosen(map(run_named, command.run_ids)).iterrows():
         metric = command.metric or run["headline"]
         if not metric:
             raise ValueError(f"metric: {no_headline(run['logged_metrics'])}, or give --metric")

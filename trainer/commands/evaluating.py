@@ -31,7 +31,8 @@ class Evaluate(Reading, Answer):
     """Score a model, or masks that another tool wrote, image by image at the images' own size."""
 
     model: Positional[str | None] = None
-    """A run id, models:/NAME@ALIAS, models:/NAME/VERSION, or a pulled folder."""
+    """A run (id, beginning of it, name, last), a registered model's name for its champion,
+    models:/NAME@ALIAS, models:/NAME/VERSION, or a pulled folder."""
     predictions: Path | None = None
     """Folder of masks named as the images, instead of a model."""
     coding: str | None = None

@@ -22,7 +22,8 @@ class Predict(Answer):
     """Write the masks of images of any size, and a table of what each holds of each class."""
 
     model: Positional[str]
-    """A run id, models:/NAME@ALIAS, models:/NAME/VERSION, or a pulled folder."""
+    """A run (id, beginning of it, name, last), a registered model's name for its champion,
+    models:/NAME@ALIAS, models:/NAME/VERSION, or a pulled folder."""
     images: Positional[tuple[Path, ...]]
     """Image files, folders with all that is below them, or patterns ('photos/**/*.jpg')."""
     out: Path

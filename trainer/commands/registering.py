@@ -14,7 +14,7 @@ class Register(Answer):
     """Register the best checkpoint of a run."""
 
     run_id: Positional[str]
-    """The run."""
+    """The run: its id, the beginning of it, its name, or last."""
     name: str
     """Name of the registered model."""
     alias: str | None = None
@@ -38,7 +38,7 @@ class Pull(Answer):
     """Copy a registered model into a folder."""
 
     model: Positional[str]
-    """models:/NAME@ALIAS or models:/NAME/VERSION."""
+    """models:/NAME@ALIAS, models:/NAME/VERSION, or NAME for its champion."""
     out: Path
     """The new folder."""
 
@@ -47,8 +47,9 @@ def register(args: list[str]) -> int:
     """Register the best checkpoint of a run."""
     command = parse(Register, prog="trainer register", args=args)
     from trainer.prediction import registry
+    from trainer.tracking.naming import run_named
 
-    made = registry.register(command.run_id, command.name, alias=command.alias)
+    made = registry.register(run_named(command.run_id), command.name, alias=command.alias)
     _print_version(made, command.json)
     return DONE
 
@@ -69,9 +70,10 @@ def pull(args: list[str]) -> int:
     command = parse(Pull, prog="trainer pull", args=args)
     from trainer.prediction import registry
 
-    folder = registry.pull(command.model, command.out)
+    model = registry.version_named(command.model)
+    folder = registry.pull(model, command.out)
     if command.json:
-        print_json({"model": command.model, "folder": str(folder)})
+        print_json({"model": model, "folder": str(folder)})
     else:
         say(folder)
     return DONE

@@ -14,18 +14,19 @@ class Sync(Answer):
     """Send what runs of this machine have left because their tracking server did not answer."""
 
     run_ids: Positional[tuple[str, ...]] = ()
-    """The runs; left out, all that have something left."""
+    """The runs, by id, the beginning of it, name, or last; left out, all with something left."""
 
 
 def sync(args: list[str]) -> int:
     """Send what a tracking server that did not answer has not got yet."""
     command = parse(Sync, prog="trainer sync", args=args)
+    from trainer.tracking.naming import run_named
     from trainer.tracking.outbox import waiting_runs
     from trainer.tracking.syncing import Synced
     from trainer.tracking.syncing import sync as send
 
     waiting = waiting_runs()
-    chosen = list(dict.fromkeys(command.run_ids)) or waiting
+    chosen = list(dict.fromkeys(map(run_named, command.run_ids))) or waiting
     told = [Synced(run_id=run_id) for run_id in chosen if run_id not in waiting]
     told += send([run_id for run_id in chosen if run_id in waiting])
     if command.json:

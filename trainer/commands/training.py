@@ -83,7 +83,7 @@ class Resume(Answer):
     """Go on where a run stopped, in the same run."""
 
     run_id: Positional[str]
-    """The run."""
+    """The run: its id, the beginning of it, its name, or last."""
     epochs: int | None = None
     """Raise the number of epochs to this."""
 
@@ -132,9 +132,10 @@ def lr_find(args: list[str]) -> int:
 def resume(args: list[str]) -> int:
     """Go on where a run stopped, in the same run."""
     command = parse(Resume, prog="trainer resume", args=args)
+    from trainer.tracking.naming import run_named
     from trainer.training.fitting import resume as resume_one
 
-    result = resume_one(command.run_id, epochs=command.epochs)
+    result = resume_one(run_named(command.run_id), epochs=command.epochs)
     if command.json:
         print_json(result.to_json())
     else:

@@ -107,7 +107,8 @@ class General(Reading):
     model: str = "unet"
     """Architecture."""
     init_from: str | None = None
-    """Run, registered model or model folder whose weights to begin with, where they fit."""
+    """Run, registered model or model folder whose weights to begin with, where they fit; kept as
+    what was meant, such as the run's id for last."""
     freeze: str = "none"
     """What is not to learn: none, or the network's encoder."""
     encoder_lr: float | None = None

@@ -1,9 +1,11 @@
 """Register a run's best model, give it an alias, and pull it: JSON and safetensors alone."""
 
+import logging
 import re
 import shutil
 import tempfile
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.metadata import version as installed
 from importlib.resources import files
 from pathlib import Path
@@ -22,13 +24,26 @@ from trainer.tracking.models import (
     create_version,
     download_version,
     find_alias,
+    find_model,
     find_version,
     registered_models,
     set_alias,
     versions,
 )
+from trainer.tracking.naming import (
+    LAST,
+    SHOWN,
+    described,
+    is_whole_id,
+    runs_named,
+    the_one,
+)
+from trainer.tracking.runs import active_run, check_not_archived
 from trainer.wording import counted
 
+logger = logging.getLogger(__name__)
+
+ADDRESS = "models:/"
 CHAMPION = "champion"
 FORMAT = 3  # of a model folder, as `model_folder.FORMATS` are
 # What a registered model carries, so that it predicts where our packages are not installed.
@@ -89,10 +104,10 @@ def export_run(run_id: str, folder: Path) -> Path:
     """Write the best checkpoint of a run as a model folder and return it.
 
     The folder holds ``config.json``, ``model.safetensors``, and in ``origin.json`` the run and
-    the split of its data. Raises ``ValueError`` when the run has no checkpoint yet, and when it is
-    of a classifier.
+    the split of its data. Raises ``ValueError`` when the run has no checkpoint yet, when it is
+    archived, and when it is a classifier's.
     """
-    run = get_run(run_id)
+    run = active_run(run_id)
     if run.data.tags.get("segscope.kind") == ClassifyConfig.kind:
         raise ValueError(
             f"run: {run_id} is a classifier, which predicts no masks; name another run"
@@ -165,11 +180,14 @@ def register(run_id: str, name: str, *, alias: str | None = None) -> ModelVersio
 
 
 def promote(name: str, version: str, *, alias: str = CHAMPION) -> ModelVersion:
-    """Point ``alias`` at a version and return it; ``ValueError`` when there is no such version.
+    """Point ``alias`` at a version and return it.
 
-    Where the alias pointed is noted, so that `roll_back` can go there.
+    Where the alias pointed is noted, so that `roll_back` can go there. Raises ``ValueError`` when
+    there is no such version, and when the run that it came from is archived.
     """
     _check_alias(alias)
+    if origin := find_version(name, version).run_id:
+        check_not_archived(origin)
     _point(name, alias, version)
     return _as_version(find_version(name, version))
 
@@ -220,20 +238,79 @@ def find(uri: str) -> ModelVersion:
 
 
 def resolve_model(model: str, scratch: Path) -> Path:
-    """Return the model folder that a run id, a ``models:/`` address or a folder stands for.
+    """Return the model folder that a word stands for: see `settled`.
 
     What has to be fetched is written below ``scratch``. Raises ``ValueError`` when there is no
     such model.
     """
-    if model.startswith("models:/"):
+    model = settled(model)
+    if model.startswith(ADDRESS):
         return _data_folder(pull(model, scratch / "pulled"))
     if Path(model).is_dir():
         return _data_folder(Path(model))
-    if re.fullmatch(r"[0-9a-f]{32}", model):
-        return export_run(model, scratch / "exported")
-    raise ValueError(
-        f"model: {model!r} is no folder, run id, models:/NAME@ALIAS or models:/NAME/VERSION"
-    )
+    return export_run(model, scratch / "exported")
+
+
+def settled(model: str) -> str:
+    """Return what a word for a model means, as what means the same tomorrow.
+
+    In this order: a ``models:/`` address and a folder that is there, as they are; else as
+    `model_named` has it.
+    """
+    is_folder = not model.startswith(ADDRESS) and Path(model).is_dir()
+    return model if is_folder else model_named(model)
+
+
+def model_named(word: str) -> str:
+    """Return the address or the run id of the model that a word means; what is found is logged.
+
+    In this order: a ``models:/`` address and a run's id in full, as they are; ``last``, the newest
+    run; else the champion of the registered model of that name, or a run as `run_named` has it.
+    Raises ``ValueError`` where none or several fit, a model and a run among them, listing the
+    nearest, and for a registered model without a champion.
+    """
+    if word.startswith(ADDRESS) or is_whole_id(word):
+        return word
+    runs = runs_named(word)
+    record = None if word == LAST else find_model(word)
+    if record is None:
+        missing = f"model: {word!r} is no folder, registered model or run of this store"
+        return the_one(word, runs, missing="" if runs else f"{missing}{_nearest(word)}")
+    if runs:
+        raise ValueError(
+            f"model: {word!r} is a registered model and a run, {described(runs[:1])[0]}; say "
+            f"models:/{word}@{CHAMPION}, or the run's id"
+        )
+    return _champion(word, record)
+
+
+def version_named(word: str) -> str:
+    """Return the address of a version: that given, or the champion of a plain name's model."""
+    if word.startswith(ADDRESS):
+        return word
+    record = find_model(word)
+    if record is None:
+        raise ValueError(f"model: there is no registered model {word!r}{_nearest(word)}")
+    return _champion(word, record)
+
+
+def _nearest(name: str) -> str:
+    close = get_close_matches(name, [model.name for model in registered_models()])
+    return f"; nearest registered model: {', '.join(close)}" if close else ""
+
+
+def _champion(name: str, record: Any) -> str:
+    """Return the address of a registered model's champion; ``ValueError`` listing what there is."""
+    version = record.aliases.get(CHAMPION)
+    if version is None:
+        known = [f"models:/{name}@{alias}" for alias in sorted(record.aliases)]
+        known += [f"models:/{name}/{one.version}" for one in versions(name)]
+        listed = ", ".join(known[:SHOWN]) + ", …" * (len(known) > SHOWN)
+        raise ValueError(
+            f"model: {name!r} has no {CHAMPION}; say which: {listed or 'it has no version'}"
+        )
+    logger.info("%s is models:/%s/%s, its %s", name, name, version, CHAMPION)
+    return f"{ADDRESS}{name}/{version}"
 
 
 def list_models() -> dict[str, list[ModelVersion]]:

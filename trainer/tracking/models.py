@@ -101,6 +101,16 @@ def find_version(name: str, version: str) -> Any:
         raise ValueError(system_fault(error) or missing) from error
 
 
+def find_model(name: str) -> Any | None:
+    """Return MLflow's record of a registered model; None where there is none of that name."""
+    try:
+        return client().get_registered_model(name)
+    except MlflowException as error:
+        if fault := system_fault(error):
+            raise ValueError(fault) from error
+        return None
+
+
 def find_alias(name: str, alias: str) -> Any:
     """Return the version that an alias points at; ``ValueError`` when there is none."""
     try:
@@ -155,11 +165,10 @@ def versions(name: str) -> list[Any]:
 
 
 def _ensure_registered(name: str) -> None:
+    if find_model(name) is not None:
+        return
     try:
-        client().get_registered_model(name)
-    except MlflowException:
-        try:
-            client().create_registered_model(name)
-        except MlflowException as error:
-            refused = f"model: cannot register {name!r}: {error.message}"
-            raise ValueError(system_fault(error) or refused) from error
+        client().create_registered_model(name)
+    except MlflowException as error:
+        refused = f"model: cannot register {name!r}: {error.message}"
+        raise ValueError(system_fault(error) or refused) from error

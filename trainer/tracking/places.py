@@ -11,7 +11,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from trainer.files import copy_folder
-from trainer.store import local_folder, sqlite_path, tracking_uri
+from trainer.store import local_folder, sqlite_path, tracking_uri, without_password
 
 # From a run's or a model's files to the folder of all files: artifacts/EXPERIMENT/RUN/artifacts.
 FLOORS = 4
@@ -30,9 +30,11 @@ def local_path(artifact_uri: str) -> Path | None:
     experiment's folder is.
 
     A store may come from somebody else, so what it names must lie below its own folder or one that
-    the user named (`allowed_roots`), links followed. Raises `Outside` where it does not.
+    the user named (`allowed_roots`), links followed. Raises `Outside` where it does not, and
+    ``ValueError`` where a server has the files, and the store is looked at through its database.
     """
     if not is_local(artifact_uri):
+        _check_server_is_asked(artifact_uri)
         return None
     recorded = Path(local_file_uri_to_path(artifact_uri))
     try:
@@ -61,6 +63,17 @@ def is_local(artifact_uri: str) -> bool:
         raise Outside(
             f"store: it names {artifact_uri[:500]!r}, a file of another machine or no address"
         ) from error
+
+
+def _check_server_is_asked(artifact_uri: str) -> None:
+    """Raise ``ValueError`` for files that only a tracking server hands out, which is not asked."""
+    store = tracking_uri()
+    if artifact_uri.startswith("mlflow-artifacts:") and not store.startswith(("http:", "https:")):
+        raise ValueError(
+            f"store: its files are kept by a tracking server, which {without_password(store)}, its "
+            "database, does not reach; set MLFLOW_TRACKING_URI to the server's address, such as "
+            "http://HOST:5000"
+        )
 
 
 def allowed_roots() -> list[Path]:

@@ -2,18 +2,20 @@
 
 import math
 import re
+import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Param
+from mlflow.entities import Param, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.store.tracking import SEARCH_MAX_RESULTS_DEFAULT
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_USER
 
 from trainer import __version__
 from trainer.faults import system_fault
-from trainer.store import without_passwords
+from trainer.store import tracking_uri, without_password, without_passwords
 from trainer.tracking.client import client, experiment_id
 from trainer.tracking.environment import user
 from trainer.tracking.formats import FORMAT, TAG, check_run_format
@@ -121,18 +123,39 @@ def get_run(run_id: str) -> Any:
 def active_run(run_id: str) -> Any:
     """Return MLflow's record of a run that can be written; ``ValueError`` when it is archived."""
     found = get_run(run_id)
-    if found.info.lifecycle_stage == "deleted":
-        raise ValueError(
-            f"run: {run_id} is archived; restore it first, on the page Runs or with "
-            f"mlflow runs restore --run-id {run_id}"
-        )
+    _refuse_archived(found)
     return found
 
 
-def find_runs(filter_string: str) -> list[Any]:
-    """Return MLflow's records of all runs of all experiments that match its filter syntax.
+def check_not_archived(run_id: str) -> None:
+    """Raise ``ValueError`` for a run that is archived; one that is gone for good passes."""
+    try:
+        found = client().get_run(run_id)
+    except MlflowException as error:
+        if fault := system_fault(error):
+            raise ValueError(fault) from error
+        return
+    _refuse_archived(found)
 
-    Raises ``ValueError`` with MLflow's own words when the filter is malformed.
+
+def _refuse_archived(run: Any) -> None:
+    run_id = run.info.run_id
+    if run.info.lifecycle_stage == "deleted":
+        store = shlex.quote(without_password(tracking_uri()))
+        raise ValueError(
+            f"run: {run_id} is archived; restore it first, on the dashboard's page Runs or with "
+            f"MLFLOW_TRACKING_URI={store} mlflow runs restore --run-id {run_id}"
+        )
+
+
+def find_runs(
+    filter_string: str, *, view: int = ViewType.ACTIVE_ONLY, most: int | None = None
+) -> list[Any]:
+    """Return MLflow's records of runs of all experiments that match its filter syntax.
+
+    The newest come first; ``most`` of them when given, 1,000 at the highest. ``view`` is one of
+    MLflow's `ViewType`: archived runs are left out unless it says so. Raises ``ValueError`` with
+    MLflow's own words when the filter is malformed.
     """
     api = client()
     experiments = _experiments()
@@ -140,12 +163,18 @@ def find_runs(filter_string: str) -> list[Any]:
     token: str | None = None
     while experiments:
         try:
-            page = api.search_runs(experiments, filter_string, page_token=token)
+            page = api.search_runs(
+                experiments,
+                filter_string,
+                view,
+                most or SEARCH_MAX_RESULTS_DEFAULT,
+                page_token=token,
+            )
         except MlflowException as error:
             raise ValueError(f"filter: {error.message}") from error
         found.extend(page)
         token = page.token
-        if not token:
+        if not token or most:
             break
     return found
 

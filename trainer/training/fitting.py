@@ -30,6 +30,7 @@ from trainer.network.device import choose_device, choose_dtype, processor_name, 
 from trainer.network.forward import Forward
 from trainer.network.losses import Weigh, build_loss
 from trainer.network.recomputation import recompute
+from trainer.prediction.registry import settled
 from trainer.progress import Progress
 from trainer.store import tracking_uri, without_passwords
 from trainer.tracking import Ending, Run, closing, get_run, held, log_file, reopen_run, starting
@@ -68,8 +69,9 @@ class FitResult:
     best: dict[str, float]
     stability: dict[str, float] = field(default_factory=dict)
     reason: str | None = None
-    found: dict[str, int] = field(default_factory=dict)
-    """What took the place of ``batch_size: auto``; a repeat is to have the same."""
+    found: dict[str, Any] = field(default_factory=dict)
+    """What took the place of ``batch_size: auto`` and of a word for a model; a repeat is to have
+    the same."""
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``trainer fit --json`` prints."""
@@ -167,12 +169,12 @@ def _ended(done: int, epochs: int) -> str:
 
 
 class Opened(NamedTuple):
-    """A run before its first epoch; ``found`` took the place of ``batch_size: auto``."""
+    """A run before its first epoch; ``found`` took the place of words in the configuration."""
 
     config: TrainConfig
     data: SegmentationData
     training: Training
-    found: dict[str, int]
+    found: dict[str, Any]
     notes: list[str]
 
 
@@ -184,11 +186,15 @@ def opened(config: TrainConfig, progress: bool, *, train_dtype: str | None = Non
     check_augmentation(
         config.augment, config.settings("augment"), data.augmented_size, config.channels
     )
-    found: dict[str, int] = {}
+    found: dict[str, Any] = {}
     notes: list[str] = []
-    if isinstance(config.batch_size, str):
-        found, told = find_batch_size(config, data, partial(_new_training, data=data))
+    if config.init_from is not None:
+        found["init_from"] = settled(config.init_from)
         config = config.replace(**found)
+    if isinstance(config.batch_size, str):
+        size, told = find_batch_size(config, data, partial(_new_training, data=data))
+        config = config.replace(**size)
+        found |= size
         notes.append(told)
     training = _new_training(config, data, train_dtype=train_dtype)
     if config.init_from is not None:

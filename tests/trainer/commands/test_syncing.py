@@ -29,14 +29,20 @@ def test_nothing_waits(capsys: Captured) -> None:
 
 def test_the_runs_that_are_named_are_sent_and_then_all(capsys: Captured) -> None:
     first, second = left(0.1, 0.2), left(0.3)
-    assert sync([first, "../elsewhere"]) == 0
-    expected = {f"{first}  2 records sent", "../elsewhere  0 records sent"}
+    nothing = "0" * 32
+    assert sync([first[:8], nothing]) == 0
+    expected = {f"{first}  2 records sent", f"{nothing}  0 records sent"}
     assert set(capsys.readouterr().out.splitlines()) == expected
     assert sync(["--json"]) == 0
     assert json.loads(capsys.readouterr().out) == [
         {"run_id": second, "sent": 1, "left": 0, "why": None}
     ]
     assert [m.value for m in client().get_metric_history(first, "val/dice")] == [0.1, 0.2]
+
+
+def test_what_is_no_run_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"there is no run '../elsewhere' in this store"):
+        sync(["../elsewhere"])
 
 
 def test_what_the_store_does_not_take_is_told_and_stays(

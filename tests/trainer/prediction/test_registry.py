@@ -1,6 +1,7 @@
 """Register, promote and pull, on a real store; the model then loads without our packages."""
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +131,52 @@ def test_an_address_that_names_no_model(run_id: str, uri: str, said: str) -> Non
     registry.register(run_id, "cars")
     with pytest.raises(ValueError, match=said):
         registry.find(uri)
+
+
+def test_a_plain_name_is_its_champion_and_a_run_is_said_by_anything(
+    run_id: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.register(run_id, "cars")
+    with pytest.raises(ValueError, match=r"'cars' has no champion; say which: models:/cars/1$"):
+        registry.resolve_model("cars", tmp_path / "none")
+    registry.promote("cars", "1", alias="trial")
+    with pytest.raises(ValueError, match=r"say which: models:/cars@trial, models:/cars/1$"):
+        registry.version_named("cars")
+    registry.promote("cars", "1")
+    with caplog.at_level(logging.INFO):
+        assert registry.model_named("cars") == registry.version_named("cars") == "models:/cars/1"
+    assert "cars is models:/cars/1, its champion" in caplog.text
+    assert registry.model_named("last") == registry.model_named(run_id[:7]) == run_id
+    assert registry.settled("models:/cars@champion") == "models:/cars@champion"
+    folder = registry.resolve_model("cars", tmp_path / "one")
+    again = registry.resolve_model(run_id[:7], tmp_path / "two")
+    assert (folder / "config.json").read_text() == (again / "config.json").read_text()
+
+
+def test_a_folder_that_is_there_comes_first(
+    run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.register(run_id, "cars", alias="champion")
+    monkeypatch.chdir(tmp_path)
+    registry.pull("models:/cars/1", Path("cars"))
+    assert registry.settled("cars") == "cars"
+    assert registry.resolve_model("cars", tmp_path / "s") == Path("cars/artifacts/model")
+
+
+def test_a_model_and_a_run_of_one_name_are_not_guessed(run_id: str) -> None:
+    registry.register(run_id, run_id[:8], alias="champion")
+    with pytest.raises(ValueError, match="is a registered model and a run") as error:
+        registry.model_named(run_id[:8])
+    assert f"models:/{run_id[:8]}@champion" in str(error.value)
+
+
+def test_what_is_no_model_lists_the_nearest(run_id: str) -> None:
+    registry.register(run_id, "cars")
+    for named in (registry.model_named, registry.version_named):
+        with pytest.raises(ValueError, match="nearest registered model: cars"):
+            named("carz")
+    with pytest.raises(ValueError, match=f"run of this store; nearest: {run_id[:8]} "):
+        registry.model_named(get_run(run_id).info.run_name[:-1])
 
 
 def test_names_that_mlflow_or_the_address_could_not_take(run_id: str) -> None:

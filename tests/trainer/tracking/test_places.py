@@ -1,7 +1,11 @@
 """A store that was moved or copied finds its files, and never writes where it was."""
 
 import os
+import shlex
 import shutil
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +60,21 @@ def test_what_is_nowhere_stays_where_it_was_recorded(moved, tmp_path, monkeypatc
         found(recorded)
     monkeypatch.setenv(ROOTS, str(tmp_path / "old"))
     assert found(recorded) == recorded
-    assert local_path("mlflow-artifacts:/1/0f3/artifacts") is None
+    assert local_path("s3://bucket/1/0f3/artifacts") is None
+
+
+@pytest.mark.parametrize(
+    "address", ["mlflow-artifacts:/1/0f3", "mlflow-artifacts://host:5000/1/0f3"]
+)
+def test_files_that_a_server_keeps_are_reached_through_it(moved, monkeypatch, address):
+    for store in ("", f"sqlite:///{moved}/mlflow.db", "postgresql+psycopg://me:s3cret@host/runs"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+        with pytest.raises(ValueError, match="kept by a tracking server") as error:
+            local_path(address)
+        assert "set MLFLOW_TRACKING_URI to the server's address" in str(error.value)
+        assert "s3cret" not in str(error.value)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://host:5000")
+    assert local_path(address) is None
 
 
 @pytest.mark.parametrize(
@@ -164,12 +182,24 @@ def test_an_archived_run_is_told_as_that(run, draw_pairs, tmp_path, store, monke
     data = draw_pairs(tmp_path / "data")
     small = ("--image-size", "32", "32", "--base-channels", "4", "--depth", "2")
     run_id = run("fit", "--data", str(data), "--epochs", "1", *small)[1].strip()
+    assert run("register", run_id, "--name", "cars")[0] == 0
     archive([run_id])
-    for command in (("resume", run_id, "--epochs", "2"), ("register", run_id, "--name", "cars")):
+    for command in (
+        ("resume", run_id, "--epochs", "2"),
+        ("register", run_id, "--name", "cars"),
+        ("promote", "cars", "1"),
+        ("evaluate", run_id),
+    ):
         code, _, said = run(*command)
         assert code == 2
         assert f"run: {run_id} is archived; restore it first" in said
         assert "Traceback" not in said
+    assert run("evaluate", "models:/cars/1")[0] == 0
+    cure = said.strip().rpartition(" or with ")[2]
+    cure = cure.replace(" mlflow ", f" {shlex.quote(sys.executable)} -m mlflow ")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    subprocess.run(cure, shell=True, check=True)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}/mlflow.db")
     assert run("evaluate", run_id)[0] == 0
 
 
@@ -183,3 +213,43 @@ def test_files_that_are_gone_are_told_as_that(run, draw_pairs, tmp_path, store, 
         code, _, said = run(command, run_id)
         assert code == 2
         assert f"run: the files of {run_id} are gone" in said
+
+
+def test_every_command_tells_of_files_that_a_server_keeps(
+    run,  # noqa: F811
+    draw_pairs,
+    tmp_path,
+    store,
+    monkeypatch,
+):
+    """As one looks at the database of a server, and not through it."""
+    monkeypatch.chdir(tmp_path)
+    data = draw_pairs(tmp_path / "data")
+    small = ("--image-size", "32", "32", "--base-channels", "4", "--depth", "2", "--cache", "ram")
+    run_ids = [
+        run("fit", "--data", str(data), "--epochs", "1", "--lr", lr, *small)[1].strip()
+        for lr in ("0.01", "0.02")
+    ]
+    assert run("register", run_ids[0], "--name", "cars", "--alias", "champion")[0] == 0
+    with sqlite3.connect(store / "mlflow.db") as database:
+        for table, column in (
+            ("runs", "artifact_uri"),
+            ("experiments", "artifact_location"),
+            ("model_versions", "storage_location"),
+            ("model_versions", "source"),
+        ):
+            database.execute(f"UPDATE {table} SET {column} = 'mlflow-artifacts:/0/x/artifacts'")
+    image = str(next((data / "images").iterdir()))
+    for command in (
+        ("fit", "--data", str(data), "--epochs", "1", *small),
+        ("resume", run_ids[0], "--epochs", "2"),
+        ("evaluate", run_ids[0]),
+        ("evaluate", "cars"),
+        ("predict", run_ids[0], image, "--out", "masks"),
+        ("register", run_ids[0], "--name", "other"),
+        ("compare", *run_ids),
+        ("pull", "cars", "--out", "pulled"),
+    ):
+        code, _, said = run(*command)
+        assert (code, "kept by a tracking server" in said) == (2, True), (command, said)
+        assert "has no artifact" not in said and "Traceback" not in said

@@ -9,10 +9,12 @@ from torch import Tensor
 
 from tests.trainer.training.test_fitting import folder_of
 from tests.trainer.training.test_loop import Trained
+from trainer.commands.training import fit as train
 from trainer.config import TrainConfig
 from trainer.models import MODELS, build_model
 from trainer.progress import Progress
 from trainer.settings import load
+from trainer.tracking import get_run
 from trainer.training.checkpoints import read_tensors
 from trainer.training.fitting import fit, resume
 from trainer.training.loop import train_epoch
@@ -68,7 +70,7 @@ def test_what_does_not_fit_stays_at_random_and_is_told(
 def test_nothing_that_fits_is_refused(begun: str) -> None:
     with pytest.raises(ValueError, match=r"init_from: none of the weights of .* fits this network"):
         begin_from(begun, build_model("pspnet", encoder_depth=18, base_channels=2))
-    with pytest.raises(ValueError, match="model: 'nowhere' is no folder, run id"):
+    with pytest.raises(ValueError, match=r"model: .nowhere. is no folder, registered model or run"):
         begin_from("nowhere", build_model("unet"))
 
 
@@ -109,3 +111,14 @@ def test_an_encoder_may_learn_more_slowly(tiny: TrainConfig, tmp_path: Path) -> 
 def test_a_rate_of_what_does_not_learn_is_refused() -> None:
     with pytest.raises(ValueError, match=r"encoder_lr: 0\.1 does nothing where freeze is encoder"):
         TrainConfig(freeze="encoder", encoder_lr=0.1)
+
+
+def test_a_repeat_begins_with_the_model_that_was_meant_first(
+    begun: str, tiny: TrainConfig, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """To the second seed ``last`` would be the first one's run."""
+    path = tmp_path / "config.yaml"
+    path.write_text(tiny.replace(epochs=1).to_yaml())
+    assert train(["--config", str(path), "--init-from", "last", "--seeds", "2"]) == 0
+    for run_id in capsys.readouterr().out.split():
+        assert get_run(run_id).data.params["init_from"] == begun
