@@ -1,10 +1,11 @@
 """Who trains, who validates, who tests.
 
 Official splits are kept as published. Where there is none, groups (a car, a patient) are divided
-by a seed, never the images of one group.
+by a seed, never the images of one group; of images of a class each, every class in its share.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,7 @@ from trainer.wording import counted
 log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
-Groups = dict[str, list[str]]
+Groups = dict[str, list[Pair]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,7 @@ def make_splits(collection: Collection, config: TrainConfig) -> Splits:
         splits = _seeded(_by_group(official["train"] or pairs), config)
     if official["train"]:
         _report_unlisted(pairs)
-    return _reduced(splits, {p.name: p.group for p in pairs}, config)
+    return _reduced(splits, pairs, config)
 
 
 def leaking_groups(collection: Collection, splits: Splits) -> list[str]:
@@ -152,7 +153,7 @@ def _official(
     elif val:
         splits = Splits(train=_names(train), val=_names(val), test=_names(test))
     elif len(groups := _by_group(train)) > 1:
-        chosen = _shuffled(groups, config.split_seed)
+        chosen = _blended(groups, config.split_seed)
         count = _share(len(chosen), config.val_fraction, len(chosen) - 1)
         splits = Splits(
             train=_members(groups, chosen[count:]),
@@ -179,7 +180,7 @@ def _seeded(groups: Groups, config: TrainConfig) -> Splits:
             "nothing is left to validate on; add data, or give --group-by a pattern with several "
             "groups"
         )
-    order = _shuffled(groups, config.split_seed)
+    order = _blended(groups, config.split_seed)
     most = len(order) - max(2, config.folds or 2)
     tests = _share(len(order), config.test_fraction, most) if config.test_fraction else 0
     test, rest = order[:tests], order[tests:]
@@ -202,24 +203,23 @@ def _fold(groups: Groups, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
             f"folds: {config.folds} is more than the {counted(len(groups), 'group')}; "
             "give at most that many"
         )
-    order = _shuffled(groups, config.split_seed)
+    order = sorted(_shuffled(groups, config.split_seed), key=lambda name: _class(groups[name]))
     validating = set(order[config.fold :: config.folds])
     training = [group for group in order if group not in validating]
     return _members(groups, training), _members(groups, validating)
 
 
-def _reduced(splits: Splits, group_of: Mapping[str, str], config: TrainConfig) -> Splits:
+def _reduced(splits: Splits, pairs: Iterable[Pair], config: TrainConfig) -> Splits:
     """Keep ``config.fraction`` of the training images: whole groups, but for the last one.
 
     A smaller fraction is always a part of a larger one.
     """
     if config.fraction == 1:
         return splits
-    groups: Groups = {}
-    for name in splits.train:
-        groups.setdefault(group_of[name], []).append(name)
-    wanted = max(1, round(config.fraction * len(splits.train)))
-    ordered = [n for group in _shuffled(groups, config.split_seed) for n in groups[group]]
+    learnt = set(splits.train)
+    groups = _by_group(pair for pair in pairs if pair.name in learnt)
+    wanted = max(1, round(config.fraction * len(learnt)))
+    ordered = [p.name for group in _blended(groups, config.split_seed) for p in groups[group]]
     return Splits(train=tuple(sorted(ordered[:wanted])), val=splits.val, test=splits.test)
 
 
@@ -233,15 +233,36 @@ def _shuffled(groups: Iterable[str], seed: int) -> list[str]:
     return [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
 
 
+def _blended(groups: Groups, seed: int) -> list[str]:
+    """Return the groups shuffled, with those of each class spread evenly from first to last.
+
+    So that however many are taken in a row, each class has its share of them.
+    """
+    order = _shuffled(groups, seed)
+    of_class = Counter(_class(groups[name]) for name in order)
+    passed: Counter[int] = Counter()
+    place = {}
+    for name in order:
+        own = _class(groups[name])
+        place[name] = (passed[own] + 0.5) / of_class[own]
+        passed[own] += 1
+    return sorted(order, key=place.__getitem__)
+
+
+def _class(group: list[Pair]) -> int:
+    """Return the class that most images of a group are of; one and the same where masks say it."""
+    return Counter(-1 if pair.whole is None else pair.whole for pair in group).most_common(1)[0][0]
+
+
 def _by_group(pairs: Iterable[Pair]) -> Groups:
     groups: Groups = {}
     for pair in pairs:
-        groups.setdefault(pair.group, []).append(pair.name)
+        groups.setdefault(pair.group, []).append(pair)
     return groups
 
 
 def _members(groups: Groups, chosen: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(name for group in chosen for name in groups[group]))
+    return tuple(sorted(pair.name for group in chosen for pair in groups[group]))
 
 
 def _names(pairs: Iterable[Pair]) -> tuple[str, ...]:

@@ -1,9 +1,13 @@
 """Splits: official ones kept, groups never divided, the same seed the same splits."""
 
 import logging
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trainer.config import TrainConfig
 from trainer.data.collection import ClassInfo, Collection, MaskCoding, Pair
@@ -35,6 +39,22 @@ def cars(groups: int, views: int) -> Collection:
     return collection(
         *((f"{g:02d}_{v}", f"{g:02d}", None) for g in range(groups) for v in range(views))
     )
+
+
+def animals(*images: int, views: int = 1) -> Collection:
+    """Return images of a class each: so many of each class, ``views`` of them to a group."""
+    pairs = [
+        Pair(name=f"{n}_{i}", image=path, mask=path, group=f"{n}_{i // views}", layers=(n,))
+        for n, number in enumerate(images)
+        for i in range(number)
+        if (path := Path(f"{n}_{i}"))
+    ]
+    return replace(cars(1, 1), pairs=tuple(pairs))
+
+
+def of_each(names: tuple[str, ...], classes: int) -> list[int]:
+    found = Counter(name.partition("_")[0] for name in names)
+    return [found[str(n)] for n in range(classes)]
 
 
 def groups_of(data: Collection, names: tuple[str, ...]) -> set[str]:
@@ -191,6 +211,39 @@ def test_a_fraction_takes_whole_groups_but_for_the_last() -> None:
 
 def test_the_smallest_fraction_leaves_one_image() -> None:
     assert len(make_splits(cars(5, 2), TrainConfig(fraction=1e-6)).train) == 1
+
+
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=6), st.integers(0, 99))
+def test_each_class_has_its_share_of_every_split(images: list[int], seed: int) -> None:
+    total, classes = sum(images), len(images)
+    data, config = animals(*images), TrainConfig(split_seed=seed)
+    splits = make_splits(data, config)
+    assert everything(splits) == sorted(pair.name for pair in data.pairs)
+    for names in (splits.train, splits.val, splits.test):
+        for own, number in zip(of_each(names, classes), images, strict=True):
+            # Where the classes end at one place, a split takes some of them and not the others.
+            assert abs(own - number * len(names) / total) < (1 if classes == 2 else 2)
+    learnt = of_each(splits.train, classes)
+    assert all(own for own, number in zip(learnt, images, strict=True) if number >= 3)
+    half = make_splits(data, config.replace(fraction=0.5)).train
+    for own, number in zip(of_each(half, classes), learnt, strict=True):
+        assert abs(own - number * len(half) / len(splits.train)) < 2
+
+
+@given(st.lists(st.integers(5, 40), min_size=2, max_size=6), st.integers(2, 5))
+def test_each_class_has_its_share_of_every_fold(images: list[int], count: int) -> None:
+    config = TrainConfig(folds=count, test_fraction=0)
+    folds = [make_splits(animals(*images), config.replace(fold=fold)) for fold in range(count)]
+    for splits in folds:
+        for own, number in zip(of_each(splits.val, len(images)), images, strict=True):
+            assert abs(own - number / count) < 1
+
+
+def test_groups_of_a_class_stay_whole() -> None:
+    data = animals(60, 20, views=4)
+    splits = make_splits(data, TrainConfig(val_fraction=0.2, test_fraction=0.2))
+    assert leaking_groups(data, splits) == []
+    assert [of_each(splits.names(split), 2) for split in SPLITS] == [[36, 12], [12, 4], [12, 4]]
 
 
 def test_stored_and_read_again() -> None:
