@@ -204,10 +204,11 @@ def presets(args: list[str]) -> int:
     if command.json:
         print_json({name: spec.to_mapping() for name, spec in found.items()})
         return DONE
+    width = max(map(len, found)) + 2
     for name, spec in found.items():
-        say(f"{name:<18}{spec.description}")
+        say(f"{name:<{width}}{spec.description}")
         for searched, dimension in spec.space.items():
-            say(f"{'':<18}  {searched}: {dimension}")
+            say(f"{'':<{width}}{searched}: {dimension}")
     return DONE
 
 
@@ -309,4 +310,4 @@ def _status_line(summary: "Summary") -> str:
     value = summary.best.value if summary.best else None
     score = "no best yet" if value is None else f"best {summary.metric} {value:.4f}"
     trials = f"{summary.finished}/{counted(summary.total, 'trial')} ({summary.counted})"
-    return f"{summary.study:<24}{trials}  {score}"
+    return f"{summary.study:<22}  {trials}  {score}"

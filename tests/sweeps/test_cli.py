@@ -61,7 +61,7 @@ def sweeps(monkeypatch: pytest.MonkeyPatch, store: Path) -> Sweeps:
 def test_presets_are_listed(sweeps: Sweeps, capsys: pytest.CaptureFixture[str]) -> None:
     assert sweeps("presets") == 0
     listed = capsys.readouterr().out
-    assert all(name in listed for name in PRESETS)
+    assert all(f"{name}  " in listed for name in PRESETS)  # however long the name is
     assert "lr: 1e-05 to 0.01, log" in listed
 
 
