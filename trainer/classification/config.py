@@ -5,6 +5,7 @@ Nothing here imports torch.
 
 from typing import Any
 
+from trainer.analysis.score_table import monitors
 from trainer.catalogue.losses import loss_terms
 from trainer.config import General, TrainConfig
 from trainer.names import check
@@ -22,7 +23,7 @@ NOT_READ = frozenset(
 
 
 class ClassifyConfig(TrainConfig):
-    """A `TrainConfig` without what is of masks alone; ``monitor`` is one of `SCORES`.
+    """A `TrainConfig` without what is of masks alone; ``monitor`` is of one of `SCORES`.
 
     Raises ``ValueError`` for a field that a classifier does not read, and for a layout, a loss or
     a monitor that it has not.
@@ -38,7 +39,8 @@ class ClassifyConfig(TrainConfig):
         # Sample pictures are of masks.
         super().__init__(**{"monitor": f"val/{SCORES[0]}", **read, "samples": 0})
         check("layout of a classifier", self.layout, LAYOUTS)
-        check("monitor of a classifier", self.monitor, [f"val/{key}" for key in SCORES])
+        known = [metric for metric in monitors() if metric.rpartition("/")[2] in SCORES]
+        check("monitor of a classifier", self.monitor, known)
         for _, term in loss_terms(self.loss):
             check("loss of a classifier", term, LOSSES)
 

@@ -13,7 +13,10 @@ from trainer.analysis.score_table import check_comparable, comparable
 from trainer.command_line import DONE, Answer, parse, print_json
 from trainer.printing import Terminal, inert, say
 
-_SCORE = f"Score that decides: {', '.join(comparable())}; dice/2 and iou/2 are of class 2 alone."
+_SCORE = (
+    f"Score that decides: {', '.join(comparable())}; dice/2 and iou/2 are of class 2 alone. Dice "
+    "when left out, of classifiers balanced_accuracy."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +29,7 @@ class Compare(Answer):
 
     models: Positional[tuple[str, ...]]
     """Runs (id, beginning of it, name, last) or registered models, two or more."""
-    score: Annotated[str, arg(help=_SCORE)] = "dice"
+    score: Annotated[str | None, arg(help=_SCORE)] = None
     all_seeds: bool = False
     """Add every finished repeat, with another seed, of the runs that are named."""
     resamples: int = 10_000
@@ -54,7 +57,8 @@ def compare(args: list[str]) -> int:
     command = parse(Compare, prog="trainer compare", args=args)
     if len(set(command.models)) < 2:
         raise ValueError("models: give two or more different run ids or registered models")
-    check_comparable(command.score)
+    if command.score is not None:
+        check_comparable(command.score)
     if command.resamples < 100:
         raise ValueError(f"resamples: {command.resamples} must be at least 100")
     from trainer.evaluation.results import which_is_better

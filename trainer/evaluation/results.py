@@ -98,20 +98,23 @@ def best_epoch(
 def which_is_better(
     sides: Mapping[str, Sequence[str]],
     *,
-    score: str = "dice",
+    score: str | None = None,
     resamples: int = RESAMPLES,
     of_models: bool = False,
 ) -> Verdict:
     """Return the verdict on every pair of sides; a side is its name and its runs.
 
-    Each run counts with its validation images at its best epoch. ``of_models``: it is about the
+    Each run counts with its validation images at its best epoch. ``score`` is Dice when left
+    out, of classifiers the balanced accuracy. ``of_models``: it is about the
     models of these runs and not about their configurations. Raises ``ValueError`` when there
     is no such run, when one has no results to compare, and, naming how they differ, when the runs
     were trained on different data, or validated on different images or classes or at other sizes.
     """
     side_of = {run_id: side for side, run_ids in sides.items() for run_id in run_ids}
     runs = chosen(side_of)
-    if (runs["kind"] == ClassifyConfig.kind).any():
+    are_classifiers = (runs["kind"] == ClassifyConfig.kind).any()
+    score = score or (CLASSIFIER_SCORES[0] if are_classifiers else "dice")
+    if are_classifiers:
         names.check("score of classifiers", score, CLASSIFIER_SCORES)
     best, rows = _at_best(side_of, runs)
     _refuse_other_data(side_of, runs)

@@ -107,8 +107,21 @@ def test_two_are_compared_by_their_own_scores(config: ClassifyConfig, store: Pat
     (pair,) = which_is_better(sides, score="accuracy").pairs
     values = [get_run(r).data.metrics["val/accuracy"] for (r,) in sides.values()]
     assert pair.interval.value == pytest.approx(values[0] - values[1])
+    (pair,) = which_is_better(sides).pairs
+    assert pair.score == "balanced_accuracy"
     with pytest.raises(ValueError, match=r"score of classifiers 'dice'.*balanced_accuracy"):
-        which_is_better(sides)
+        which_is_better(sides, score="dice")
+
+
+def test_it_may_be_judged_by_the_average_of_its_weights(
+    config: ClassifyConfig, store: Path
+) -> None:
+    run_id = train(config.replace(ema_decay=0.9, monitor="val/ema/accuracy", epochs=2)).run_id
+    run = get_run(run_id)
+    assert run.data.metrics["val/ema/accuracy"] >= 0
+    assert run.data.tags["segscope.stability_of"] == "val/ema/accuracy"
+    with pytest.raises(ValueError, match="val/ema/accuracy is of averaged weights; give ema_decay"):
+        config.replace(monitor="val/ema/accuracy")
 
 
 def test_it_is_no_model_of_masks(config: ClassifyConfig, store: Path, tmp_path: Path) -> None:
