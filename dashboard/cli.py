@@ -6,12 +6,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard.settings import Settings
+from dashboard.settings import UPLOAD_MIB, Settings
 from dashboard.theme import streamlit_options
 from trainer.command_line import guarded, parse
 from trainer.store import sqlite_path, tracking_uri, without_password
 
-UPLOAD_MIB = 50
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 READ_ONLY = "SEGSCOPE_DASHBOARD_READ_ONLY"
 LOGIN = "SEGSCOPE_DASHBOARD_LOGIN"
+# What the server takes of an upload, and the page Predict of an image.
+UPLOAD_MIB = 20
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from dashboard.display import score
 from dashboard.pictures.overlays import encoded
 from dashboard.pictures.viewer import Panel, legend, overlay_viewer
 from dashboard.predict import uploads
+from dashboard.settings import UPLOAD_MIB
 from dashboard.ui import navigation, states, tables
 from trainer.data.collection import ClassInfo, ImageCoding
 from trainer.data.layouts.listing import IMAGE_SUFFIXES
@@ -52,10 +53,10 @@ def main() -> None:
         version = chosen_model(versions)
     with right:
         uploaded = st.file_uploader(
-            f"Image (at most {uploads.UPLOAD_MIB} MiB; it stays in this server's memory)",
+            f"Image (at most {UPLOAD_MIB} MiB; it stays in this server's memory)",
             type=SUFFIXES,
             key="upload",
-            max_upload_size=uploads.UPLOAD_MIB,
+            max_upload_size=UPLOAD_MIB,
         )
     if uploaded is None:
         states.nothing("Drop an image above to see its mask.")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dashboard.settings import UPLOAD_MIB
 from trainer.data.collection import RGB, ClassInfo, ImageCoding
 from trainer.data.files.bands import count_pixels
 from trainer.data.files.imagefile import UnreadableFile
@@ -17,7 +18,6 @@ from trainer.data.painting import lay_over, save_mask
 
 Map = NDArray[np.uint8]
 
-UPLOAD_MIB = 20
 MOST_PIXELS = 40_000_000
 MOST_LOGITS = 120_000_000
 """Logits are kept at the image's size, one 4-byte number per pixel and class: about 0.5 GB."""
