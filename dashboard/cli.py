@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dashboard.settings import UPLOAD_MIB, Settings
 from dashboard.theme import streamlit_options
-from trainer.command_line import guarded, parse
+from trainer.command_line import guarded, parse, show_versions
 from trainer.store import sqlite_path, tracking_uri, without_password
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -28,6 +28,8 @@ class Serve:
     """Show everything, change nothing: no tags, notes, archive or aliases."""
     login: bool = False
     """Ask for a login by OpenID Connect; needs secrets.toml, see docs/serving.md."""
+    version: bool = False
+    """Say what runs here, on what and with which store, and serve nothing."""
 
 
 def main() -> int:
@@ -36,11 +38,13 @@ def main() -> int:
 
 
 def serve(command: Serve) -> int:
-    """Print the address and serve until interrupted.
+    """Print the address and serve until interrupted, or print the versions alone.
 
     Raises ``ValueError`` when the store's address names no file that can be meant, when the port
     is taken or out of range, or when ``--login`` lacks its secrets.
     """
+    if command.version:
+        return show_versions()
     _check(command)
     arguments = streamlit_flags(command)
     settings = Settings(read_only=command.read_only, login=command.login)

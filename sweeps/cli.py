@@ -10,7 +10,7 @@ from tyro.conf import Positional
 from sweeps.space import components
 from sweeps.spec import SweepSpec, with_changes
 from sweeps.spec_reading import PRESETS, read_spec
-from trainer.command_line import DONE, FAILURE, Answer, NoOptions, dispatch, parse, print_json
+from trainer.command_line import DONE, FAILURE, Answer, Form, Tabular, dispatch, parse, print_json
 from trainer.config import TrainConfig, field_names
 from trainer.config.flags import named_field, parse_run
 from trainer.interruption import end_like_ctrl_c
@@ -71,14 +71,15 @@ class Look(Stored):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report(Look):
+class Report(Look, Tabular):
     """Write what a sweep came to, as Markdown unless told otherwise."""
 
     table: Literal["configurations", "epochs", "verdicts"] | None = None
-    """One table alone: configuration by metric, epoch by configuration, or every pair; CSV and
-    LaTeX hold one, configurations unless told otherwise."""
-    format: Literal["markdown", "csv", "latex"] = "markdown"
-    """How it is written; LaTeX needs the package booktabs."""
+    """One table alone: configuration by metric, epoch by configuration, or every pair; a terminal,
+    CSV and LaTeX take one, configurations unless told otherwise."""
+    format: Form = "markdown"
+    """How it is written: markdown, one table for a terminal, as csv (remarks as comments, #) or in
+    latex (it needs the package booktabs), or json."""
     html: Path | None = None
     """File to write the whole report to, as a page that opens and prints without a network."""
 
@@ -94,6 +95,11 @@ class Status(Stored):
 @dataclass(frozen=True, kw_only=True)
 class List(Answer):
     """List the presets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repair(Answer):
+    """Mend a journal that is damaged, and keep it as it was beside."""
 
 
 def run(args: list[str]) -> int:
@@ -165,7 +171,9 @@ def report(args: list[str]) -> int:
     """Write what a sweep came to: tables, verdicts, what may be concluded, its trials."""
     command = parse(Report, prog="sweeps report", args=args)
     from sweeps.reporting.facts import gather
-    from sweeps.reporting.forms import in_json, in_text
+    from sweeps.reporting.forms import concluded, in_json, in_text
+    from sweeps.reporting.tables import TABLES
+    from trainer.tables import tell
 
     facts = gather(_look(command.name, command.storage))
     if command.html is not None:
@@ -178,22 +186,28 @@ def report(args: list[str]) -> int:
             told = f"html: {command.html} cannot be written: {error.strerror}; give another file"
             raise ValueError(told) from error
         say(f"written: {command.html}", file=sys.stderr)
-    elif command.json:
+    elif command.form == "json":
         print_json(in_json(facts) | _standing(facts.summary))
+    elif command.form == "table":
+        tell(TABLES[command.table or "configurations"](facts), "table", concluded(facts))
     else:
-        say(*in_text(facts, command.format, command.table).splitlines())
+        say(*in_text(facts, command.form, command.table).removesuffix("\n").split("\n"))
     return DONE
 
 
 def repair(args: list[str]) -> int:
     """Mend a journal that is damaged, and keep it as it was beside."""
-    parse(NoOptions, prog="sweeps repair", args=args)
+    command = parse(Repair, prog="sweeps repair", args=args)
     from sweeps.journal import repair as mend
     from sweeps.reading import journal
 
     if not journal().is_file():
         raise ValueError(f"store: there is no journal of sweeps, {journal()}")
-    say(mend(journal()))
+    done = mend(journal())
+    if command.json:
+        print_json({"journal": str(journal()), "done": done})
+    else:
+        say(done)
     return DONE
 
 

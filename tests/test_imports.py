@@ -38,6 +38,7 @@ TORCH_FREE = (
     "trainer.names",
     "trainer.wording",
     "trainer.exports",
+    "trainer.tables",
     "trainer.palette",
     "trainer.files",
     "trainer.yaml_files",

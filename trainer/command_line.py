@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import tyro
 
@@ -37,17 +37,29 @@ _LONGEST = 1000
 _BOX = "╭╮╰╯│─ "
 
 
-@dataclass(frozen=True)
-class NoOptions:
-    """No options."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """What a command with a result answers with."""
 
     json: bool = False
     """Print the result as one JSON value."""
+
+
+Form = Literal["table", "csv", "markdown", "latex", "json"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tabular(Answer):
+    """What a command of results answers with."""
+
+    format: Form = "table"
+    """How the result is written: a table for a terminal, csv with numbers in full and remarks as
+    comments (#), markdown, latex (it needs the package booktabs), or json."""
+
+    @property
+    def form(self) -> Form:
+        """The format, which --json says too."""
+        return "json" if self.json else self.format
 
 
 def parse(kind: type[T], *, prog: str, args: Sequence[str], closing: str = "") -> T:
@@ -81,6 +93,8 @@ def dispatch(prog: str, description: str, commands: Mapping[str, Command]) -> in
     if not arguments or arguments[0] in ("-h", "--help"):
         guarded(prog, lambda: _show(_overview(prog, description, commands)))
         return DONE if arguments else USER_MISTAKE
+    if arguments == ["--version"]:
+        return guarded(prog, show_versions)
     return guarded(prog, lambda: _run_named(commands, arguments))
 
 
@@ -170,6 +184,14 @@ def _print_traceback(
     sys.stderr.write(without_passwords("".join(lines)))
 
 
+def show_versions() -> int:
+    """Print what ``--version`` says, for any of the commands."""
+    from trainer.versions import versions
+
+    say(*versions().splitlines())
+    return DONE
+
+
 def _show(text: str) -> int:
     print(text)
     return DONE
@@ -201,7 +223,9 @@ def _overview(prog: str, description: str, commands: Mapping[str, Command]) -> s
         f"  {name:<{width}}{(command.__doc__ or '').strip().splitlines()[0]}"
         for name, command in commands.items()
     ]
-    closing = f"{prog} COMMAND --help lists a command's options."
+    closing = (
+        f"{prog} COMMAND --help lists a command's options; {prog} --version says what runs here."
+    )
     return "\n".join([f"usage: {prog} COMMAND …", "", description, "", *lines, "", closing])
 
 

@@ -1,6 +1,7 @@
 """Tables as text that goes into a paper or a spreadsheet."""
 
 from collections.abc import Collection
+from csv import QUOTE_NONNUMERIC
 
 import pandas as pd
 
@@ -29,13 +30,17 @@ _LATEX = str.maketrans(
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
-def csv(table: pd.DataFrame, whole: Collection[str] = ()) -> str:
+def csv(table: pd.DataFrame, whole: Collection[str] = (), *, comments: bool = False) -> str:
     """Return the table with its index as CSV; numbers in full, those that are ``whole`` too.
 
-    A text that a spreadsheet would run as a formula starts with an apostrophe.
+    A text that a spreadsheet would run as a formula starts with an apostrophe. Where lines that
+    begin with # are ``comments``, texts are quoted if any holds one.
     """
     safe = table.rename(columns=_inert, index=_inert).rename_axis(index=_inert).map(_inert)
-    return str(_whole(safe, whole).to_csv())
+    text = str(_whole(safe, whole).to_csv())
+    if comments and "#" in text:
+        return str(_whole(safe, whole).to_csv(quoting=QUOTE_NONNUMERIC))
+    return text
 
 
 def _whole(table: pd.DataFrame, whole: Collection[str]) -> pd.DataFrame:

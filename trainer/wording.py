@@ -1,6 +1,7 @@
 """Words of messages that people read."""
 
 import math
+from datetime import UTC, datetime
 
 MISSING = "–"
 # What makes a link, a picture, HTML, code or another cell in Markdown.
@@ -23,6 +24,17 @@ def duration(seconds: float | None) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
+
+
+def moment(ms: int | None) -> str:
+    """Return a time in ms since 1970 such as ``2026-11-30 22:41 UTC``; `MISSING` for what is none.
+
+    A store may hold any number.
+    """
+    try:
+        return f"{datetime.fromtimestamp((ms or math.nan) / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return MISSING
 
 
 def measured(value: float, spread: float = math.nan, *, decimals: int = 4) -> str:

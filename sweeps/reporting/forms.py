@@ -5,17 +5,21 @@ from typing import Any
 from sweeps.reporting.facts import Facts
 from sweeps.reporting.markdown import markdown
 from sweeps.reporting.tables import TABLES
-from trainer import exports
-
-FORMATS = {"markdown": exports.markdown, "csv": exports.csv, "latex": exports.latex}
+from sweeps.reporting.words import best_line, conclusions
+from trainer.tables import written
 
 
 def in_text(facts: Facts, form: str, table: str | None) -> str:
     """Return the whole report in Markdown; one table where it is named, or the form is another."""
     if table is None and form == "markdown":
         return markdown(facts)
-    found = TABLES[table or "configurations"](facts)
-    return FORMATS[form](found.numbers() if form == "csv" else found.as_text())
+    return written(TABLES[table or "configurations"](facts), form, concluded(facts))
+
+
+def concluded(facts: Facts) -> list[str]:
+    """Return what stands beneath a table: what may be concluded; where that is nothing, why."""
+    said = conclusions(facts)
+    return [best_line(facts), *(said.may or said.may_not[:1])]
 
 
 def in_json(facts: Facts) -> dict[str, Any]:

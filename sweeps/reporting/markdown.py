@@ -3,7 +3,6 @@
 from sweeps.reporting.facts import Facts
 from sweeps.reporting.outcome import count_line, no_importance
 from sweeps.reporting.tables import (
-    Table,
     by_configuration,
     by_epoch,
     of_dips,
@@ -13,6 +12,7 @@ from sweeps.reporting.tables import (
 )
 from sweeps.reporting.words import best_line, conclusions, findings, score_line
 from trainer import exports
+from trainer.tables import Table
 from trainer.wording import markdown_cell
 
 

@@ -10,7 +10,6 @@ from sweeps.reporting.facts import Facts
 from sweeps.reporting.outcome import count_line, no_importance
 from sweeps.reporting.pictures import samples
 from sweeps.reporting.tables import (
-    Table,
     by_configuration,
     by_epoch,
     epoch_scores,
@@ -23,6 +22,7 @@ from sweeps.reporting.tables import (
 from sweeps.reporting.words import best_line, conclusions, findings, how_made, score_line
 from trainer.analysis.dips import DIP_DRAWDOWN, RECOVERY_MARGIN
 from trainer.analysis.score_table import title
+from trainer.tables import Table
 
 # Whatever a name holds, the page runs and fetches nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

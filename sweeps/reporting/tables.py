@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -11,62 +10,8 @@ import pandas as pd
 from sweeps.reporting.facts import SECONDS, SPEED, Configuration, Facts
 from sweeps.trials import shown
 from trainer.analysis.score_table import SCORES, title
-from trainer.wording import MISSING, measured
-
-Cell = float | int | str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """A column; its name has the unit. ``spreads`` are standard deviations over seeds."""
-
-    name: str
-    values: Sequence[Cell]
-    spreads: Sequence[float] | None = None
-    decimals: int = 4
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it holds words."""
-        return any(isinstance(value, str) for value in self.values)
-
-    def cells(self) -> list[str]:
-        """Return the values as people read them."""
-        spreads = self.spreads if self.spreads is not None else [math.nan] * len(self.values)
-        return [self._cell(v, s) for v, s in zip(self.values, spreads, strict=True)]
-
-    def _cell(self, value: Cell, spread: float) -> str:
-        if value is None or isinstance(value, str):
-            return MISSING if value is None else value
-        if isinstance(value, int):
-            return f"{value:,}"
-        return measured(value, spread, decimals=self.decimals)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """A table whose rows are called by ``labels``, which the column ``index`` holds."""
-
-    index: str
-    labels: Sequence[str | int]
-    columns: Sequence[Column]
-
-    def as_text(self) -> pd.DataFrame:
-        """Return it as text for people: a spread stands behind its value."""
-        return self._frame({column.name: column.cells() for column in self.columns})
-
-    def numbers(self) -> pd.DataFrame:
-        """Return it for programs: numbers in full, a spread in a column of its own."""
-        columns: dict[str, Sequence[Cell]] = {}
-        for column in self.columns:
-            columns[column.name] = column.values
-            if column.spreads is not None:
-                columns[f"{column.name}, SD"] = column.spreads
-        return self._frame(columns)
-
-    def _frame(self, columns: dict[str, Sequence[Cell]]) -> pd.DataFrame:
-        frame = pd.DataFrame({name: np.array(v, dtype=object) for name, v in columns.items()})
-        return frame.set_axis(pd.Index(self.labels, name=self.index, dtype=object))
+from trainer.analysis.verdict_table import of_pairs
+from trainer.tables import Column, Table
 
 
 def by_configuration(facts: Facts) -> Table:
@@ -108,23 +53,7 @@ def epoch_scores(facts: Facts, configuration: Configuration) -> pd.DataFrame:
 
 def of_verdicts(facts: Facts) -> Table:
     """Return every pair of configurations with the difference, its interval and the verdict."""
-    pairs = facts.pairs
-    level = f"{pairs[0].level:.0%}" if pairs else ""
-    told: dict[str, list[Cell]] = {
-        "B": [pair.b for pair in pairs],
-        "Score of A": [pair.differences[pair.score].a for pair in pairs],
-        "Score of B": [pair.differences[pair.score].b for pair in pairs],
-        "A less B": [pair.interval.value for pair in pairs],
-        f"{level} interval from": [pair.interval.low for pair in pairs],
-        "to": [pair.interval.high for pair in pairs],
-        f"p (Holm over {len(pairs)})": [
-            pair.adjusted_p_value if pair.answers and pair.tells else None for pair in pairs
-        ],
-        # What one seed leaves unknown is said once, of all.
-        "Verdict": [pair.verdict.partition("; ")[0] for pair in pairs],
-    }
-    columns = [Column(name=name, values=values) for name, values in told.items()]
-    return Table(index="A", labels=[pair.a for pair in pairs], columns=columns)
+    return of_pairs(facts.pairs)
 
 
 def of_trials(facts: Facts) -> Table:

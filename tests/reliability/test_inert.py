@@ -146,11 +146,18 @@ COMMANDS: list[tuple[str, ...]] = [
 ]
 
 
+OF_RESULTS = [
+    *(("trainer", name) for name in ("runs", "stability", "compare")),
+    ("sweeps", "report"),
+]
+
+
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_command_prints_hostile_names_inert(
     told: Callable[..., str], words: tuple[str, ...]
 ) -> None:
-    for form in ((), ("--json",)):
+    forms = ("table", "csv", "markdown", "latex") if words[:2] in OF_RESULTS else ()
+    for form in ((), ("--json",), *(("--format", each) for each in forms)):
         said = told(*words, *form)
         assert said and not obeyed(said)
         assert not said.startswith("trainer: all is well") and "\ntrainer: all" not in said

@@ -28,6 +28,7 @@ WORDS = {
     "trainer promote": "cars 1",
     "trainer resume": RUN,
     "trainer runs": "",
+    "trainer models": "--registered",
     "trainer fit": "--config tiny.yaml",
     "trainer classify": f"--data . --init-from {RUN}",
     "trainer lr-find": "--config tiny.yaml",
@@ -38,7 +39,7 @@ WORDS = {
     "sweeps report": "lrs",
 }
 STORELESS = {
-    *("trainer data", "trainer recipes", "trainer models", "sweeps presets", "sweeps repair"),
+    *("trainer data", "trainer recipes", "sweeps presets", "sweeps repair"),
     "trainer sync",  # Which asks no store where nothing waits.
 }
 

@@ -144,7 +144,7 @@ READING = {
     "trainer predict": f"models:/cars@champion {IMAGES[0]} --out {{out}}",
     "trainer pull": "models:/cars/1 --out {out}/pulled",
     "trainer recipes": "",
-    "trainer models": "",
+    "trainer models": "--registered",
     "sweeps status": "",
     "sweeps best": "rates",
     "sweeps report": "rates",
@@ -163,7 +163,7 @@ WRITING = {
     "sweeps repair": "",
 }
 # To sync asks no store where nothing waits.
-STORELESS = ("trainer data", "trainer recipes", "trainer models", "trainer sync", "sweeps presets")
+STORELESS = ("trainer data", "trainer recipes", "trainer sync", "sweeps presets")
 ALL_IN_ONE = """
 import contextlib, io, json, sys
 from sweeps.cli import main as sweeps

@@ -1,16 +1,19 @@
-"""``trainer models``: what there is to train, and what it costs."""
+"""``trainer models``: what there is to train and what it costs, or what is registered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from trainer.command_line import DONE, Answer, print_json
 from trainer.config import TrainConfig, as_param, reads
 from trainer.config.flags import named_field, parse_run
 from trainer.models import MODELS
-from trainer.printing import Terminal, say
+from trainer.printing import say
+from trainer.wording import MISSING, measured, moment
+
+if TYPE_CHECKING:
+    from trainer.prediction.registry import ModelVersion
+    from trainer.tables import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +25,8 @@ class Models(Answer):
 
     num_classes: int = 2
     """Classes that are told apart, the background among them."""
+    registered: bool = False
+    """List the models of the registry instead: every version, the newest of each model first."""
 
 
 def models(args: list[str]) -> int:
@@ -30,6 +35,8 @@ def models(args: list[str]) -> int:
     command = parse_run(
         Models, prog="trainer models", args=args, base=TrainConfig(), searched=searched
     )
+    if command.registered:
+        return _registered(args, command.json)
     if not 2 <= command.num_classes <= 255:
         raise ValueError(f"num_classes: {command.num_classes} must lie in 2 to 255")
     given = {name: value for name, value in vars(command).items() if name in _named(args)}
@@ -41,6 +48,46 @@ def models(args: list[str]) -> int:
     else:
         _print(rows)
     return DONE
+
+
+def _registered(args: list[str], as_json: bool) -> int:
+    if _named(args) - {"registered"}:
+        raise ValueError("registered: it lists the registry; leave the other options out")
+    from trainer.prediction.registry import list_models
+
+    versions = [version for model in list_models().values() for version in model]
+    if as_json:
+        print_json([vars(version) | {"uri": version.uri} for version in versions])
+    elif not versions:
+        say("no registered models yet; trainer register RUN --name NAME makes one")
+    else:
+        from trainer.tables import print_table
+
+        print_table(_versions_table(versions))
+    return DONE
+
+
+def _versions_table(versions: Sequence["ModelVersion"]) -> "Table":
+    from trainer.tables import Column, Table
+
+    columns = [
+        Column(name="Version", values=[version.version for version in versions]),
+        Column(name="Aliases", values=[", ".join(version.aliases) for version in versions]),
+        Column(name="Score", values=[_score(version) for version in versions]),
+        Column(name="Run", values=[(version.run_id or MISSING)[:8] for version in versions]),
+        Column(name="Date", values=[moment(version.created) for version in versions]),
+    ]
+    return Table(index="Model", labels=[version.name for version in versions], columns=columns)
+
+
+def _score(version: "ModelVersion") -> str:
+    """Return the score of a version that counts most: on test images before those that chose it."""
+    for tag in ("test.dice", "best.val_dice"):
+        try:
+            return f"{measured(float(version.tags[tag]))} {tag.removeprefix('best.')}"
+        except (KeyError, ValueError):
+            continue
+    return MISSING
 
 
 def _named(args: list[str]) -> set[str]:
@@ -69,19 +116,15 @@ def _row(name: str, given: Mapping[str, Any], num_classes: int) -> dict[str, Any
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "learnt", "statistics", "GFLOP"):
-        table.add_column(heading, justify="left" if not heading else "right")
-    table.add_column("")
-    for row in rows:
-        table.add_row(
-            row["name"],
-            f"{row['trainable']:,}",
-            f"{row['buffers']:,}",
-            f"{row['flops'] / 1e9:.1f}",
-            row["description"],
-        )
-    Terminal().print(table)
+    from trainer.tables import Column, Table, print_table
+
+    columns = [
+        Column(name="learnt", values=[row["trainable"] for row in rows]),
+        Column(name="statistics", values=[row["buffers"] for row in rows]),
+        Column(name="GFLOP", values=[row["flops"] / 1e9 for row in rows], decimals=1),
+        Column(name="", values=[row["description"] for row in rows]),
+    ]
+    print_table(Table(index="", labels=[row["name"] for row in rows], columns=columns))
     height, width = rows[0]["image_size"]
     say(f"GFLOP: of the convolutions of one image of {height} x {width}, forwards")
     if len(rows) == 1:

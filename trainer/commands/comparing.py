@@ -3,15 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.table import Table
 from tyro.conf import Positional, arg
 
 from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.score_table import check_comparable, comparable
-from trainer.command_line import DONE, Answer, parse, print_json
-from trainer.printing import Terminal, inert, say
+from trainer.command_line import DONE, Tabular, parse, print_json
+from trainer.printing import say
+
+if TYPE_CHECKING:
+    from trainer.analysis.verdict import Comparison
+    from trainer.tables import Table
 
 _SCORE = (
     f"Score that decides: {', '.join(comparable())}; dice/2 and iou/2 are of class 2 alone. Dice "
@@ -20,7 +23,7 @@ _SCORE = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compare(Answer):
+class Compare(Tabular):
     """Say which of several runs is better, given what images and seeds explain.
 
     Runs that differ only in their seed count as repeats of one configuration. Registered models
@@ -39,7 +42,7 @@ class Compare(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stability(Answer):
+class Stability(Tabular):
     """Print the instability statistics of any runs of the store."""
 
     run_ids: Positional[tuple[str, ...]]
@@ -67,22 +70,39 @@ def compare(args: list[str]) -> int:
     verdict = which_is_better(
         groups, score=command.score, resamples=command.resamples, of_models=of_models
     )
-    if command.json:
+    if command.form == "json":
         epochs = {run_id: best.epoch for run_id, best in verdict.best.items()}
         print_json([result.to_json() | {"epochs": epochs} for result in verdict.pairs])
         return DONE
-    for result in (result.better_first() for result in verdict.pairs):
-        say(result.sentence)
-        for note in result.notes:
-            say(f"  note: {note}")
-        for plan in result.plans() if command.plan else result.plans()[-1:] * result.is_open:
-            say(f"  plan: {plan}")
-        for image in result.most_different[:5]:
-            say(f"  {image.difference:+.4f}  {image.a:.4f} {image.b:.4f}  {image.image}")
-    for name, run_ids in groups.items():
-        for run_id in run_ids:
-            say(f"{name}, run {run_id[:8]}: {verdict.best[run_id]}")
+    pairs = [result.better_first() for result in verdict.pairs]
+    said = [line for pair in pairs for line in _said(pair, command)]
+    said += [
+        f"{name}, run {run_id[:8]}: {verdict.best[run_id]}"
+        for name, run_ids in groups.items()
+        for run_id in run_ids
+    ]
+    if command.form == "table":
+        say(*said)
+    else:
+        from trainer.analysis.verdict_table import of_pairs
+        from trainer.tables import tell
+
+        tell(of_pairs(pairs), command.form, said)
     return DONE
+
+
+def _said(pair: "Comparison", command: Compare) -> list[str]:
+    """Return the verdict on a pair and what stands beneath it."""
+    plans = pair.plans() if command.plan else pair.plans()[-1:] * pair.is_open
+    return [
+        pair.sentence,
+        *(f"  note: {note}" for note in pair.notes),
+        *(f"  plan: {plan}" for plan in plans),
+        *(
+            f"  {image.difference:+.4f}  {image.a:.4f} {image.b:.4f}  {image.image}"
+            for image in pair.most_different[:5]
+        ),
+    ]
 
 
 def _sides(command: Compare) -> tuple[dict[str, list[str]], bool]:
@@ -112,10 +132,12 @@ def stability(args: list[str]) -> int:
     if command.warmup < 0:
         raise ValueError(f"warmup: {command.warmup} must not be negative")
     rows = _statistics(command)
-    if command.json:
+    if command.form == "json":
         print_json(rows)
     else:
-        _print_statistics(rows)
+        from trainer.tables import tell
+
+        tell(_table(rows, command.form), command.form)
     return DONE
 
 
@@ -149,28 +171,29 @@ def _statistics(command: Stability) -> list[dict[str, Any]]:
     return rows
 
 
-def _print_statistics(rows: Sequence[dict[str, Any]]) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("")
-    for row in rows:
-        table.add_column(inert(str(row["name"])), justify="right")
+def _table(rows: Sequence[dict[str, Any]], form: str) -> "Table":
+    """Return a row a run; people read the runs side by side, and ids cut short."""
+    from trainer.tables import Column, Table
+
+    columns = []
     for key in rows[0]:
+        values = [_cell(key, row[key]) for row in rows]
+        if key == "run_id" and form != "csv":
+            values = [str(value)[:8] for value in values]
         if key != "name":
-            cells = [inert(_cell(key, row[key])) for row in rows]
-            table.add_row(key.removeprefix("stability/"), *cells)
-    Terminal().print(table)
+            columns.append(Column(name=key.removeprefix("stability/"), values=values))
+    names = [str(row["name"]) for row in rows]
+    return Table(index="name" if form == "csv" else "", labels=names, columns=columns, turned=True)
 
 
-def _cell(key: str, value: Any) -> str:
-    """Return a value as a table shows it; a statistic that so short a curve does not have: –."""
-    if key == "run_id":
-        return str(value)[:8]
+def _cell(key: str, value: Any) -> Any:
+    """Return a value with its digits: a count whole; None what so short a curve does not have."""
     if not isinstance(value, float):
-        return str(value)
+        return value
     if math.isnan(value):
-        return "–"
+        return None
     definition = DEFINITIONS.get(key)
-    return f"{value:.4f}" if definition is None or definition.unit == "score" else f"{value:.0f}"
+    return value if definition is None or definition.unit == "score" else int(value)
 
 
 def _run_id(model: str) -> str:

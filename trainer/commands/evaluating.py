@@ -9,25 +9,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
 from tyro.conf import Positional
 
 from trainer import names
-from trainer.command_line import DONE, Answer, check_folder, parse, print_json
+from trainer.command_line import DONE, Tabular, check_folder, parse, print_json
 from trainer.config.reading import READING, Reading
-from trainer.printing import Terminal, inert, say
+from trainer.printing import say
 from trainer.progress import Progress
 from trainer.run_files import read_run_file
+from trainer.wording import measured
 
 if TYPE_CHECKING:
     from trainer.data.collection import Collection, Fault
     from trainer.evaluation.evaluation import Evaluation
+    from trainer.tables import Table
 
 SPLITS = ("train", "val", "test", "all")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(Reading, Answer):
+class Evaluate(Reading, Tabular):
     """Score a model, or masks that another tool wrote, image by image at the images' own size."""
 
     model: Positional[str | None] = None
@@ -72,10 +73,12 @@ def evaluate(args: list[str]) -> int:
     if command.out is not None:
         for evaluation in found:
             evaluation.write(command.out / evaluation.split)
-    if command.json:
+    if command.form == "json":
         print_json(_as_json(found) | ({"precision": precision} if precision else {}))
     else:
-        _print(found)
+        from trainer.tables import tell
+
+        tell(_table(found, command.form), command.form, _said(found))
     return DONE
 
 
@@ -205,39 +208,61 @@ def _as_json(found: Sequence["Evaluation"]) -> dict[str, Any]:
     return {"split": headline, **values[headline], "splits": values}
 
 
-def _print(found: Sequence["Evaluation"]) -> None:
-    from trainer.analysis.bootstrap import FEWEST_UNITS
+def _table(found: Sequence["Evaluation"], form: str) -> "Table":
+    """Return a row a score and a column a split, with its interval where one is known."""
+    from trainer.tables import Column, Table
 
-    # As wide as the table is: a number that wraps cannot be read.
-    console = Terminal(width=24 + 28 * len(found))
-    table = Table(box=None, pad_edge=False)
-    table.add_column("", no_wrap=True)
+    labels = [*found[0].scores(), *(f"iou {name}" for name in found[0].classes)]
+    columns = []
     for evaluation in found:
         title = f"{evaluation.split} ({evaluation.sample})"
-        table.add_column(title, justify="right", no_wrap=True)
-    intervals = [evaluation.intervals() for evaluation in found]
-    for key in found[0].scores():
-        cells = []
-        for evaluation, ranges in zip(found, intervals, strict=True):
-            score, found_range = evaluation.scores()[key], ranges[key]
-            told = math.isfinite(score) and evaluation.sample.units >= FEWEST_UNITS
-            bounds = f" [{found_range.low:.4f}, {found_range.high:.4f}]" if told else ""
-            cells.append(_shown(score) + bounds)
-        table.add_row(key, *cells)
-    for name in found[0].classes:
-        table.add_row(f"iou {inert(name)}", *(_shown(e.per_class()[name]["iou"]) for e in found))
-    console.print(table)
+        values = [*evaluation.scores().values()]
+        values += [of_class["iou"] for of_class in evaluation.per_class().values()]
+        known = _intervals(evaluation)
+        bounds = [known.get(label, (math.nan, math.nan)) for label in labels]
+        if form == "csv":
+            lower, upper = zip(*bounds, strict=True)
+            columns += [
+                Column(name=title, values=values),
+                Column(name=f"{title}, 95 % from", values=lower),
+                Column(name=f"{title}, 95 % to", values=upper),
+            ]
+        else:
+            columns.append(Column(name=title, values=values, shown=_shown(values, bounds)))
+    return Table(index="", labels=labels, columns=columns)
+
+
+def _intervals(evaluation: "Evaluation") -> dict[str, tuple[float, float]]:
+    """Return the bounds of each score that is defined; none of fewer groups than can tell."""
+    from trainer.analysis.bootstrap import FEWEST_UNITS
+
+    scores = evaluation.scores()
+    return {
+        key: (interval.low, interval.high)
+        for key, interval in evaluation.intervals().items()
+        if math.isfinite(scores.get(key, math.nan)) and evaluation.sample.units >= FEWEST_UNITS
+    }
+
+
+def _shown(values: Sequence[float], bounds: Sequence[tuple[float, float]]) -> list[str]:
+    return [
+        measured(value) + (f" [{measured(low)}, {measured(high)}]" if math.isfinite(low) else "")
+        for value, (low, high) in zip(values, bounds, strict=True)
+    ]
+
+
+def _said(found: Sequence["Evaluation"]) -> list[str]:
+    """Return what stands beneath the table: why there is no interval, and the worst images."""
+    from trainer.analysis.bootstrap import FEWEST_UNITS
+
+    said = []
     for evaluation in found:
         if evaluation.sample.units < FEWEST_UNITS:
-            say(
+            said.append(
                 f"{evaluation.split}: no interval, which takes {FEWEST_UNITS} "
                 f"{evaluation.sample.unit}; here: {evaluation.sample}"
             )
         worst = [f"{evaluation.images[i]} {score:.4f}" for i, score in evaluation.worst(5)]
         if worst:
-            say(f"worst of {evaluation.split}: {', '.join(worst)}")
-
-
-def _shown(score: float) -> str:
-    """Return a score as a table shows it; that of a class that is nowhere is undefined: –."""
-    return "–" if math.isnan(score) else f"{score:.4f}"
+            said.append(f"worst of {evaluation.split}: {', '.join(worst)}")
+    return said

@@ -5,25 +5,24 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
-from trainer.command_line import DONE, Answer, finite, parse, print_json
+from trainer.command_line import DONE, Tabular, finite, parse, print_json
 from trainer.names import check
-from trainer.printing import Terminal, inert, say
-from trainer.wording import MISSING, counted, duration
+from trainer.printing import say
+from trainer.wording import MISSING, counted, duration, measured
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from trainer.tables import Table
 
 NEEDED = [
     *("name", "state", "reason", "last_step", "headline", "started", "last_heard", "experiment"),
     *("params.epochs", "metrics.time/epoch_seconds"),
 ]
-HEADINGS = ("Run", "Name", "State", "Epoch", "Best", "Time", "Experiment")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Runs(Answer):
+class Runs(Tabular):
     """List the runs of the store, the newest first; archived ones are left out."""
 
     limit: int = 20
@@ -41,13 +40,17 @@ def runs(args: list[str]) -> int:
         raise ValueError(f"limit: {command.limit} must be at least 0; 0 lists all")
     found = _matching(command)
     rows = _rows(found.head(command.limit or len(found)))
-    if command.json:
+    if command.form == "json":
         print_json(rows)
         return DONE
-    if not rows:
+    if not rows and command.form == "table":
         say("no run matches" if command.filter or command.experiment else "no runs here yet")
     else:
-        _print(rows)
+        from trainer.tables import tell
+
+        dead = [row for row in rows if row["state"] == "dead"]
+        said = [f"{row['run_id'][:8]} is dead: {row['reason']}" for row in dead]
+        tell(_table(rows, command.form), command.form, said)
     if len(rows) < len(found):
         left = len(found) - len(rows)
         say(f"{counted(left, 'older run')} not listed; --limit 0 lists all", file=sys.stderr)
@@ -114,31 +117,44 @@ def _seconds_left(run: Any) -> float | None:
     return max(0.0, left) if math.isfinite(left) else None
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for heading in HEADINGS:
-        right = heading in ("Epoch", "Best")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(inert, _cells(row)))
-    # In a file or a pipe no cell is cut to fit.
-    console = Terminal() if sys.stdout.isatty() else Terminal(width=10_000)
-    console.print(table)
-    for row in rows:
-        if row["state"] == "dead":
-            line = f"{row['run_id'][:8]} is dead: {row['reason']}"
-            console.print(inert(line), soft_wrap=True)
+def _table(rows: list[dict[str, Any]], form: str) -> "Table":
+    """Return a row a run; for programs in full, with what people read in one cell taken apart."""
+    from trainer.tables import Column, Table
+
+    def column(name: str, key: str, **how: Any) -> Column:
+        return Column(name=name, values=[row[key] for row in rows], **how)
+
+    named = [column("Name", "name"), column("State", "state")]
+    if form == "csv":
+        return Table(
+            index="Run",
+            labels=[row["run_id"] for row in rows],
+            columns=[
+                *named,
+                *(column("Epoch", "epoch"), column("Epochs", "epochs")),
+                *(column("Best", "best"), column("Metric", "headline")),
+                *(column("Time [s]", "seconds"), column("Left [s]", "seconds_left")),
+                column("Experiment", "experiment"),
+            ],
+        )
+    columns = [
+        *named,
+        column("Epoch", "epoch", shown=list(map(_epochs, rows))),
+        column("Best", "best", shown=list(map(_best, rows))),
+        Column(name="Time", values=list(map(_time, rows))),
+        column("Experiment", "experiment"),
+    ]
+    return Table(index="Run", labels=[row["run_id"][:8] for row in rows], columns=columns)
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    epochs = "" if row["epochs"] is None else f"/{row['epochs']}"
+def _epochs(row: dict[str, Any]) -> str:
+    return f"{row['epoch']}" if row["epochs"] is None else f"{row['epoch']}/{row['epochs']}"
+
+
+def _best(row: dict[str, Any]) -> str:
+    return MISSING if row["best"] is None else f"{measured(row['best'])} {row['headline']}"
+
+
+def _time(row: dict[str, Any]) -> str:
     left = row["seconds_left"]
-    return (
-        row["run_id"][:8],
-        row["name"],
-        row["state"],
-        f"{row['epoch']}{epochs}",
-        MISSING if row["best"] is None else f"{row['best']:.4f} {row['headline']}",
-        duration(row["seconds"]) if left is None else f"{duration(left)} left",
-        row["experiment"],
-    )
+    return duration(row["seconds"]) if left is None else f"{duration(left)} left"

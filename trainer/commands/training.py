@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import Positional
 
 from trainer.classification.config import ClassifyConfig
-from trainer.command_line import DONE, FAILURE, Answer, NoOptions, parse, print_json
+from trainer.command_line import DONE, FAILURE, Answer, parse, print_json
 from trainer.config import TrainConfig
 from trainer.config.flags import config_of, first_flags, parse_run
 from trainer.config.parsing import from_mapping, from_yaml
@@ -76,6 +76,11 @@ class LrFind(Start, Answer):
     """The first rate."""
     highest: float = 10.0
     """The last one, unless training diverges before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipes(Answer):
+    """List the named configurations, and what each sets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +150,12 @@ def resume(args: list[str]) -> int:
 
 def recipes(args: list[str]) -> int:
     """List the named configurations."""
-    parse(NoOptions, prog="trainer recipes", args=args)
+    command = parse(Recipes, prog="trainer recipes", args=args)
+    if command.json:
+        print_json(
+            {name: {"about": r.about, "values": dict(r.values)} for name, r in RECIPES.items()}
+        )
+        return DONE
     for name, named in RECIPES.items():
         say(f"{name:<16}{named.about}")
         say(f"{'':<16}{'  '.join(f'{k}={_shown(v)}' for k, v in named.values.items())}")

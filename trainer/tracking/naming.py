@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,6 +10,7 @@ from mlflow.entities import ViewType
 
 from trainer.tracking.reading import NO_TRAINING
 from trainer.tracking.runs import find_runs
+from trainer.wording import moment
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ LAST = "last"
 FEWEST = 4
 """Letters that an id is told by at least."""
 SHOWN = 5
-# Among so many of the newest runs those with a name nearly as said are looked for.
+# Among so many of the newest runs, and of those whose names begin alike, the nearest are found.
 LOOKED_THROUGH = 200
 _LONGEST_NAME = 40
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -84,7 +84,10 @@ def described(runs: Sequence[Any]) -> list[str]:
     ids = [run.info.run_id for run in runs]
     lengths = range(8, max(map(len, ids), default=8))
     length = next((n for n in lengths if len({i[:n] for i in ids}) == len(ids)), None)
-    return [f"{run.info.run_id[:length]} ({_name(run)}, started {_started(run)})" for run in runs]
+    return [
+        f"{run.info.run_id[:length]} ({_name(run)}, started {moment(run.info.start_time)})"
+        for run in runs
+    ]
 
 
 def _last() -> list[Any]:
@@ -101,20 +104,26 @@ def _last() -> list[Any]:
 
 
 def _called(name: str, view: int) -> list[Any]:
-    # The filter's grammar knows no escape: what it might misread is any letter, compared here.
-    pattern = re.sub(r"[^\w .:/-]", "_", name)
+    pattern = _pattern(name)
     if pattern == name:
         return find_runs(f"attributes.run_name = '{name}'", view=view, most=SHOWN + 1)
     like = find_runs(f"attributes.run_name LIKE '{pattern}'", view=view)
     return [run for run in like if run.info.run_name == name][: SHOWN + 1]
 
 
+def _pattern(text: str) -> str:
+    # The filter's grammar knows no escape: what it might misread stands for any letter.
+    return re.sub(r"[^\w .:/-]", "_", text)
+
+
 def _nearest(word: str) -> list[Any]:
-    """Return the newest runs whose name, or the beginning of whose id, is nearly the word."""
-    newest = find_runs("", most=LOOKED_THROUGH)
+    """Return runs whose name, or the beginning of whose id, is nearly the word."""
+    beginning = _pattern(word[: len(word) // 2])
+    alike = find_runs(f"attributes.run_name ILIKE '{beginning}%'", most=LOOKED_THROUGH)
+    looked_at = {run.info.run_id: run for run in (*find_runs("", most=LOOKED_THROUGH), *alike)}
     said = word.lower()
-    of_name = _grouped((_name(run).lower(), run) for run in newest)
-    of_id = _grouped((run.info.run_id[: len(word)], run) for run in newest)
+    of_name = _grouped((_name(run).lower(), run) for run in looked_at.values())
+    of_id = _grouped((run.info.run_id[: len(word)], run) for run in looked_at.values())
     near = [name for name in of_name if said in name]
     near += [name for name in get_close_matches(said, of_name, n=SHOWN) if name not in near]
     matches = [run for name in near for run in of_name[name]]
@@ -133,10 +142,3 @@ def _grouped(named: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
 def _name(run: Any) -> str:
     name = run.info.run_name or "without a name"
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
-
-
-def _started(run: Any) -> str:
-    try:
-        return f"{datetime.fromtimestamp(run.info.start_time / 1000, UTC):%Y-%m-%d %H:%M} UTC"
-    except (TypeError, ValueError, OverflowError, OSError):
-        return "at no known time"

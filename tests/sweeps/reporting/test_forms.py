@@ -19,7 +19,7 @@ from trainer.tracking.reading import histories
 
 
 def read(text: str) -> pd.DataFrame:
-    return pd.read_csv(io.StringIO(text), index_col=0)
+    return pd.read_csv(io.StringIO(text), index_col=0, comment="#")
 
 
 def test_configuration_by_metric_is_what_the_runs_logged(facts: Facts) -> None:
@@ -59,13 +59,13 @@ def test_the_table_of_verdicts_has_the_numbers_of_the_verdict(facts: Facts) -> N
 @pytest.mark.parametrize("name", TABLES)
 def test_latex_is_a_tabular_of_booktabs(facts: Facts, name: str) -> None:
     text = in_text(facts, "latex", name)
-    lines = text.split("\n")
+    lines = text.partition("\n% ")[0].split("\n")
     assert lines[0].startswith(r"\begin{tabular}") and lines[-1] == r"\end{tabular}"
     assert [rule for rule in (r"\toprule", r"\midrule", r"\bottomrule") if rule in lines]
     columns = lines[0].count("r", lines[0].index("}{"))
     rows = [line for line in lines if line.endswith(r" \\")]
     assert {len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows} == {columns}
-    assert ("±" not in text) and (r"$\pm$" in text or name == "verdicts")
+    assert ("±" not in "\n".join(lines)) and (r"$\pm$" in text or name == "verdicts")
 
 
 def test_the_markdown_holds_every_table_and_says_what_may_be_concluded(facts: Facts) -> None:
@@ -78,7 +78,18 @@ def test_the_markdown_holds_every_table_and_says_what_may_be_concluded(facts: Fa
         "Score per epoch",
     ]
     assert r"\<script>" in text and "<script>" not in text.replace(r"\<script>", "")
-    assert in_text(facts, "markdown", "epochs") in text
+    assert in_text(facts, "markdown", "epochs").partition("\n\n")[0] in text
+
+
+@pytest.mark.parametrize(("form", "mark"), [("csv", "# "), ("latex", "% "), ("markdown", "- ")])
+def test_beneath_a_table_stands_what_was_best_and_what_may_be_concluded(
+    facts: Facts, form: str, mark: str
+) -> None:
+    told = [line for line in in_text(facts, form, "verdicts").split("\n") if line.startswith(mark)]
+    assert told[0].startswith(f"{mark}Best: ")
+    (pair,) = facts.pairs
+    assert told[1] == f"{mark}{pair.sentence}." or not pair.distinguishable
+    assert len(told) == 2
 
 
 def test_the_command_writes_each_form(
@@ -95,6 +106,9 @@ def test_the_command_writes_each_form(
     assert told("--format", "csv").startswith("Configuration,Seeds,Validation Dice,")
     assert told("--format", "latex", "--table", "epochs").startswith(r"\begin{tabular}")
     assert told("--table", "verdicts").startswith("| A |")
+    seen = told("--format", "table", "--table", "epochs")
+    assert seen.split()[:3] == ["Epoch", "lr", "0.03"] and "\nBest: " in seen
+    assert told("--json") == told("--format", "json")
     written = json.loads(told("--json"))
     assert [row["Configuration"] for row in written["configurations"]] == ["lr 0.03", "lr 1e-06"]
     assert len(written["verdicts"]) == 1 and len(written["epochs"]) == 8

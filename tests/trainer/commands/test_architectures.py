@@ -1,12 +1,16 @@
 """``trainer models``."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from trainer.commands.architectures import models
 from trainer.models import MODELS
+from trainer.tracking import start_parent
+from trainer.tracking.client import client
+from trainer.tracking.models import find_model, set_alias
 
 
 def listed(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, dict[str, Any]]:
@@ -61,3 +65,36 @@ def test_the_table_fits_a_terminal(
 def test_a_number_of_classes_that_cannot_be(number: str) -> None:
     with pytest.raises(ValueError, match=f"num_classes: {number} must lie in 2 to 255"):
         models(["--num-classes", number])
+
+
+def test_what_is_registered_is_listed_with_its_aliases_score_run_and_date(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert models(["--registered"]) == 0
+    assert capsys.readouterr().out.startswith("no registered models yet; trainer register")
+    run_id = start_parent("first", experiment="any")
+    for name in ("cars", "cars", "\x1b[31mpets"):
+        if find_model(name) is None:
+            client().create_registered_model(name)
+        tags = {"best.val_dice": "0.912345"}
+        client().create_model_version(name, source="file:///x", run_id=run_id, tags=tags)
+    set_alias("cars", "champion", "2")
+    assert models(["--registered"]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    heading, *rows = (line.split() for line in said.splitlines())
+    assert heading == ["Model", "Version", "Aliases", "Score", "Run", "Date"]
+    newest = next(row for row in rows if row[0] == "cars")
+    assert newest[1:6] == ["2", "champion", "0.9123", "val_dice", run_id[:8]]
+    assert newest[6].startswith("20") and len(rows) == 3
+    assert models(["--registered", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {(one["uri"], tuple(one["aliases"])) for one in told} >= {
+        ("models:/cars/2", ("champion",)),
+        ("models:/cars/1", ()),
+    }
+
+
+def test_the_registry_takes_no_setting_of_an_architecture() -> None:
+    with pytest.raises(ValueError, match="registered: it lists the registry"):
+        models(["--registered", "--depth", "3"])

@@ -123,6 +123,15 @@ def test_none_lists_the_nearest(word: str) -> None:
     assert "quite another" not in str(error.value)
 
 
+def test_the_nearest_is_found_behind_many_newer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.tracking.naming.LOOKED_THROUGH", 2)
+    run_id = begun("it's 50% of all")
+    for number in range(4):
+        begun(f"other {number}")
+    with pytest.raises(ValueError, match=f"nearest: {run_id[:8]}"):
+        run_named("it's 50% off all")
+
+
 def test_nothing_near_names_none_and_says_how_a_run_is_said() -> None:
     begun("baseline")
     with pytest.raises(ValueError, match=r"in this store; a run is said by its name, 4 letters"):
@@ -141,7 +150,7 @@ def test_an_endless_name_is_cut_and_a_strange_start_is_no_traceback() -> None:
     (run,) = find_runs("")
     run.info._start_time = 10**30
     (said,) = described([run])
-    assert said == f"{run_id[:8]} ({'n' * 39}…, started at no known time)"
+    assert said == f"{run_id[:8]} ({'n' * 39}…, started –)"
 
 
 def test_a_name_is_found_among_thousands_without_reading_them(

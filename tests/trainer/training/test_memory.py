@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from trainer.command_line import NoOptions
+from trainer.command_line import Answer
 from trainer.config import TrainConfig
 from trainer.config.flags import config_of, parse_run
 from trainer.data.loading import Batch, open_data
@@ -157,7 +157,7 @@ def test_each_setting_that_is_named_makes_the_run_fit(
     assert len(flags) == 3
     assert all(any(each in shlex.join(of) for of in flags) for each in named)
     for each in flags:
-        changed = config_of(parse_run(NoOptions, prog="fit", args=each, base=config))
+        changed = config_of(parse_run(Answer, prog="fit", args=each, base=config))
         again = fit(changed, progress=False)
         assert again.outcome == "completed", each
         if "--batch-size" in each:
