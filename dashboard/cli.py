@@ -5,10 +5,11 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from dashboard.settings import UPLOAD_MIB, Settings
 from dashboard.theme import streamlit_options
-from trainer.command_line import guarded, parse, show_versions
+from trainer.command_line import complete, guarded, parse, show_versions
 from trainer.store import sqlite_path, tracking_uri, without_password
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -20,9 +21,9 @@ class Serve:
 
     port: int = 8501
     """Port to listen on."""
-    address: str = "127.0.0.1"
+    address: Annotated[str, "ADDRESS"] = "127.0.0.1"
     """Address to listen on; 0.0.0.0 is every interface of this machine, see docs/serving.md."""
-    hosts: tuple[str, ...] = ()
+    hosts: Annotated[tuple[str, ...], "NAME …"] = ()
     """Names by which a reverse proxy asks for this server, besides 127.0.0.1 and localhost."""
     read_only: bool = False
     """Show everything, change nothing: no tags, notes, archive or aliases."""
@@ -34,7 +35,13 @@ class Serve:
 
 def main() -> int:
     """Run the command line and return the exit code."""
-    return guarded("dashboard", lambda: serve(parse(Serve, prog="dashboard", args=sys.argv[1:])))
+    if sys.argv[1:2] == ["completion"]:
+        return complete("dashboard", _serve, sys.argv[2:])
+    return guarded("dashboard", lambda: _serve(sys.argv[1:]))
+
+
+def _serve(args: list[str]) -> int:
+    return serve(parse(Serve, prog="dashboard", args=args))
 
 
 def serve(command: Serve) -> int:

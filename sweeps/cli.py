@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional
 
@@ -12,8 +12,9 @@ from sweeps.spec import SweepSpec, with_changes
 from sweeps.spec_reading import PRESETS, read_spec
 from trainer.command_line import DONE, FAILURE, Answer, Form, Tabular, dispatch, parse, print_json
 from trainer.config import TrainConfig, field_names
-from trainer.config.flags import named_field, parse_run
+from trainer.config.flags import named_field, parse_run, refuse_settings
 from trainer.interruption import end_like_ctrl_c
+from trainer.options import ASK
 from trainer.printing import say
 from trainer.store import Unreachable
 from trainer.wording import counted
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 class Stored(Answer):
     """Where the study of a sweep is kept."""
 
-    storage: str | None = None
+    storage: Annotated[str | None, "URL"] = None
     """URL of a database for the study; left out, SEGSCOPE_STORAGE, or where the store knows the
     sweep, else the journal beside the store."""
 
@@ -36,13 +37,13 @@ class Stored(Answer):
 class Run(Stored):
     """Search the space of SPEC; any field of a run's configuration may be fixed beside it."""
 
-    spec: Positional[str]
+    spec: Positional[Annotated[str, PRESETS]]
     """YAML file, or the name of a preset."""
     trials: int | None = None
     """Trials that finish the sweep; left out, as many as the spec says."""
     timeout: float | None = None
     """Seconds after which no new trial starts."""
-    name: str | None = None
+    name: Annotated[str | None, "NAME"] = None
     """Name of the sweep; left out, the spec's."""
     workers: int = 1
     """Processes that run trials side by side."""
@@ -118,6 +119,7 @@ def run(args: list[str]) -> int:
 
 def resume(args: list[str]) -> int:
     """Go on with a sweep that was stopped, or with more trials."""
+    refuse_settings(args, Resume, "a sweep", "sweeps run SPEC --name NAME")
     command = parse(Resume, prog="sweeps resume", args=args)
     from sweeps.search import carry_out
     from sweeps.storages import located
@@ -245,10 +247,11 @@ def main() -> int:
 
 def _read_run(args: list[str]) -> tuple[SweepSpec, Run]:
     """Return the spec with what the flags fix on top, and the flags."""
-    if not args or (args[0].startswith("-") and not {"-h", "--help"} & set(args)):
+    asked = {"-h", "--help", ASK} & set(args)
+    if not args or (args[0].startswith("-") and not asked):
         raise ValueError("spec: name a preset or a YAML file first: sweeps run lr-batch-kernel …")
     if args[0].startswith("-"):
-        parse_run(Run, prog="sweeps run", args=["--help"], base=TrainConfig())
+        parse_run(Run, prog="sweeps run", args=[*asked], base=TrainConfig())
     base = read_spec(args[0])
     searched = components(base.space)
     command = parse_run(Run, prog="sweeps run", args=args, base=base.config, searched=searched)

@@ -13,6 +13,7 @@ from trainer.config import TrainConfig, field_names
 from trainer.config.parsing import by_field, from_mapping
 from trainer.config.roles import ROLES, role_of
 from trainer.names import unknown
+from trainer.other_words import unknown_setting
 from trainer.settings import Role, require, typed
 
 # Set for every trial by the sweep itself, so that searching them would mean nothing.
@@ -122,7 +123,8 @@ def read_space(written: Any, base: TrainConfig) -> Space:
     space: Space = {}
     for name, what in by_field(written).items():
         if name not in known:
-            raise ValueError(f"space: {unknown('field', name, known)}")
+            error = unknown_setting("field", name, known, see="trainer fit --help")
+            raise ValueError(f"space: {error}")
         try:
             having = with_component(base, searched, name)
         except ValueError as error:

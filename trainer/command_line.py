@@ -10,7 +10,6 @@ import json
 import logging
 import math
 import os
-import re
 import shlex
 import sys
 import traceback
@@ -22,11 +21,15 @@ from typing import Any, Literal, TypeVar
 
 import tyro
 
+from trainer.completion import completion
+from trainer.examples import shown_examples
 from trainer.extras import missing
 from trainer.faults import how_to_go_on, is_out_of_memory, system_fault
-from trainer.names import check, unknown
+from trainer.names import check
+from trainer.options import ASK, Asked, flat, in_groups, options_of
 from trainer.printing import LineFormatter, inert, say
 from trainer.store import without_passwords
+from trainer.words import in_parts, sizes_apart, surplus
 
 T = TypeVar("T")
 Command = Callable[[list[str]], int]
@@ -34,7 +37,7 @@ Command = Callable[[list[str]], int]
 DONE, FAILURE, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 # Somebody may have written a book where a number belongs.
 _LONGEST = 1000
-_BOX = "╭╮╰╯│─ "
+_BOX = "╭╮╰╯│─+| "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,24 +69,30 @@ def parse(kind: type[T], *, prog: str, args: Sequence[str], closing: str = "") -
     """Return ``kind``, a dataclass, filled from the flags.
 
     Prints the help, ``closing`` at its end, and exits when asked to. Raises ``ValueError`` with
-    one line for a flag that is unknown (listing the known ones), lacks its value, or has a bad
+    one line for a flag that is unknown (naming the nearest one), lacks its value, or has a bad
     one.
     """
+    options = options_of(kind)
+    if ASK in args:
+        raise Asked(options)
     printed = io.StringIO()
+    parsed: Any
     try:
         with contextlib.redirect_stderr(printed):
-            parsed, rest = tyro.cli(kind, prog=prog, args=args, return_unknown_args=True)
+            parsed, rest = tyro.cli(
+                in_groups(kind, options),
+                prog=prog,
+                args=sizes_apart(args, options),
+                return_unknown_args=True,
+            )
     except SystemExit as stop:
         if not stop.code:
-            print(closing, end="\n" if closing else "")
+            say(*shown_examples(prog), *closing.splitlines())
             raise
         raise ValueError(_one_line(printed.getvalue())) from None
     if rest:
-        flags = [word.split("=")[0] for word in rest if word.startswith("-")]
-        if not flags:
-            raise ValueError(f"unexpected argument {rest[0]!r}; see {prog} --help")
-        raise unknown("option", flags[0], _known_flags(kind))
-    return parsed
+        raise ValueError(surplus(rest, options, prog))
+    return kind(**flat(parsed, options))
 
 
 def dispatch(prog: str, description: str, commands: Mapping[str, Command]) -> int:
@@ -95,7 +104,14 @@ def dispatch(prog: str, description: str, commands: Mapping[str, Command]) -> in
         return DONE if arguments else USER_MISTAKE
     if arguments == ["--version"]:
         return guarded(prog, show_versions)
+    if arguments[0] == "completion":
+        return complete(prog, commands, arguments[1:])
     return guarded(prog, lambda: _run_named(commands, arguments))
+
+
+def complete(prog: str, commands: Mapping[str, Command] | Command, args: list[str]) -> int:
+    """Print the script that completes ``prog`` in a shell; see `trainer.completion`."""
+    return guarded(prog, lambda: _show(completion(prog, commands, args)))
 
 
 def guarded(prog: str, command: Callable[[], int]) -> int:
@@ -214,7 +230,13 @@ def _flushed(command: Callable[[], int]) -> int:
 def _run_named(commands: Mapping[str, Command], arguments: list[str]) -> int:
     check("command", arguments[0], commands)
     log_to_stderr()
-    return commands[arguments[0]](arguments[1:])
+    try:
+        return commands[arguments[0]](arguments[1:])
+    except ValueError as error:
+        # A path that the shell has divided is refused in as many ways as there are commands.
+        if told := in_parts(arguments[1:]):
+            raise ValueError(told) from error
+        raise
 
 
 def _overview(prog: str, description: str, commands: Mapping[str, Command]) -> str:
@@ -224,17 +246,10 @@ def _overview(prog: str, description: str, commands: Mapping[str, Command]) -> s
         for name, command in commands.items()
     ]
     closing = (
-        f"{prog} COMMAND --help lists a command's options; {prog} --version says what runs here."
+        f"{prog} COMMAND --help lists a command's options; {prog} --version says what runs here.\n"
+        f"{prog} completion bash prints what completes these words in a shell; or zsh, fish."
     )
     return "\n".join([f"usage: {prog} COMMAND …", "", description, "", *lines, "", closing])
-
-
-def _known_flags(kind: type) -> list[str]:
-    shown = io.StringIO()
-    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(shown):
-        tyro.cli(kind, args=["--help"])
-    flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", shown.getvalue()))
-    return sorted(flag for flag in flags if not flag.startswith("--no-"))
 
 
 def _one_line(box: str) -> str:
@@ -242,9 +257,10 @@ def _one_line(box: str) -> str:
     said: list[str] = []
     for line in box.splitlines()[1:]:
         text = line.strip(_BOX)
-        if said and (not text or set(line) <= set(_BOX)):
+        if text.strip("-"):  # Where the terminal has no frames, rules are of hyphens.
+            said.append(text)
+        elif said:
             break
-        said.append(text)
     message = " ".join(said)
     # Our own validation already names the field: drop "Error parsing Options: ".
     before, _, after = message.partition(": ")

@@ -178,13 +178,15 @@ def typed(name: str, value: Any, hint: Any) -> Any:
         elif kind is float:
             if not isinstance(value, bool):
                 return float(value)
+        elif kind == tuple[int, int] and isinstance(value, str) and "x" in value:
+            return typed(name, value.split("x"), kind)
         elif isinstance(value, list | tuple) and len(value) in _lengths(kind, value):
             return tuple(typed(name, one, get_args(kind)[0]) for one in value)
     except (TypeError, ValueError, OverflowError):
         pass
     wanted = {bool: "true or false", str: "text", int: "a whole number", float: "a number"}
     several = {
-        tuple[int, int]: "two whole numbers",
+        tuple[int, int]: "two whole numbers, as [160, 240] or 160x240",
         tuple[float, float]: "two numbers",
         tuple[int, ...]: "a list of whole numbers",
     }

@@ -242,7 +242,7 @@ def test_data_is_told_whole(run, cars: Path, tmp_path: Path):  # type: ignore[no
 MISTAKES = {
     "no such folder": (["fit", "--data", "nowhere"], "does not exist"),
     "a negative learning rate": (["fit", "--lr", "-1"], "lr: -1.0 must be"),
-    "an unknown field": (["fit", "--learning-rte", "1"], "known: --accumulate"),
+    "an unknown field": (["fit", "--learning-rte", "1"], "(did you mean '--lr'?)\n"),
     "an unknown model": (["fit", "--model", "vnet"], "did you mean 'unet'"),
     "an unknown recipe": (["fit", "--recipe", "nope"], "known: camvid"),
     "an unknown command": (["fti"], "did you mean 'fit'"),

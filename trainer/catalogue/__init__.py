@@ -6,6 +6,7 @@ no other has the same. An unknown name's error lists these. The architectures' t
 `trainer.models.MODELS`, because it travels with every registered model.
 """
 
+DEVICE = "auto|cpu|cuda|cuda:N"
 PRECISIONS = ("auto", "float32", "bfloat16")
 # No auto: what a score means must not hang on the machine that computed it.
 EVAL_PRECISIONS = ("float32", "bfloat16")

@@ -1,6 +1,7 @@
 """How data is read, prepared and kept."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from trainer.models import LARGEST
 from trainer.settings import Component, Settings, require, switch
@@ -29,7 +30,7 @@ LAYOUTS = {
 class Sized(Settings):
     """Of a geometry that brings images to a size."""
 
-    image_size: tuple[int, int] = (160, 240)
+    image_size: Annotated[tuple[int, int], "HEIGHT WIDTH"] = (160, 240)
     """Height, then width, that the network sees, in pixels."""
 
     def __post_init__(self) -> None:
@@ -100,7 +101,11 @@ class CacheOnDisk(Settings):
         require("cache_limit_gib", limit, limit > 0, "must be above 0")
 
 
-CACHES = {"disk": Component(CacheOnDisk), "ram": Component(), "off": Component()}
+CACHES = {
+    "disk": Component(CacheOnDisk, about="a memory map on the disk, kept for later runs"),
+    "ram": Component(about="in memory, as long as the run lasts"),
+    "off": Component(about="nowhere: every image is decoded each time"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,4 +118,8 @@ class Fold(Settings):
 
 FOLDS = switch(Fold)
 
-NORMALISATIONS = ("dataset", "imagenet", "none")
+NORMALISATIONS = {
+    "dataset": "mean and standard deviation of the training images",
+    "imagenet": "those of ImageNet, which backbones of it have learnt with; of 3 channels",
+    "none": "values from 0 to 1 as they are",
+}

@@ -2,18 +2,24 @@
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 from trainer.names import check
 from trainer.settings import Component, Settings, require
 
-CLASS_WEIGHTS = ("none", "inverse", "median-frequency", "effective-number")
+CLASS_WEIGHTS = {
+    "none": "every class counts the same",
+    "inverse": "one over a class's share of the pixels",
+    "median-frequency": "the median of the shares over a class's own (Eigen and Fergus 2015)",
+    "effective-number": "by how many pixels tell something new (Cui et al. 2019)",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightedLoss(Settings):
     """Of a loss that weighs the classes."""
 
-    class_weights: str = "none"
+    class_weights: Annotated[str, CLASS_WEIGHTS] = "none"
     """Weights of the classes in the loss, from their share of the training pixels."""
 
     def __post_init__(self) -> None:

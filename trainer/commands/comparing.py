@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional
 
 from trainer.analysis.definitions import DEFINITIONS
 from trainer.analysis.score_table import check_comparable, comparable
@@ -15,11 +15,6 @@ from trainer.printing import say
 if TYPE_CHECKING:
     from trainer.analysis.verdict import Comparison
     from trainer.tables import Table
-
-_SCORE = (
-    f"Score that decides: {', '.join(comparable())}; dice/2 and iou/2 are of class 2 alone. Dice "
-    "when left out, of classifiers balanced_accuracy."
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +27,9 @@ class Compare(Tabular):
 
     models: Positional[tuple[str, ...]]
     """Runs (id, beginning of it, name, last) or registered models, two or more."""
-    score: Annotated[str | None, arg(help=_SCORE)] = None
+    score: Annotated[str | None, comparable()] = None
+    """Score that decides, dice/2 and iou/2 are of class 2 alone; left out, dice, of classifiers
+    balanced_accuracy."""
     all_seeds: bool = False
     """Add every finished repeat, with another seed, of the runs that are named."""
     resamples: int = 10_000
@@ -45,9 +42,9 @@ class Compare(Tabular):
 class Stability(Tabular):
     """Print the instability statistics of any runs of the store."""
 
-    run_ids: Positional[tuple[str, ...]]
+    run_ids: Positional[Annotated[tuple[str, ...], "RUNS"]]
     """The runs, by id, beginning of it, name or last; those of another program too."""
-    metric: str | None = None
+    metric: Annotated[str | None, "NAME"] = None
     """The per-epoch curve; of each run what it monitored when left out."""
     lower_is_better: bool = False
     """The curve is a loss."""

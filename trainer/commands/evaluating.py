@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional
 
 from trainer import names
+from trainer.catalogue import DEVICE
 from trainer.command_line import DONE, Tabular, check_folder, parse, print_json
 from trainer.config.reading import READING, Reading
 from trainer.printing import say
@@ -36,21 +37,21 @@ class Evaluate(Reading, Tabular):
     models:/NAME@ALIAS, models:/NAME/VERSION, or a pulled folder."""
     predictions: Path | None = None
     """Folder of masks named as the images, instead of a model."""
-    coding: str | None = None
+    coding: Annotated[str | None, "own|indices|binary"] = None
     """How those masks code classes: own (as the data set's), indices, binary (0 and 255); left
     out, what all of them fit, the data set's own first."""
     data: Path | None = None
     """Folder with images and masks; left out, the data that the run was trained on."""
-    split: str | None = None
-    """train, val, test or all; left out, every split that there is."""
+    split: Annotated[str | None, SPLITS] = None
+    """Which images; left out, every split that there is."""
     skip_faulty: bool = False
     """Leave faulty pairs out, and log which, instead of refusing the data."""
     boundary_iou: bool = False
     """Compute boundary IoU too."""
     out: Path | None = None
     """Folder for the scores per image and the confusion matrix of each split."""
-    device: str = "auto"
-    """Where to run: auto, cpu, cuda or cuda:N."""
+    device: Annotated[str, DEVICE] = "auto"
+    """Where to run."""
 
 
 def evaluate(args: list[str]) -> int:

@@ -4,11 +4,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from tyro.conf import Positional
 
-from trainer.catalogue.data import Preset
+from trainer.catalogue.data import AUGMENTATIONS, Preset
 from trainer.command_line import DONE, Answer, parse, print_json
 from trainer.config.reading import Reading
 from trainer.printing import Terminal, say
@@ -25,7 +25,7 @@ class Data(Reading, Answer):
     """Write the pairs as they were read to this .csv, and a classes.yaml beside, to correct."""
     sheet: Path | None = None
     """Write a contact sheet of images with their masks to this file."""
-    augment: str = "light"
+    augment: Annotated[str, AUGMENTATIONS] = "light"
     """Augmentation that the sheet's last row shows."""
 
 

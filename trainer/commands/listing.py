@@ -3,7 +3,7 @@
 import math
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from trainer.command_line import DONE, Tabular, finite, parse, print_json
 from trainer.names import check
@@ -27,9 +27,9 @@ class Runs(Tabular):
 
     limit: int = 20
     """List at most so many; 0 for all."""
-    filter: str = ""
+    filter: Annotated[str, "EXPRESSION"] = ""
     """MLflow filter expression, as on the page Runs: "params.lr = '0.001'"."""
-    experiment: str | None = None
+    experiment: Annotated[str | None, "NAME"] = None
     """List those of this experiment alone."""
 
 

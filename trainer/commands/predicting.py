@@ -4,10 +4,11 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional
 
+from trainer.catalogue import DEVICE
 from trainer.command_line import DONE, USER_MISTAKE, Answer, check_folder, parse, print_json
 from trainer.printing import say
 from trainer.progress import Progress
@@ -35,12 +36,12 @@ class Predict(Answer):
     """Write each image with its mask drawn over it, too."""
     outline: bool = False
     """Draw the objects' outlines in full colour; with --opacity 0 they are all that is drawn."""
-    color: str | None = None
+    color: Annotated[str | None, "COLOUR"] = None
     """Colour of the foreground in overlays, such as red or #ff0000; left out, the model's own."""
     opacity: float | None = None
     """How much of the colour covers the image in overlays, from 0 to 1; left out, 0.55."""
-    device: str = "auto"
-    """Where to run: auto, cpu, cuda or cuda:N."""
+    device: Annotated[str, DEVICE] = "auto"
+    """Where to run."""
 
 
 def predict(args: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from tyro.conf import Positional
 
@@ -13,11 +14,11 @@ from trainer.printing import say
 class Register(Answer):
     """Register the best checkpoint of a run."""
 
-    run_id: Positional[str]
+    run_id: Positional[Annotated[str, "RUN"]]
     """The run: its id, the beginning of it, its name, or last."""
-    name: str
+    name: Annotated[str, "NAME"]
     """Name of the registered model."""
-    alias: str | None = None
+    alias: Annotated[str | None, "NAME"] = None
     """Alias that shall point at the new version, such as champion."""
 
 
@@ -29,7 +30,7 @@ class Promote(Answer):
     """Name of the registered model."""
     version: Positional[str]
     """Number of the version."""
-    alias: str = "champion"
+    alias: Annotated[str, "NAME"] = "champion"
     """The alias."""
 
 

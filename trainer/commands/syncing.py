@@ -1,6 +1,7 @@
 """``trainer sync``: send what runs have left because their tracking server did not answer."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from tyro.conf import Positional
 
@@ -13,7 +14,7 @@ from trainer.wording import counted
 class Sync(Answer):
     """Send what runs of this machine have left because their tracking server did not answer."""
 
-    run_ids: Positional[tuple[str, ...]] = ()
+    run_ids: Positional[Annotated[tuple[str, ...], "RUNS"]] = ()
     """The runs, by id, the beginning of it, name, or last; left out, all with something left."""
 
 

@@ -5,14 +5,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional
 
 from trainer.classification.config import ClassifyConfig
 from trainer.command_line import DONE, FAILURE, Answer, parse, print_json
 from trainer.config import TrainConfig
-from trainer.config.flags import config_of, first_flags, parse_run
+from trainer.config.flags import config_of, first_flags, parse_run, refuse_settings
 from trainer.config.parsing import from_mapping, from_yaml
 from trainer.config.recipes import RECIPES, recipe
 from trainer.printing import say
@@ -34,8 +34,8 @@ class FromFile:
 class Start(FromFile):
     """What a run's own flags change, or a recipe."""
 
-    recipe: str | None = None
-    """Start from a named configuration; see trainer recipes."""
+    recipe: Annotated[str | None, RECIPES] = None
+    """Start from a named configuration."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ class Recipes(Answer):
 class Resume(Answer):
     """Go on where a run stopped, in the same run."""
 
-    run_id: Positional[str]
+    run_id: Positional[Annotated[str, "RUN"]]
     """The run: its id, the beginning of it, its name, or last."""
     epochs: int | None = None
     """Raise the number of epochs to this."""
@@ -136,6 +136,7 @@ def lr_find(args: list[str]) -> int:
 
 def resume(args: list[str]) -> int:
     """Go on where a run stopped, in the same run."""
+    refuse_settings(args, Resume, "a run", "trainer fit")
     command = parse(Resume, prog="trainer resume", args=args)
     from trainer.tracking.naming import run_named
     from trainer.training.fitting import resume as resume_one

@@ -10,18 +10,20 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from inspect import get_annotations
+from typing import Annotated, Any, ClassVar, Self
 
 import yaml
 
 from trainer.analysis.score_table import monitors, of_average
-from trainer.catalogue import EVAL_PRECISIONS, PRECISIONS
+from trainer.catalogue import DEVICE, EVAL_PRECISIONS, PRECISIONS
 from trainer.catalogue.data import NORMALISATIONS
 from trainer.config.batches import asked_for
 from trainer.config.formats import FORMAT, FORMAT_1
 from trainer.config.reading import Reading
 from trainer.config.roles import ROLES, role_of
-from trainer.names import check, unknown
+from trainer.names import check
+from trainer.other_words import unknown_setting
 from trainer.settings import Role, Settings, require
 
 # What may differ between two runs of one configuration: repeats of it form a seed group.
@@ -76,13 +78,15 @@ CAME_LATER = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class General(Reading):
-    """What every run reads. Raises ``ValueError`` naming the field, its value and the cure."""
+class DataFields(Reading):
+    """Which images a run sees, and how they are prepared."""
 
-    data: str | None = None
+    group = "data"
+
+    data: Annotated[str | None, "PATH"] = None
     """Folder with images and masks, of a classifier with classes; left out, the turntable."""
     geometry: str = "resize"
-    """How an image becomes what the network sees: resize, pad, random-crop or five-crop."""
+    """How an image becomes what the network sees."""
     fraction: float = 1.0
     """Share of the training images to use, above 0 and up to 1."""
     val_fraction: float = 0.15
@@ -97,34 +101,48 @@ class General(Reading):
     """Leave faulty pairs out, and log which, instead of refusing the data."""
     cache: str = "disk"
     """Where decoded images are kept: disk (memory map), ram or off."""
-    normalisation: str = "dataset"
-    """Mean and standard deviation to normalise by: dataset, imagenet or none."""
-    augment: str = "none"
+    normalisation: Annotated[str, NORMALISATIONS] = "dataset"
+    """Mean and standard deviation to normalise by."""
+    augment: Annotated[str, "NAME|PATH"] = "none"
     """Augmentation preset, or a YAML file with a serialised albumentations pipeline."""
     workers: int = 0
     """Processes that load images; 0 loads in the training process."""
 
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFields:
+    """Which network a run trains, and what it begins with."""
+
+    group = "model"
+
     model: str = "unet"
     """Architecture."""
-    init_from: str | None = None
+    init_from: Annotated[str | None, "MODEL"] = None
     """Run, registered model or model folder whose weights to begin with, where they fit; kept as
     what was meant, such as the run's id for last."""
-    freeze: str = "none"
+    freeze: Annotated[str, FREEZES] = "none"
     """What is not to learn: none, or the network's encoder."""
     encoder_lr: float | None = None
     """Learning rate of the encoder; left out, it is lr."""
 
-    loss: str = "auto"
+
+@dataclass(frozen=True, kw_only=True)
+class LearningFields:
+    """How the network learns, and what the best of it is."""
+
+    group = "learning"
+
+    loss: Annotated[str, "NAME"] = "auto"
     """Loss, or a sum such as 0.5*bce+dice; auto is bce for two classes, else cross-entropy."""
     optimizer: str = "adam"
     """Optimiser."""
     gradient_clip: float | None = None
     """Largest norm of the gradient; left out, it is not clipped."""
     schedule: str = "constant"
-    """How the learning rate moves, such as constant, plateau, cosine or one-cycle."""
+    """How the learning rate moves."""
     warmup_epochs: int = 0
     """Epochs over which the learning rate first rises to what the schedule says."""
-    batch_size: int | str = 16
+    batch_size: Annotated[int | str, "N|auto|auto:N"] = 16
     """Images at once: a number, auto for as many as fit, or auto:64 for so many to a step."""
     accumulate: int = 1
     """Batches whose gradients are added up before a step."""
@@ -134,29 +152,50 @@ class General(Reading):
     """Passes over the training images, at most."""
     patience: int | None = None
     """Epochs without a better score before the run stops early; left out, it never does."""
-    monitor: str = "val/dice"
+    monitor: Annotated[str, monitors()] = "val/dice"
     """Validation score that chooses the best checkpoint and ends the run early."""
     boundary_iou: bool = False
     """Compute boundary IoU too, at the end of the run."""
-
     seed: int = 0
     """Seed of the weights, the order of the images and the augmentation."""
-    device: str = "auto"
-    """Where to train: auto, cpu, cuda or cuda:N."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineFields:
+    """Where a run computes, and in which arithmetic."""
+
+    group = "machine"
+
+    device: Annotated[str, DEVICE] = "auto"
+    """Where to train."""
     activation_checkpointing: bool = False
     """Compute activations again on the way back, level by level: less memory, same numbers."""
-    precision: str = "auto"
-    """Arithmetic of training: float32, bfloat16, or auto for bfloat16 where the hardware has it."""
+    precision: Annotated[str, PRECISIONS] = "auto"
+    """Arithmetic of training; auto is bfloat16 where the hardware has it."""
     deterministic: bool = False
     """Compute only with what gives the same result each time; slower on a GPU."""
-    eval_precision: str = "float32"
-    """Arithmetic of every score and of the model in use: float32 or bfloat16."""
+    eval_precision: Annotated[str, EVAL_PRECISIONS] = "float32"
+    """Arithmetic of every score and of the model in use."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingFields:
+    """What is kept of a run, and where."""
+
+    group = "recording"
+
     samples: int = 6
     """Number of validation images whose prediction is stored at every epoch."""
-    experiment: str = "segscope"
+    experiment: Annotated[str, "NAME"] = "segscope"
     """MLflow experiment."""
-    run_name: str | None = None
+    run_name: Annotated[str | None, "NAME"] = None
     """Name of the run; left out, it tells model, lr, batch size, kernel size and seed."""
+
+
+# The last base's fields come first.
+@dataclass(frozen=True, kw_only=True)
+class General(RecordingFields, MachineFields, LearningFields, ModelFields, DataFields):
+    """What every run reads. Raises ``ValueError`` naming the field, its value and the cure."""
 
     @property
     def images_at_once(self) -> int:
@@ -288,6 +327,12 @@ def field_names() -> list[str]:
     return [*_GENERAL, *(name for role in ROLES for name in role.names())]
 
 
+def group_of(name: str) -> str:
+    """Return the group of a field of `General`: what the class that declares it is of."""
+    *_, declaring = (kind for kind in General.__mro__ if name in get_annotations(kind))
+    return str(vars(declaring)["group"])
+
+
 def _component(values: Mapping[str, Any], role: Role) -> Any:
     return values.get(role.field, getattr(General, role.field))
 
@@ -296,7 +341,7 @@ def _refusal(name: str, values: Mapping[str, Any]) -> ValueError:
     """Return the error for a name that a run of ``values`` does not have."""
     role = role_of(name)
     if role is None:
-        return unknown("field", name, field_names())
+        return unknown_setting("field", name, field_names(), see="trainer fit --help")
     return role.refusal(name, _component(values, role))
 
 

@@ -10,9 +10,11 @@ import tyro
 from tyro.conf import Suppress
 
 from trainer.command_line import parse
-from trainer.config import General, TrainConfig, field_names
+from trainer.config import General, TrainConfig, field_names, group_of
 from trainer.config.roles import ROLES, role_of
-from trainer.settings import most_particular
+from trainer.options import Group, flat, in_groups, options_of
+from trainer.other_words import OTHER_WORDS
+from trainer.settings import is_given, most_particular
 
 T = TypeVar("T")
 
@@ -23,10 +25,14 @@ def first_flags(kind: type[T], args: Sequence[str]) -> T | None:
     None where one is malformed: the whole command's parser meets the same mistake, and names it.
     """
     shown = [word for word in args if word not in ("-h", "--help")]
+    options = options_of(kind)
+    first: Any
     # A value of the wrong type is printed all the same.
     with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
-        first, _ = tyro.cli(kind, args=shown, return_unknown_args=True, console_outputs=False)
-        return first
+        first, _ = tyro.cli(
+            in_groups(kind, options), args=shown, return_unknown_args=True, console_outputs=False
+        )
+        return kind(**flat(first, options))
     return None
 
 
@@ -53,7 +59,7 @@ def parse_run(
             raise role.refusal(name, values[role.field])
     defaults = {name: value for kind in kinds for name, value in vars(kind()).items()}
     parts = (*most_particular(kinds), General)
-    hints = {name: hint for part in parts for name, hint in get_type_hints(part).items()}
+    hints = {name: _shown(name, hint) for part in parts for name, hint in _hints(part).items()}
     default = {**vars(General()), **defaults, **values}
     hints |= {name: Annotated[hints[name], Suppress] for name in vars(General()).keys() - values}
     shown = hints.keys() - {field.name for field in fields(own)}  # type: ignore[arg-type]
@@ -82,6 +88,34 @@ def named_field(word: str) -> str:
     """Return the field that a flag sets; of another word, something that is no field's name."""
     name = word.split("=")[0].removeprefix("--").removeprefix("no-")
     return name.replace("-", "_") if word.startswith("--") else ""
+
+
+def refuse_settings(args: Sequence[str], own: type, begun: str, cure: str) -> None:
+    """Raise ``ValueError`` where a setting is given to a command that goes on with what was begun.
+
+    ``own`` has the command's own options, ``begun`` is what it goes on with, ``cure`` what begins
+    another one.
+    """
+    mine = {option.name for option in options_of(own)}
+    for name in map(named_field, args):
+        setting = OTHER_WORDS.get(name, name)
+        if setting in field_names() and name not in mine:
+            raise ValueError(
+                f"{setting}: {begun} goes on with the settings that it began with, so that it "
+                f"stays one; begin another: {cure} --{setting.replace('_', '-')} …"
+            )
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True)
+
+
+def _shown(name: str, hint: Any) -> Any:
+    """Return the type of a field with what its role says of it: its names, a setting's group."""
+    if names := [tuple(r.table) for r in ROLES if r.field == name and r.keys is not is_given]:
+        return Annotated[hint, names[0]]
+    role = role_of(name)
+    return hint if role is None else Annotated[hint, Group(group_of(role.field))]
 
 
 def _chosen(base: TrainConfig, args: Sequence[str]) -> dict[str, Any]:

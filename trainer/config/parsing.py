@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from trainer.config import General, TrainConfig, as_param, field_names, unread
 from trainer.config.formats import check_format, is_format_1
 from trainer.config.roles import ROLES, role_of
-from trainer.names import unknown
+from trainer.other_words import unknown_setting
 from trainer.settings import is_given, typed
 from trainer.yaml_files import read_yaml
 
@@ -32,7 +32,7 @@ def from_mapping(
     base = base or TrainConfig()
     for name in given:
         if name not in field_names():
-            raise unknown("field", name, field_names())
+            raise unknown_setting("field", name, field_names(), see="trainer fit --help")
     plain = {name: typed(name, _as_text(name, v), _hint(name)) for name, v in given.items()}
     dropped = unread(base.values() | plain) if leave_out else []
     return base.replace(**{name: value for name, value in plain.items() if name not in dropped})

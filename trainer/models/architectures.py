@@ -5,12 +5,24 @@ Nothing here imports torch. Two architectures share a setting's name where it me
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from ..names import check
 from ..settings import Settings, require
 
-NORMS = ("batch", "group", "instance", "none")
-UPSAMPLINGS = ("transpose", "bilinear", "nearest", "pixel-shuffle")
+NORMS = {
+    "batch": "each channel, over the images of a batch (Ioffe and Szegedy 2015)",
+    "group": "groups of channels, image by image (Wu and He 2018)",
+    "instance": "each channel, image by image (Ulyanov 2016)",
+    "none": "nothing is normalised",
+}
+DECODER_NORMS = ("same", *NORMS)
+UPSAMPLINGS = {
+    "transpose": "a transposed convolution",
+    "bilinear": "a 1 x 1 convolution, then interpolated",
+    "nearest": "a 1 x 1 convolution, then each pixel four times",
+    "pixel-shuffle": "a 1 x 1 convolution, its channels turned into pixels (Shi 2016)",
+}
 RESNETS = (18, 34, 50, 101)
 
 
@@ -58,8 +70,8 @@ class LevelSettings(WidthSettings):
     base_channels: int = 32
     depth: int = 4
     """Number of times the resolution is halved. The paper has 4."""
-    norm: str = "batch"
-    """What normalises after each convolution: batch, group, instance or none."""
+    norm: Annotated[str, NORMS] = "batch"
+    """What normalises after each convolution."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -86,10 +98,10 @@ class UNetSettings(LevelSettings):
 
     level_widths: tuple[int, ...] | None = None
     """Channels of each level, in multiples of base_channels; as many as there are levels."""
-    upsampling: str = "transpose"
-    """How the resolution is doubled: transpose, bilinear, nearest or pixel-shuffle."""
-    decoder_norm: str = "same"
-    """What normalises on the way up: same (as norm), batch, group, instance or none."""
+    upsampling: Annotated[str, UPSAMPLINGS] = "transpose"
+    """How the resolution is doubled."""
+    decoder_norm: Annotated[str, DECODER_NORMS] = "same"
+    """What normalises on the way up; same is as norm."""
 
     def __post_init__(self) -> None:
         if (widths := self.level_widths) is not None:
@@ -101,7 +113,7 @@ class UNetSettings(LevelSettings):
             object.__setattr__(self, "depth", len(widths) - 1)
         super().__post_init__()
         check("upsampling", self.upsampling, UPSAMPLINGS)
-        check("decoder_norm", self.decoder_norm, ("same", *NORMS))
+        check("decoder_norm", self.decoder_norm, DECODER_NORMS)
 
     @classmethod
     def told_by(cls) -> Mapping[str, str]:
@@ -114,7 +126,7 @@ class UNetOriginalSettings(UNetSettings):
     """Of the paper's widths, normalised on the way down alone."""
 
     base_channels: int = 64
-    decoder_norm: str = "none"
+    decoder_norm: Annotated[str, DECODER_NORMS] = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +232,7 @@ class DeepLabSettings(ResNetSettings):
 class BackboneSettings(WidthSettings):
     """Of `backbone_unet.BackboneUNet`."""
 
-    backbone: str = "resnet-18"
+    backbone: Annotated[str, "NAME|PATH"] = "resnet-18"
     """Encoder of transformers: a model of the Hugging Face hub, a folder, or resnet-18."""
     pretrained: bool = False
     """Take the encoder's weights from the hub or the folder; else they are random."""

@@ -167,6 +167,7 @@ def test_yaml_changes_a_base(tmp_path: Path) -> None:
         ({"batch_size": "auto:64"}, "batch_size", "auto:64"),
         ({"image_size": [80, 120]}, "image_size", (80, 120)),
         ({"image_size": ["80", 120.0]}, "image_size", (80, 120)),
+        ({"image_size": "80x120"}, "image_size", (80, 120)),
         ({"value_range": ["-1", 4095]}, "value_range", (-1.0, 4095.0)),
         ({"patience": None}, "patience", None),
         ({"gradient_clip": "0.5"}, "gradient_clip", 0.5),
@@ -192,7 +193,8 @@ def test_plain_values_get_their_type(values: dict[str, Any], name: str, expected
         ({"skip_faulty": "yEs"}, "skip_faulty: 'yEs' is not true or false"),
         ({"model": ["unet"]}, "model: ['unet'] is not text"),
         ({"image_size": [80]}, "image_size: [80] is not two whole numbers"),
-        ({"image_size": "80x120"}, "image_size: '80x120' is not two whole numbers"),
+        ({"image_size": "80x"}, "image_size: '80x' is not two whole numbers"),
+        ({"image_size": 80}, "image_size: 80 is not two whole numbers, as [160, 240] or 160x240"),
         ({"value_range": [0]}, "value_range: [0] is not two numbers"),
         ({"value_range": "0 255"}, "value_range: '0 255' is not two numbers"),
         ({"image_size": [80, 2.5]}, "image_size: [80, 2.5] is not two whole numbers"),
@@ -204,12 +206,10 @@ def test_a_wrong_type_names_field_and_value(values: dict[str, Any], message: str
     assert message in str(caught.value)
 
 
-def test_an_unknown_field_lists_the_known_and_the_nearest() -> None:
+def test_an_unknown_field_is_answered_with_the_nearest() -> None:
     with pytest.raises(ValueError) as caught:
         from_mapping({"learning-rate": 1e-3, "batchsize": 2})
-    message = str(caught.value)
-    assert message.startswith("unknown field 'learning_rate'")
-    assert all(name in message for name in NAMES)
+    assert str(caught.value) == "unknown field 'learning_rate' (did you mean 'lr'?)"
     with pytest.raises(ValueError, match="did you mean 'batch_size'"):
         TrainConfig().replace(batchsize=2)
 
