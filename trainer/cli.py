@@ -6,6 +6,7 @@ from trainer.commands.comparing import compare, stability
 from trainer.commands.evaluating import evaluate
 from trainer.commands.inspecting import data
 from trainer.commands.listing import runs
+from trainer.commands.naming import list_names
 from trainer.commands.predicting import predict
 from trainer.commands.registering import promote, pull, register
 from trainer.commands.syncing import sync
@@ -27,6 +28,7 @@ COMMANDS = {
     "register": register,
     "promote": promote,
     "pull": pull,
+    "list": list_names,
     "recipes": recipes,
     "models": models,
 }

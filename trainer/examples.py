@@ -34,6 +34,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "trainer promote": ("trainer promote cars 1 --alias champion",),
     "trainer pull": ("trainer pull models:/cars@champion --out pulled",),
     "trainer sync": ("trainer sync",),
+    "trainer list": ("trainer list", "trainer list losses"),
     "trainer recipes": ("trainer recipes",),
     "trainer models": ("trainer models", "trainer models --model unet --depth 3"),
     "sweeps presets": ("sweeps presets",),

@@ -39,7 +39,7 @@ WORDS = {
     "sweeps report": "lrs",
 }
 STORELESS = {
-    *("trainer data", "trainer recipes", "sweeps presets", "sweeps repair"),
+    *("trainer data", "trainer list", "trainer recipes", "sweeps presets", "sweeps repair"),
     "trainer sync",  # Which asks no store where nothing waits.
 }
 

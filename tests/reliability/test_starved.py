@@ -143,6 +143,7 @@ READING = {
     "trainer stability": RUNS["seed 0"],
     "trainer predict": f"models:/cars@champion {IMAGES[0]} --out {{out}}",
     "trainer pull": "models:/cars/1 --out {out}/pulled",
+    "trainer list": "losses",
     "trainer recipes": "",
     "trainer models": "--registered",
     "sweeps status": "",
@@ -163,7 +164,7 @@ WRITING = {
     "sweeps repair": "",
 }
 # To sync asks no store where nothing waits.
-STORELESS = ("trainer data", "trainer recipes", "trainer sync", "sweeps presets")
+STORELESS = ("trainer data", "trainer list", "trainer recipes", "trainer sync", "sweeps presets")
 ALL_IN_ONE = """
 import contextlib, io, json, sys
 from sweeps.cli import main as sweeps
