@@ -42,6 +42,7 @@ EXAMPLES = (
     "trainer predict blobs photos/images/00.png photos/images/01.png --out masks --overlay",
     "trainer sync",
     f"trainer classify --data kinds {TINY}",
+    "trainer list losses",
     "trainer recipes",
     "trainer models",
     f"sweeps run lr-only --data photos {TINY.replace(' --lr 0.01', '')} --trials 3 --name first",

@@ -118,8 +118,7 @@ class ModelFields:
     model: str = "unet"
     """Architecture."""
     init_from: Annotated[str | None, "MODEL"] = None
-    """Run, registered model or model folder whose weights to begin with, where they fit; kept as
-    what was meant, such as the run's id for last."""
+    """Run, registered model or model folder whose weights to begin with, where they fit."""
     freeze: Annotated[str, FREEZES] = "none"
     """What is not to learn: none, or the network's encoder."""
     encoder_lr: float | None = None
