@@ -1,5 +1,6 @@
 """Fixtures that every part of the tests shares."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -58,6 +59,17 @@ def drawn_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, str(ROOT / "benchmarks/build_store.py"), "--uri", uri, "--small"]
     subprocess.run(command, check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Take back what a command has set of logging: its stream is closed after the test."""
+    loggers = [logging.getLogger(name) for name in ("trainer", "sweeps", "dashboard")]
+    before = [(each.handlers, each.level, each.propagate) for each in loggers]
+    yield
+    for each, (handlers, level, propagate) in zip(loggers, before, strict=True):
+        each.handlers, each.propagate = list(handlers), propagate
+        each.setLevel(level)
 
 
 @pytest.fixture

@@ -109,7 +109,8 @@ def test_the_table_is_read(own_store: str, kind: str) -> None:  # noqa: F811
 def test_a_place_without_its_package_is_told(own_store: str, place: str) -> None:  # noqa: F811
     (run_id,) = trained(1)
     write(Path(own_store.removeprefix("sqlite:///")), run_id, ("runs", "artifact_uri", place))
-    with pytest.raises(ValueError, match=f"files of {run_id} cannot be reached: ") as told:
+    whose = f"files of {run_id} cannot be reached: "
+    with pytest.raises(ValueError, match=f"{whose}|install it with: pip install") as told:
         artifacts.list_artifacts(run_id, place)
     assert isinstance(told.value.__cause__, ImportError)
 

@@ -247,7 +247,10 @@ MISTAKES = {
     "an unknown recipe": (["fit", "--recipe", "nope"], "known: camvid"),
     "an unknown command": (["fti"], "did you mean 'fit'"),
     "an unknown run": (["resume", "0" * 32], "there is no run"),
-    "no model": (["predict", "nowhere", "x.png", "--out", "y"], "is no folder, run id"),
+    "no model": (
+        ["predict", "nowhere", __file__, "--out", "y"],
+        "is no folder, registered model or run",
+    ),
     "half a size": (["fit", "--image-size", "160"], "--image-size"),
     "one run to compare": (["compare", "0" * 32], "two or more"),
     "nothing to evaluate": (["evaluate"], "--predictions"),

@@ -110,7 +110,7 @@ def test_files_that_a_server_keeps_are_not_called_missing(store: Path, tiny: Tra
         lambda: artifact_path(run.info.run_id, run.info.artifact_uri, "config.yaml"),
         lambda: tracking.download(run.info.run_id, "config.yaml", store / "here"),
     ):
-        with pytest.raises(ValueError, match=r"tracking server keeps the files .* http://"):
+        with pytest.raises(ValueError, match=r"kept by a tracking server, .* http://"):
             call()
 
 

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from trainer.extras import check_place, missing
 from trainer.files import copy_folder, is_partial, replacing_folder
-from trainer.store import cache_folder, tracking_uri
+from trainer.store import cache_folder
 from trainer.tracking.client import client
 from trainer.tracking.places import Outside, checked, is_local, local_path
 from trainer.tracking.runs import get_run
@@ -44,7 +44,7 @@ def list_artifacts(run_id: str, artifact_uri: str, path: str = "") -> list[Artif
                 if not is_partial(p)
             ]
     else:
-        _check_asked(run_id, artifact_uri)
+        check_place(artifact_uri)
         with _reaching(run_id):
             listed = client().list_artifacts(run_id, None if path == "" else inside.as_posix())
         found = [ArtifactEntry(f.path, f.is_dir, f.file_size or 0) for f in listed]
@@ -65,7 +65,7 @@ def artifact_path(
     inside = checked(path)
     if (root := local_path(artifact_uri)) is not None:
         return _resolved(root, inside)
-    _check_asked(run_id, artifact_uri)
+    check_place(artifact_uri)
     # Each path has a folder of its own: one file of a folder is no sign that the others are there.
     name = sha256(inside.as_posix().encode()).hexdigest()[:16]
     folder = cache_folder() / "artifacts" / checked(run_id) / checked(version or "moving") / name
@@ -112,7 +112,7 @@ def download(run_id: str, path: str, into: Path) -> Path:
     artifact_uri = get_run(run_id).info.artifact_uri
     local = local_path(artifact_uri)
     if local is None:
-        _check_asked(run_id, artifact_uri)
+        check_place(artifact_uri)
         try:
             with _reaching(run_id, besides=(MlflowException,)):
                 return Path(client().download_artifacts(run_id, path, str(into)))
@@ -129,20 +129,6 @@ def download(run_id: str, path: str, into: Path) -> Path:
     else:
         raise ValueError(f"run: {run_id} has no artifact {path!r}")
     return target
-
-
-def _check_asked(run_id: str, artifact_uri: str) -> None:
-    """Raise ``ValueError`` where the files of a run cannot be asked for.
-
-    A server keeps them and this is its database, or a package is missing: MLflow would raise what
-    it raises for a file that is not there.
-    """
-    check_place(artifact_uri)
-    if artifact_uri.startswith("mlflow-artifacts:") and not tracking_uri().startswith("http"):
-        raise ValueError(
-            f"run: a tracking server keeps the files of {run_id}, and this is its database alone; "
-            "set MLFLOW_TRACKING_URI to the server's address, http://…"
-        )
 
 
 @contextmanager

@@ -166,8 +166,8 @@ def find_runs(
             page = api.search_runs(
                 experiments,
                 filter_string,
-                view,
-                most or SEARCH_MAX_RESULTS_DEFAULT,
+                run_view_type=view,
+                max_results=most or SEARCH_MAX_RESULTS_DEFAULT,
                 page_token=token,
             )
         except MlflowException as error:
