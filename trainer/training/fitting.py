@@ -38,6 +38,7 @@ from trainer.tracking.beginning import name_of
 from trainer.tracking.class_names import classes_tag
 from trainer.training.averaging import WeightAverage
 from trainer.training.conclusion import best_of, conclude
+from trainer.training.few_steps import few_steps
 from trainer.training.loop import (
     StopTraining,
     Training,
@@ -100,6 +101,8 @@ def fit(
     the data or the configuration raises ``ValueError`` before there is a run.
     """
     config, data, training, found, notes = opened(config, progress)
+    steps = steps_in_epoch(data, config, training.forward.device)
+    notes += few_steps(config, len(data.items("train", crops=True)), steps)
     machine = _machine(training)
     begun = starting(config, parent_run_id=parent_run_id, tags=tags, machine=machine)
     with begun as run, closing(run) as ending:
