@@ -1,5 +1,6 @@
 """What the documents say is there: options, commands, files, figures, variables."""
 
+import ast
 import re
 from functools import cache
 from importlib import import_module
@@ -74,6 +75,36 @@ def test_no_command_is_named_that_is_not_there(page: Path) -> None:
         pattern = rf"(?:^|`|\$ |\$\(){program} ([a-z][a-z-]*)"
         called = set(re.findall(pattern, text_of(page), re.MULTILINE))
         assert not {name for name in called if name not in (*known, "completion")}
+
+
+def messages() -> dict[str, str]:
+    """Return what our sources may say, each constant by where it stands."""
+    return {
+        f"{path.relative_to(ROOT)}:{node.lineno}:{node.col_offset}": node.value
+        for room in ("trainer", "sweeps", "dashboard")
+        for path in sorted((ROOT / room).rglob("*.py"))
+        for node in ast.walk(ast.parse(text_of(path)))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def test_no_message_names_an_option_that_is_not_there() -> None:
+    known = set().union(*flags().values()) | settings()
+    known |= {f"--no-{flag[2:]}" for flag in known} | {"--no-"}
+    # Of git and of MLflow.
+    known |= {"--short", "--porcelain", "--untracked-files", "--run-id", "--upgrade", "--server"}
+    said = {(at, flag) for at, text in messages().items() for flag in FLAG.findall(text)}
+    assert len(said) > 100
+    assert {(at, flag) for at, flag in said if flag not in known} == set()
+
+
+def test_no_message_names_a_command_that_is_not_there() -> None:
+    pattern = re.compile(r"(?:^|: |`|or |run )(trainer|sweeps) ([a-z][a-z-]*)")
+    said = {(at, *called) for at, text in messages().items() for called in pattern.findall(text)}
+    known = {name: import_module(f"{name}.cli").COMMANDS for name in ("trainer", "sweeps")}
+    assert len(said) > 40
+    strangers = {(at, program, name) for at, program, name in said if name not in known[program]}
+    assert {name for _, _, name in strangers} <= {"completion"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -3,11 +3,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from tests.trainer.analysis.curves import BY_DRAWDOWN, LR_1E_4
 from trainer.analysis.diagnosis import RULES, Finding, History, PerImageDice, diagnose
 
+READ = (
+    *("val/dice", "train/dice", "val/loss", "train/loss", "train/grad_norm", "lr"),
+    "val/foreground_share",
+)
 RISING = 0.95 - 0.4 * np.exp(-np.arange(20) / 2.0)
 FLAT = np.concatenate([RISING[:8], np.full(12, RISING[7])])
 
@@ -406,6 +412,12 @@ def test_every_finding_is_named_as_its_row_and_survives_json() -> None:
         assert finding.rule in RULES
         assert finding.threshold and finding.suggestion in finding.message
         json.dumps(finding.to_json(), allow_nan=False)
+
+
+@given(st.dictionaries(st.sampled_from(READ), st.floats(0, 1), min_size=1))
+def test_no_advice_is_given_on_one_epoch(values: dict[str, float]) -> None:
+    curves = {name: [value] for name, value in values.items()}
+    assert diagnose(curves, target_foreground_share=0.5, num_val_images=100) == []
 
 
 @pytest.mark.parametrize("values", [[], [0.5], [0.5, 0.6]])
