@@ -11,6 +11,7 @@ from trainer import names
 from trainer.catalogue.data import LAYOUTS
 from trainer.config.reading import AUTO, Reading
 from trainer.data.collection import Collection, ImageCoding
+from trainer.data.layouts.answers import nearest_answer
 from trainer.data.layouts.combining import read_combined
 from trainer.data.layouts.discovery import discover
 from trainer.data.layouts.groups import grouped, proposal
@@ -22,6 +23,8 @@ from trainer.data.layouts.split_file import split_as_said
 
 # Layouts that ask the class table themselves, since their masks say nothing of classes, or all.
 READ_TABLES = frozenset({"voc", "folders", "pairs", "coco", "labelme"})
+
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".7z", ".rar")
 
 
 def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
@@ -36,8 +39,7 @@ def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
     root = Path(path).expanduser()
     is_table = root.is_file() and root.suffix.lower() == ".csv"
     if not root.is_dir() and not is_table:
-        problem = "is a file; give the folder it lies in" if root.exists() else "does not exist"
-        raise ValueError(f"data: {root} {problem}")
+        raise ValueError(f"data: {root} {_no_folder(root)}")
     told = reading.images or reading.masks
     layout = "folders" if told and reading.layout == "auto" else reading.layout
     if is_table:
@@ -49,7 +51,7 @@ def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
     coding = ImageCoding(channels=reading.channels, value_range=reading.value_range)
     collection = replace(read(root, options), image_coding=coding)
     if not collection.pairs:
-        raise ValueError(_no_pairs(collection, _wanted(reading, chosen)))
+        raise ValueError(_no_pairs(collection, _wanted(collection.root, reading, chosen)))
     if options.table is not None and chosen.name not in READ_TABLES:
         collection = _named(collection, options)
     if reading.split_file is not None:
@@ -57,6 +59,14 @@ def open_collection(path: Path, reading: Reading = AUTO) -> Collection:
     if reading.group_by is not None:
         return grouped(collection, reading.group_by)
     return replace(collection, notes=(*collection.notes, *proposal(collection)))
+
+
+def _no_folder(path: Path) -> str:
+    if not path.exists():
+        return "does not exist"
+    if path.suffix.lower() in ARCHIVES:
+        return "is an archive; unpack it, and give the folder that comes of it"
+    return "is a file; give the folder it lies in"
 
 
 def _load(name: str) -> Layout:
@@ -109,8 +119,8 @@ def _single_folders(root: Path) -> list[Path]:
     return chain
 
 
-def _wanted(reading: Reading, layout: Layout) -> str:
-    """Say what pairs were looked for, and how to say more."""
+def _wanted(root: Path, reading: Reading, layout: Layout) -> str:
+    """Say what is missing, or what pairs were looked for, and how to say more."""
     if reading.layout != "auto":
         return f"layout {layout.name} looks for {layout.looks_for}"
     if reading.images or reading.masks:
@@ -118,7 +128,7 @@ def _wanted(reading: Reading, layout: Layout) -> str:
             "no names of images and masks agree; a pairs.csv (columns image, mask) says which "
             "belong together"
         )
-    return (
+    return nearest_answer(root) or (
         "looked for masks of the images' names in masks/ beside images/; --images and --masks name "
         "the folders, or the files (--masks '*_m.png'), and a pairs.csv (columns image, mask) says "
         "which belong together"

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from trainer.data.layouts.listing import is_image, readable
@@ -26,21 +27,30 @@ def inventory(root: Path) -> list[str]:
 
     Files that are no images are told with their suffix and that they are not read.
     """
-    said: list[str] = []
+    said = [
+        _folder(place, names) if names else f"{readable(place.as_posix())}/ is empty"
+        for place, names in files_below(root)
+        if names or place != Path()
+    ]
+    if not said:
+        return ["it is empty"]
+    more = [f"and {counted(len(said) - FOLDERS, 'more folder')}"] if len(said) > FOLDERS else []
+    return said[:FOLDERS] + more
+
+
+def files_below(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield each folder below ``root`` that holds files, or nothing at all, and their names.
+
+    Both sorted; what is hidden, or more than `FLOORS` folders deep, is left out.
+    """
     for path, folders, files in os.walk(root):
         place = Path(path).relative_to(root)
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         if len(place.parts) >= FLOORS:
             folders.clear()
         names = sorted(name for name in files if not name.startswith("."))
-        if names:
-            said.append(_folder(place, names))
-        elif not folders and place != Path():
-            said.append(f"{readable(place.as_posix())}/ is empty")
-    if not said:
-        return ["it is empty"]
-    more = [f"and {counted(len(said) - FOLDERS, 'more folder')}"] if len(said) > FOLDERS else []
-    return said[:FOLDERS] + more
+        if names or not folders:
+            yield place, names
 
 
 def _folder(place: Path, names: list[str]) -> str:
