@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from PIL import Image
@@ -145,9 +146,13 @@ def test_predictions(
     stop(shell, process, number, temporary=temporary, group=number == signal.SIGINT)
     assert process.returncode == 130
     assert not list(masks.glob(".*"))
-    for path in masks.iterdir():
+    written = list(masks.glob("*.png"))
+    for path in written:
         with Image.open(path) as image:
             image.load()
+    # The table tells of what was done, each mask of which is there.
+    told = pd.read_csv(masks / "predictions.csv")["mask"]
+    assert {masks / mask for mask in told} <= set(written)
 
 
 @pytest.fixture

@@ -48,14 +48,19 @@ def find_pictures(given: Sequence[Path], out: Path) -> Found:
         else:
             raise ValueError(f"images: {path} does not exist")
         meant = [file for file in files if file == path or is_image(file.name)]
-        skipped |= {file.resolve() for file in set(files) - set(meant)}
+        skipped |= {_entry(file) for file in set(files) - set(meant)}
         if not meant:
             others = f"; its {len(files)} files are none" if files else ""
             raise ValueError(f"images: {path} holds no image{others}")
         for file in meant:
             place = file.relative_to(top).with_suffix("")
-            found.setdefault(file.resolve(), Picture(path=file, place=place))
+            found.setdefault(_entry(file), Picture(path=file, place=place))
     return Found(pictures=tuple(found.values()), skipped=len(skipped))
+
+
+def _entry(file: Path) -> Path:
+    """Return what is the same however a file was reached; two links to one are two pictures."""
+    return file.parent.resolve() / file.name
 
 
 def _below(folder: Path, out: Path) -> Iterator[Path]:

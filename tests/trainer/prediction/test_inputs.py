@@ -78,6 +78,17 @@ def test_several_folders_keep_their_names(photos: Path) -> None:
     assert found["more/b.jpg"] == "more/b"
 
 
+def test_two_names_of_one_file_are_two_pictures(photos: Path) -> None:
+    kept = Path("store")
+    kept.mkdir()
+    (kept / "0f3a").touch()
+    for name in ("c.jpg", "d.jpg"):
+        (photos / name).symlink_to((kept / "0f3a").resolve())
+    linked = {"photos/c.jpg": "c", "photos/d.jpg": "d"}
+    assert places(photos) == (EVERYTHING | linked, 2)
+    assert places(*linked, photos / "c.jpg") == (linked, 0)
+
+
 def test_links_that_lead_in_a_circle_end(photos: Path) -> None:
     (photos / "day 1" / "up").symlink_to(photos.resolve(), target_is_directory=True)
     assert places(photos) == (EVERYTHING, 2)
