@@ -1,5 +1,6 @@
 """What to do where images have no masks, masks no images, or their names do not agree."""
 
+from collections import Counter
 from difflib import get_close_matches
 from pathlib import Path, PurePath
 
@@ -20,10 +21,23 @@ def nearest_answer(root: Path) -> str | None:
     images = [place for place in places if place not in masks]
     if len(places) == 1:
         (place,) = places
+        if _are_mixed(places[place]):
+            return None
         return _no_images(place) if masks else _no_masks(place, places[place][0])
     if len(masks) == len(images) == 1:
         return _no_agreement(places[images[0]], places[masks[0]])
     return None
+
+
+def _are_mixed(names: list[str]) -> bool:
+    """Return whether names come in pairs, as ``a.jpg`` and ``a_m.png``: some of them are masks."""
+    stems = [PurePath(name).stem for name in names]
+    known = Counter(stems)
+    longer = sum(
+        any(stem[:at] in known and not stem[at].isdigit() for at in range(1, len(stem)))
+        for stem in stems
+    )
+    return 3 * (longer + len(stems) - len(known)) >= len(stems)
 
 
 def _no_masks(place: Path, image: str) -> str:

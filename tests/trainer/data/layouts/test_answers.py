@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from trainer.data.layouts import ARCHIVES, open_collection
+from trainer.data.layouts.answers import nearest_answer
 
 
 def refused(root: Path) -> str:
@@ -29,6 +30,23 @@ def test_images_alone_are_told_where_masks_belong(tmp_path, draw, folder: str, b
     for number in range(30):
         draw.mask(tmp_path / beside / f"{number:02}.png", (0, 255))
     assert len(open_collection(tmp_path).pairs) == 30
+
+
+@pytest.mark.parametrize("mask", ["{}_m.png", "{}M.png", "{} (mask).png", "{}.out.png", "{}.bmp"])
+@pytest.mark.parametrize("count", [1, 3, 30])
+def test_masks_that_lie_among_the_images_are_not_called_missing(
+    tmp_path, draw, mask: str, count: int
+):
+    for number in range(count):
+        draw.photo(tmp_path / f"tile{number}.jpg")
+        draw.mask(tmp_path / mask.format(f"tile{number}"), (0, 255))
+    assert nearest_answer(tmp_path) is None
+
+
+def test_numbered_images_are_no_pairs(tmp_path, draw):
+    for number in range(12):
+        draw.photo(tmp_path / f"car{number}.jpg")
+    assert "no masks: " in str(nearest_answer(tmp_path))
 
 
 def test_masks_alone_are_told_where_images_belong(tmp_path, draw):

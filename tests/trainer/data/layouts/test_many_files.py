@@ -56,8 +56,11 @@ def test_eight_times_the_files_are_less_than_eight_times_the_calls(
 
 
 @pytest.mark.parametrize("suffix", ["", "_mask", "_b"])
-def test_four_times_the_names_take_some_four_times_as_long(suffix: str) -> None:
-    """Calls do not tell what a comparison of everything with everything within C costs."""
+def test_sixteen_times_the_names_take_nowhere_near_the_square_of_it(suffix: str) -> None:
+    """Calls do not tell what a comparison of everything with everything within C costs.
+
+    Seconds do, on any machine: 16 times as many are what is wanted, and 256 times a square.
+    """
 
     def seconds(count: int) -> float:
         images = [Path(f"images/{number}.png") for number in range(count)]
@@ -69,4 +72,4 @@ def test_four_times_the_names_take_some_four_times_as_long(suffix: str) -> None:
             taken.append(time.process_time() - began)
         return min(taken)
 
-    assert seconds(12_000) < 9 * seconds(3000)
+    assert seconds(16_000) < 64 * seconds(1000)
